@@ -1,0 +1,155 @@
+/** Shapes of the HTTP API (DESIGN: resource:action). Answers are wrapped as `{ data, meta? }` by the host. Times are ISO 8601, UTC. */
+import type { Manifest } from './manifest';
+import type { ApiError, Content, LogLevel, RunStatus, RunView, Trigger } from './runs';
+
+export const PLUGIN_NAME = 'nocobase-plugin-safekeep';
+
+/** A row of `safekeepBackups:list`; `filterByTk` is `name`. */
+export interface BackupView {
+  name: string;
+  status: RunStatus;
+  trigger: Trigger;
+  contents: Content[];
+  note: string;
+  pinned: boolean;
+  startedAt: string;
+  finishedAt: string | null;
+  /** Milliseconds, null while it runs. */
+  durationMs: number | null;
+  /** Size of the archive, null while it runs or when it failed. */
+  bytes: number | null;
+  /** Hex, of the whole archive. */
+  sha256: string | null;
+  runId: string | null;
+  warnings: number;
+  error: ApiError | null;
+  startedBy: string | null;
+  appVersion: string;
+  dialect: string | null;
+  /** Destination names; 'local' is the folder on this server. */
+  destinations: string[];
+  /** The run that makes it, while it runs. */
+  run: RunView | null;
+}
+
+/** `safekeepBackups:get` */
+export interface BackupDetails extends BackupView {
+  manifest: Manifest | null;
+}
+
+/** `safekeepBackups:create` */
+export interface CreateBackupRequest {
+  contents?: Content[];
+  note?: string;
+}
+export interface CreateBackupAnswer {
+  runId: string;
+  backupName: string;
+}
+
+/** How a row of the compatibility table came out. */
+export type CheckStatus = 'ok' | 'warning' | 'blocking';
+
+/** One line of the compatibility table; `backup`, `current` and `remedy` are in the user's language. */
+export interface CheckView {
+  /** For example dialect, underscored, tablePrefix, schema, appVersion, databaseVersion, plugins, tools, freeSpace. */
+  code: string;
+  status: CheckStatus;
+  backup: string;
+  current: string;
+  remedy: string;
+}
+
+/** How the restore will make the new state live. */
+export interface RestorePlanView {
+  /** For example 'database', 'schema', 'tables', 'file'; null when the database is not restored. */
+  databaseStrategy: string | null;
+  /** One sentence about downtime and undo, in the user's language. */
+  summary: string;
+  /** Disk needed while the restore runs, in bytes. */
+  extraBytes: number;
+}
+
+/** `safekeepBackups:inspect` takes `{ name | uploadId, contents? }`. */
+export interface InspectAnswer {
+  manifest: Manifest;
+  checks: CheckView[];
+  /** True when nothing blocks. */
+  restorable: boolean;
+  plan: RestorePlanView;
+  /** Name of the app that would be overwritten: what the user types to confirm. */
+  appName: string;
+}
+
+/** `safekeepBackups:restore` */
+export interface RestoreRequest {
+  name?: string;
+  uploadId?: string;
+  contents?: Content[];
+  /** mirror (default): the folder becomes as it was; merge: newer files are kept. */
+  filesMode?: 'mirror' | 'merge';
+  /** Codes of the warnings the user has accepted; a warning not named here refuses the restore. */
+  acceptWarnings?: string[];
+}
+export interface RestoreAnswer {
+  runId: string;
+}
+
+/** `safekeepBackups:ticket` `{ name }`: the URL works once, without a token, until it expires. */
+export interface TicketAnswer {
+  url: string;
+  expiresAt: string;
+}
+
+/** `safekeepBackups:uploadStart` */
+export interface UploadStartRequest {
+  fileName: string;
+  bytes: number;
+}
+export interface UploadStartAnswer {
+  uploadId: string;
+  /** How large one chunk may be. */
+  maxChunkBytes: number;
+  /** Where to go on: bytes that have arrived. */
+  received: number;
+}
+/** `safekeepBackups:uploadAppend?uploadId=&offset=` with the raw chunk as application/octet-stream. */
+export interface UploadAppendAnswer {
+  received: number;
+}
+/** `safekeepBackups:uploadFinish` `{ uploadId, sha256? }`: the archive is opened and checked byte by byte. */
+export interface UploadFinishAnswer {
+  uploadId: string;
+  manifest: Manifest;
+}
+
+/** `safekeepRuns:log?filterByTk=&offset=`; poll with the `nextOffset` of the answer before. */
+export interface RunLogAnswer {
+  lines: { at: string; level: LogLevel; step: string; message: string }[];
+  nextOffset: number;
+}
+
+/** `safekeepSettings:get` and `:update`. */
+export interface Settings {
+  /** Keep at most this many successful backups; pinned ones do not count. 0 = no limit. */
+  maxBackups: number;
+  /** What a new backup holds unless told otherwise. */
+  defaultContents: Content[];
+  /** Hours for which the state before a restore is kept. */
+  undoHours: number;
+}
+/** `safekeepSettings:get` adds facts the page shows. */
+export interface SettingsAnswer extends Settings {
+  /** Folder on the server that keeps the archives. */
+  folder: string;
+  freeBytes: number;
+  tools: { name: string; status: CheckStatus; detail: string; remedy: string }[];
+}
+
+/** Error bodies: HTTP status and `{ errors: [ApiError] }`. */
+export interface ErrorAnswer {
+  errors: ApiError[];
+}
+
+/** Websocket message type; the payload is a RunView. */
+export const RUN_MESSAGE = 'safekeep:run';

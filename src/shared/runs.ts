@@ -1,0 +1,111 @@
+/** What a run is and how it is told to the outside; spoken by server, client and command line alike. */
+
+export type RunKind = 'backup' | 'restore' | 'undo' | 'verify' | 'prune';
+
+export type RunStatus =
+  'pending' | 'running' | 'succeeded' | 'succeeded with warnings' | 'failed' | 'cancelled' | 'interrupted';
+
+export const FINAL_STATUSES: readonly RunStatus[] = [
+  'succeeded',
+  'succeeded with warnings',
+  'failed',
+  'cancelled',
+  'interrupted',
+];
+
+/** How far the current step is. `total` is 0 while it is not known. */
+export interface Progress {
+  done: number;
+  total: number;
+  unit: 'bytes' | 'rows' | 'files' | 'steps';
+}
+
+/** An error as the API tells it: `code` is for machines, the rest for people, in their language. */
+export interface ApiError {
+  code: string;
+  message: string;
+  hint: string;
+}
+
+/** A message that is not translated yet: an English sentence with `{{name}}` places, and what goes into them. */
+export interface Message {
+  text: string;
+  params?: Record<string, string | number>;
+}
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+/** One line of a run's log file. */
+export interface LogLine {
+  /** ISO 8601, UTC. */
+  at: string;
+  level: LogLevel;
+  step: string;
+  message: Message;
+}
+
+/** What `safekeepRuns:get` answers and what a websocket message of type `safekeep:run` carries. Times are ISO 8601, UTC. */
+export interface RunView {
+  id: string;
+  kind: RunKind;
+  status: RunStatus;
+  /** Key of the step under way, or of the last one (see STEPS). */
+  step: string;
+  progress: Progress;
+  /** 0 to 100 over all steps, weighted. */
+  percent: number;
+  startedAt: string;
+  finishedAt: string | null;
+  /** Name of the backup the run makes or reads. */
+  backupName: string | null;
+  /** Set when the restore read an uploaded file rather than a listed backup. */
+  uploadId: string | null;
+  note: string;
+  trigger: Trigger;
+  warnings: number;
+  error: ApiError | null;
+  /** Nickname of the user who started it, null for the machine. */
+  startedBy: string | null;
+}
+
+export type Trigger = 'manual' | 'schedule' | 'api' | 'cli' | 'pre-restore' | 'upload';
+
+export type Content = 'database' | 'files';
+export const ALL_CONTENTS: readonly Content[] = ['database', 'files'];
+
+/** Every step of every kind of run, in order, with the weight of its share in the overall percentage. */
+export const STEPS = {
+  backup: {
+    prepare: 2,
+    database: 50,
+    files: 25,
+    finish: 3,
+    verify: 20,
+  },
+  restore: {
+    open: 1,
+    compatibility: 1,
+    verify: 12,
+    stageDatabase: 45,
+    stageFiles: 20,
+    checkStaged: 6,
+    switch: 5,
+    reload: 8,
+    healthCheck: 2,
+  },
+  undo: {
+    prepare: 5,
+    switch: 35,
+    reload: 50,
+    healthCheck: 10,
+  },
+  verify: {
+    open: 1,
+    verify: 99,
+  },
+  prune: {
+    prune: 100,
+  },
+} as const satisfies Record<RunKind, Record<string, number>>;
+
+export type StepOf<K extends RunKind> = keyof (typeof STEPS)[K] & string;
