@@ -1,0 +1,11 @@
+import type { LogLevel, Message, Progress } from '../shared/runs';
+
+/** What a pipeline tells while it works, and how it learns that it should stop. */
+export interface RunContext {
+  /** Aborted on cancel; every stream and child process of the run hangs on it. */
+  readonly signal: AbortSignal;
+  /** One line of the run's log. `text` is an English sentence of the catalogue (locale/), `{{name}}` filled from params. */
+  log(level: LogLevel, message: Message): void;
+  /** Progress within the current step; may be called per chunk, the receiver throttles. */
+  progress(progress: Progress): void;
+}

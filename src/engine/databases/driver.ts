@@ -1,0 +1,143 @@
+/**
+ * The contract every database driver keeps. A driver knows one dialect; it knows nothing of archives, files or runs.
+ *
+ * A restore works on two slots: the live database and one aside. `stage` fills the slot aside, `switch` exchanges the
+ * slots atomically, `undo` exchanges them back, `discard` drops the slot aside. The plan that names both slots is made
+ * first, is plain JSON, and is all that a later process needs to find out what happened and to act on it.
+ */
+import type { Readable } from 'node:stream';
+import type { DatabaseFacts, Dialect, ManifestDatabase, TableRows } from '../../shared/manifest';
+import type { Message } from '../../shared/runs';
+import type { RunContext } from '../context';
+
+/** How the app reaches its database. */
+export interface DatabaseConnection {
+  dialect: Dialect;
+  /** SQLite: absolute path of the database file; unused elsewhere. */
+  storage?: string;
+  host?: string;
+  port?: number;
+  username?: string;
+  password?: string;
+  database?: string;
+  /** PostgreSQL: the app's schema, 'public' by default. */
+  schema?: string;
+  tablePrefix: string;
+  underscored: boolean;
+  timeZone?: string;
+  tls?: { rejectUnauthorized?: boolean; ca?: string; cert?: string; key?: string };
+}
+
+/** What the dump takes along besides the obvious. */
+export interface DumpScope {
+  /** Tables (as the database names them, PostgreSQL: schema.table) whose rows stay out; their structure is dumped. */
+  excludeRowsOf: string[];
+  /** PostgreSQL: schemas that belong to the app, the first is the app's own; ignored elsewhere. */
+  schemas: string[];
+}
+
+/** A native client program, found or not. */
+export interface ToolReport {
+  /** Program name, 'pg_dump'. */
+  name: string;
+  /** Absolute path of the one that will be used; null when none was found. */
+  path: string | null;
+  /** Dotted numbers; null when none was found. */
+  version: string | null;
+  status: 'ok' | 'missing' | 'too old';
+  /** Command that installs a fitting one here, 'apt-get install postgresql-client-15'. */
+  install: string;
+}
+
+export interface DumpPart {
+  /** Entry name below database/, 'dump.pgdump'. */
+  name: string;
+  /** Ends only after the tool has exited with 0; errors otherwise, with a SafekeepError. */
+  stream: Readable;
+}
+
+export interface Dump {
+  /** To be consumed one after the other; each stream must be read to its end before the next part is asked for. */
+  parts: AsyncIterable<DumpPart>;
+  /** What the manifest says about the dump; only valid once every part has ended. */
+  result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>>;
+  /** Ends what is still open (processes, connections, temporary files). Safe to call at any time and more than once. */
+  close(): Promise<void>;
+}
+
+/** Opens a part of the dump for loading. The stream errors when its bytes are not those that were backed up. */
+export type OpenPart = (name: string) => Promise<Readable>;
+
+/** Everything a later process needs in order to finish or take back a switch. Plain JSON, written to the journal. */
+export interface DatabasePlan {
+  dialect: Dialect;
+  /** postgres: 'database' or 'schema'; mysql, mariadb: 'tables'; sqlite: 'file'. */
+  strategy: 'database' | 'schema' | 'tables' | 'file';
+  /** Identifies this restore in all names it makes; lower-case letters and digits. */
+  id: string;
+  /** Names the driver chose, for example of the database or schema aside. */
+  names: Record<string, string>;
+}
+
+/** What planning found out, for the dialog before the restore. */
+export interface DatabasePlanning {
+  /** null when no strategy works here; `blockers` then says why. */
+  plan: DatabasePlan | null;
+  blockers: { reason: Message; remedy: Message }[];
+  /** What the user must know and accept, for example roles that are missing here. `code` is stable. */
+  warnings: { code: string; backup: string; current: string; remedy: Message }[];
+  /** One sentence on what will happen. */
+  summary: Message;
+}
+
+/** Where the two slots stand. 'unclear' = neither can be told for sure; nothing may be dropped then. */
+export type SlotPosition = 'before switch' | 'after switch' | 'unclear';
+
+export interface DatabaseDriver {
+  readonly dialect: Dialect;
+
+  /** @throws DATABASE_UNREACHABLE */
+  describe(scope: DumpScope): Promise<DatabaseFacts>;
+
+  /** Native clients this driver needs here, best fitting one each; empty for SQLite. Never throws for a missing one. */
+  tools(): Promise<ToolReport[]>;
+
+  /**
+   * Starts a dump of one consistent moment. MUST throw before any part is produced when a tool is missing or too old
+   * (TOOL_MISSING, TOOL_TOO_OLD). A part's stream MUST fail when the tool exits non-zero, is killed, or leaves the dump
+   * without its proper end (TOOL_FAILED, DUMP_INCOMPLETE).
+   */
+  dump(scope: DumpScope, run: RunContext): Promise<Dump>;
+
+  /** Chooses the strategy. Changes nothing. */
+  plan(id: string, backup: ManifestDatabase, scope: DumpScope): Promise<DatabasePlanning>;
+
+  /**
+   * Loads the dump into the slot aside. Live data MUST NOT change, whatever happens. On any failure the caller calls
+   * `discard`. Any error the server or tool reports MUST fail the stage and name the object. (TOOL_FAILED, ARCHIVE_DAMAGED)
+   */
+  stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void>;
+
+  /** Compares the staged data with the manifest: every table there, row counts equal, integrity. @throws STAGED_DATA_DIFFERS */
+  check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void>;
+
+  /**
+   * Exchanges the slots in one atomic act; the app must have closed its own connections before. Other sessions are
+   * ended. Either it has happened completely or not at all. @throws SWITCH_FAILED (nothing changed)
+   */
+  switch(plan: DatabasePlan, run: RunContext): Promise<void>;
+
+  /** The inverse of `switch`, just as atomic; afterwards the plan is 'before switch' again. @throws SWITCH_FAILED */
+  undo(plan: DatabasePlan, run: RunContext): Promise<void>;
+
+  /** Tells from the database alone on which side of the switch the plan stands. */
+  position(plan: DatabasePlan): Promise<SlotPosition>;
+
+  /** Drops the slot aside of this plan (staged or previous) and whatever the plan's work left; never anything else. Idempotent. */
+  discard(plan: DatabasePlan): Promise<void>;
+
+  /** Closes connections the driver keeps. */
+  close(): Promise<void>;
+}
+
+export type { TableRows };

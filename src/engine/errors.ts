@@ -1,0 +1,244 @@
+/**
+ * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
+ * are also the translation keys (locale/), `{{name}}` is filled from `params`.
+ */
+export interface ErrorKind {
+  /** HTTP status the API answers with. */
+  status: number;
+  message: string;
+  hint: string;
+}
+
+export const ERRORS = {
+  // The archive
+  NOT_A_ZIP: {
+    status: 422,
+    message: 'This file is not a backup: it is not a ZIP archive.',
+    hint: 'Choose a file whose name ends with .safekeep.zip.',
+  },
+  NOT_A_BACKUP: {
+    status: 422,
+    message: 'This ZIP archive is not a Safekeep backup: it holds no manifest.',
+    hint: 'Choose a file whose name ends with .safekeep.zip.',
+  },
+  ARCHIVE_DAMAGED: {
+    status: 422,
+    message: 'The backup is damaged: {{detail}}.',
+    hint: 'Nothing was changed. Use another copy of this backup, or another backup.',
+  },
+  ARCHIVE_TRUNCATED: {
+    status: 422,
+    message: 'The backup is incomplete: its end is missing.',
+    hint: 'The file was cut while it was copied. Copy or download it again.',
+  },
+  FORMAT_TOO_NEW: {
+    status: 422,
+    message: 'The backup has format {{format}}; this version of Safekeep reads up to format {{supported}}.',
+    hint: 'Update Safekeep here, then restore.',
+  },
+  UNSAFE_ENTRY: {
+    status: 422,
+    message: 'The archive holds an entry with a forbidden name: {{entry}}.',
+    hint: 'Safekeep never writes such names. Do not trust this file.',
+  },
+  NOT_IN_BACKUP: {
+    status: 422,
+    message: 'The backup does not hold what was asked for: {{content}}.',
+    hint: 'Choose only contents that the backup lists.',
+  },
+  // Compatibility
+  INCOMPATIBLE: {
+    status: 409,
+    message: 'Unable to restore: {{checks}}.',
+    hint: 'The compatibility table of the backup names the way out for each line.',
+  },
+  WARNINGS_NOT_ACCEPTED: {
+    status: 409,
+    message: 'Unable to restore: these warnings have not been accepted: {{checks}}.',
+    hint: 'Read the compatibility table and accept the warnings one by one.',
+  },
+  // Native clients
+  TOOL_MISSING: {
+    status: 424,
+    message: 'The program {{tool}} was not found on this server.',
+    hint: 'Install it with: {{install}}',
+  },
+  TOOL_TOO_OLD: {
+    status: 424,
+    message: '{{tool}} {{version}} is too old for the database server {{serverVersion}}.',
+    hint: 'Install it with: {{install}}',
+  },
+  TOOL_FAILED: {
+    status: 500,
+    message: '{{tool}} failed: {{detail}}',
+    hint: 'The log of the run shows what the program said.',
+  },
+  TOOL_TIMED_OUT: {
+    status: 500,
+    message: '{{tool}} said nothing for {{seconds}} seconds and was ended.',
+    hint: 'Look whether the database server is overloaded or a lock is held, then try again.',
+  },
+  DUMP_INCOMPLETE: {
+    status: 500,
+    message: 'The dump is incomplete: {{detail}}.',
+    hint: 'The backup was thrown away. The log of the run shows what the program said.',
+  },
+  // Database
+  DATABASE_UNREACHABLE: {
+    status: 503,
+    message: 'The database can not be reached: {{detail}}',
+    hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
+  },
+  NO_RESTORE_STRATEGY: {
+    status: 409,
+    message: 'Unable to restore: {{reason}}',
+    hint: '{{remedy}}',
+  },
+  STAGED_DATA_DIFFERS: {
+    status: 500,
+    message: 'The loaded data does not match the backup: {{detail}}.',
+    hint: 'Live data was not touched. Use another backup.',
+  },
+  SWITCH_FAILED: {
+    status: 500,
+    message: 'The switch to the restored data was refused: {{detail}}',
+    hint: 'Live data was not touched. Look for sessions or transactions that hold the database.',
+  },
+  RESTORED_APP_UNHEALTHY: {
+    status: 500,
+    message: 'The app did not come up with the restored data: {{detail}}',
+    hint: 'Safekeep has switched back to the state before the restore.',
+  },
+  WAY_BACK_FAILED: {
+    status: 500,
+    message: 'The app did not come up with the restored data and the way back failed: {{detail}}',
+    hint: 'The previous state is still kept aside. Restart the app: Safekeep takes up the way back before it serves.',
+  },
+  NOTHING_TO_UNDO: {
+    status: 409,
+    message: 'This restore can not be undone: the state before it is no longer kept.',
+    hint: 'Restore a backup from the list instead.',
+  },
+  // Files and disk
+  NO_SPACE: {
+    status: 507,
+    message: 'Not enough free disk space in {{folder}}: {{needed}} needed, {{free}} free.',
+    hint: 'Free some space there or delete old backups.',
+  },
+  FOLDER_NOT_WRITABLE: {
+    status: 500,
+    message: 'The folder {{folder}} can not be written to: {{detail}}.',
+    hint: 'Give the user that runs NocoBase the right to write there.',
+  },
+  UNSAFE_FOLDER: {
+    status: 409,
+    message: 'The folder {{folder}} of the file storage {{storage}} can not be replaced: {{reason}}.',
+    hint: 'Give the file storage a folder of its own.',
+  },
+  // Runs and requests
+  BUSY: {
+    status: 409,
+    message: 'Another run is under way: {{kind}}, started {{startedAt}}.',
+    hint: 'Wait until it has finished or cancel it.',
+  },
+  CANCELLED: {
+    status: 409,
+    message: 'The run was cancelled.',
+    hint: 'Nothing was changed.',
+  },
+  TOO_LATE_TO_CANCEL: {
+    status: 409,
+    message: 'The run can no longer be cancelled: the switch has begun.',
+    hint: 'Wait until it has finished.',
+  },
+  INTERRUPTED: {
+    status: 500,
+    message: 'The server stopped while the run was under way.',
+    hint: 'Start it again.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    message: 'There is no {{what}} named {{name}}.',
+    hint: 'Refresh the list.',
+  },
+  BAD_REQUEST: {
+    status: 400,
+    message: 'The request is not valid: {{detail}}.',
+    hint: 'Compare it with the API documentation.',
+  },
+  PINNED: {
+    status: 409,
+    message: 'The backup {{name}} is pinned.',
+    hint: 'Unpin it first.',
+  },
+  // Uploads and downloads
+  UPLOAD_OUT_OF_ORDER: {
+    status: 409,
+    message: 'The chunk starts at byte {{offset}}, but byte {{expected}} comes next.',
+    hint: 'Go on from byte {{expected}}.',
+  },
+  UPLOAD_TOO_LARGE: {
+    status: 413,
+    message: 'More bytes arrived than were announced ({{bytes}}).',
+    hint: 'Start the upload again.',
+  },
+  UPLOAD_INCOMPLETE: {
+    status: 409,
+    message: 'Only {{received}} of {{bytes}} bytes have arrived.',
+    hint: 'Go on from byte {{received}}.',
+  },
+  UPLOAD_DAMAGED: {
+    status: 422,
+    message: 'The uploaded file differs from the one that was sent.',
+    hint: 'Upload it again.',
+  },
+  TICKET_INVALID: {
+    status: 403,
+    message: 'This download link has expired or was used already.',
+    hint: 'Press Download again.',
+  },
+  INTERNAL: {
+    status: 500,
+    message: 'Something went wrong inside Safekeep: {{detail}}',
+    hint: 'The log of the run and the log of the server tell more. Please report it.',
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class SafekeepError extends Error {
+  override readonly name = 'SafekeepError';
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly params: Record<string, string | number> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(fill(ERRORS[code].message, params), options);
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get hint(): string {
+    return fill(ERRORS[this.code].hint, this.params);
+  }
+}
+
+/** Fills `{{name}}` places; an unknown name stays as it is. */
+export function fill(text: string, params: Record<string, string | number> = {}): string {
+  return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (place, name: string) => String(params[name] ?? place));
+}
+
+/** The error as it is, or INTERNAL around it; ENOSPC and abort get their own code. */
+export function toSafekeepError(error: unknown): SafekeepError {
+  if (error instanceof SafekeepError) return error;
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
+  if (code === 'ENOSPC') {
+    const folder = (error as NodeJS.ErrnoException).path ?? 'the disk';
+    return new SafekeepError('NO_SPACE', { folder, needed: '?', free: '0' }, { cause: error });
+  }
+  return new SafekeepError('INTERNAL', { detail: message ?? String(error) }, { cause: error });
+}
