@@ -66,6 +66,8 @@ export interface RunView {
   error: ApiError | null;
   /** Nickname of the user who started it, null for the machine. */
   startedBy: string | null;
+  /** Restores only: ISO time until which the state before it is kept and can be brought back; null when it can't (any more). */
+  undoUntil?: string | null;
 }
 
 export type Trigger = 'manual' | 'schedule' | 'api' | 'cli' | 'pre-restore' | 'upload';
