@@ -87,9 +87,9 @@ export interface Manifest {
 /** A line of entries.jsonl. */
 export interface ArchiveEntry {
   name: string;
-  /** Size before compression, in bytes. */
+  /** Size of the entry as any unzip extracts it. */
   bytes: number;
-  /** Hex, of the bytes before compression. */
+  /** Hex, of the entry as any unzip extracts it. */
   sha256: string;
   /** Milliseconds since 1970, files only. */
   mtimeMs?: number;

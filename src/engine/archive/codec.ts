@@ -1,0 +1,55 @@
+/** Compression of the database dump: zstd where the runtime has it, else the ZIP container's own fast deflate. */
+import { Decompress } from 'fzstd';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import * as zlib from 'node:zlib';
+import { SafekeepError } from '../errors';
+import { ZSTD_EXTENSION } from './format';
+
+/** The parts of node:zlib that Node 22.15 brought; Node 20 and its type declarations lack them. */
+interface ZstdZlib {
+  createZstdCompress?(options: { params: Record<number, number | boolean> }): Transform;
+  createZstdDecompress?(): Transform;
+  constants: { ZSTD_c_compressionLevel?: number; ZSTD_c_checksumFlag?: number };
+}
+const zstd = zlib as unknown as ZstdZlib;
+
+export type Codec = 'zstd' | 'deflate';
+
+export function bestCodec(): Codec {
+  return zstd.createZstdCompress ? 'zstd' : 'deflate';
+}
+
+export function zstdCompressor(): Transform {
+  const { createZstdCompress, constants } = zstd;
+  if (!createZstdCompress || constants.ZSTD_c_compressionLevel === undefined) {
+    throw new SafekeepError('INTERNAL', { detail: 'this Node.js has no zstd' });
+  }
+  return createZstdCompress({
+    params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag ?? 201]: 1 },
+  });
+}
+
+/** Decodes an entry's bytes as its name asks. Errors of the input and of the codec destroy the returned stream. */
+export function decode(entryName: string, raw: Readable): Readable {
+  if (!entryName.endsWith(ZSTD_EXTENSION)) return raw;
+  const decoder = zstd.createZstdDecompress?.() ?? portableZstdDecoder();
+  pipeline(raw, decoder).catch((error: Error) => decoder.destroy(error));
+  return decoder;
+}
+
+/** zstd for a Node.js without it, so that a backup made on Node 22 can be restored on Node 20. */
+export function portableZstdDecoder(): Transform {
+  const decoder = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        decompress.push(chunk);
+        done();
+      } catch (cause) {
+        done(new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the compressed dump can not be read' }, { cause }));
+      }
+    },
+  });
+  const decompress = new Decompress((chunk) => void decoder.push(Buffer.from(chunk)));
+  return decoder;
+}

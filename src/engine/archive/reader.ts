@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import * as zlib from 'node:zlib';
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import type { ArchiveEntry, Manifest } from '../../shared/manifest';
+import { SafekeepError } from '../errors';
+import { decode } from './codec';
+import {
+  DATABASE_PREFIX,
+  decodeEntryPath,
+  ENTRIES_ENTRY,
+  FILES_PREFIX,
+  isSafeRelativePath,
+  MANIFEST_ENTRY,
+  SEAL_DIGITS,
+  SEAL_TEXT,
+  ZSTD_EXTENSION,
+} from './format';
+import { parseEntry, parseManifest } from './manifest';
+import { type ArchiveSource, readRange } from './source';
+
+/** A manifest holds facts, not file lists; whatever is larger is not one of ours. */
+const MAX_MANIFEST_BYTES = 64 << 20;
+const METHOD_STORED = 0;
+const METHOD_DEFLATED = 8;
+const LOCAL_HEADER_MAGIC = 'PK\x03\x04';
+
+/** Reads an archive in place. What comes out of it is checked against the manifest on the way. */
+export class ArchiveReader {
+  private constructor(
+    private readonly source: ArchiveSource,
+    private readonly zip: ZipFile,
+    private readonly directory: ReadonlyMap<string, Entry>,
+    readonly manifest: Manifest,
+  ) {}
+
+  /**
+   * Opens an archive and reads its manifest; the data is not read yet. Closes the source when it throws.
+   * @throws NOT_A_ZIP, NOT_A_BACKUP, ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED, FORMAT_TOO_NEW, UNSAFE_ENTRY
+   */
+  static async open(source: ArchiveSource): Promise<ArchiveReader> {
+    try {
+      const zip = await openZip(source);
+      const directory = await readDirectory(zip);
+      const manifest = await readManifest(zip, directory);
+      return new ArchiveReader(source, zip, directory, manifest);
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.source.close();
+  }
+
+  /**
+   * Reads every byte of the file once and compares it with the seal: finds any flipped bit and any cut.
+   * @throws ARCHIVE_DAMAGED
+   */
+  async verifySeal(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
+    const end = this.source.size - SEAL_DIGITS;
+    if (end < SEAL_TEXT.length) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'it has no seal' });
+    const hash = createHash('sha256');
+    await pipeline(
+      this.source.read(0, end),
+      async (chunks: AsyncIterable<Buffer>) => {
+        for await (const chunk of chunks) {
+          hash.update(chunk);
+          onBytes(chunk.length);
+        }
+      },
+      { signal },
+    );
+    const seal = (await readRange(this.source, end - SEAL_TEXT.length, this.source.size)).toString('latin1');
+    if (seal !== SEAL_TEXT + hash.digest('hex')) {
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its bytes do not match its seal' });
+    }
+  }
+
+  /**
+   * Every entry but the list and the manifest, as the archive lists them; the list itself is checked first.
+   * @throws ARCHIVE_DAMAGED when list and ZIP directory disagree
+   */
+  async entries(): Promise<ArchiveEntry[]> {
+    const { count, bytes, sha256 } = this.manifest.entries;
+    const listed = { name: ENTRIES_ENTRY, bytes: this.directory.get(ENTRIES_ENTRY)?.uncompressedSize ?? 0, sha256 };
+    const raw = await this.openEntry(listed);
+    const entries: ArchiveEntry[] = [];
+    for await (const line of linesOf(raw)) entries.push(parseEntry(line));
+    const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    const unlisted = this.directory.size - 2;
+    const unknown = entries.find((entry) => this.directory.get(entry.name)?.uncompressedSize !== entry.bytes);
+    if (unknown || entries.length !== count || total !== bytes || entries.length !== unlisted) {
+      const detail = `its list of entries does not match its content${unknown ? ` (${unknown.name})` : ''}`;
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
+    }
+    return entries;
+  }
+
+  /** The bytes of an entry as unzip would extract them. The stream fails with ARCHIVE_DAMAGED instead of ending when they are not the listed ones. */
+  async openEntry(entry: ArchiveEntry): Promise<Readable> {
+    const found = this.directory.get(entry.name);
+    if (!found) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${entry.name} is missing` });
+    const raw = await this.zip.openReadStreamPromise(found).catch((cause: Error) => {
+      throw damaged(entry.name, cause);
+    });
+    const checked = verifying(entry);
+    pipeline(raw, checked).catch((cause: Error) => {
+      checked.destroy(cause instanceof SafekeepError ? cause : damaged(entry.name, cause));
+    });
+    return checked;
+  }
+
+  /** A part of the dump, decompressed and checked. */
+  async openDatabasePart(part: string, entries: readonly ArchiveEntry[]): Promise<Readable> {
+    const name = DATABASE_PREFIX + part;
+    const entry = entries.find((candidate) => candidate.name === name || candidate.name === name + ZSTD_EXTENSION);
+    if (!entry) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${name} is missing` });
+    return decode(entry.name, await this.openEntry(entry));
+  }
+}
+
+async function* linesOf(text: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of text.setEncoding('utf8')) {
+    const lines = (rest + (chunk as string)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest) yield rest;
+}
+
+function damaged(name: string, cause: Error): SafekeepError {
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail: `${name} can not be read` }, { cause });
+}
+
+function verifying(entry: ArchiveEntry): Transform {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  return new Transform({
+    highWaterMark: 1 << 20,
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      done(null, chunk);
+    },
+    flush(done) {
+      const same = bytes === entry.bytes && hash.digest('hex') === entry.sha256;
+      done(same ? null : new SafekeepError('ARCHIVE_DAMAGED', { detail: `${entry.name} is not what was backed up` }));
+    },
+  });
+}
+
+class SourceReader extends RandomAccessReader {
+  constructor(private readonly source: ArchiveSource) {
+    super();
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return this.source.read(start, end);
+  }
+}
+
+async function openZip(source: ArchiveSource): Promise<ZipFile> {
+  const head = (await readRange(source, 0, Math.min(4, source.size))).toString('latin1');
+  const options = { lazyEntries: true, autoClose: false, decodeStrings: false };
+  return await fromRandomAccessReaderPromise(new SourceReader(source), source.size, options).catch((cause: Error) => {
+    throw new SafekeepError(head === LOCAL_HEADER_MAGIC ? 'ARCHIVE_TRUNCATED' : 'NOT_A_ZIP', {}, { cause });
+  });
+}
+
+/** The ZIP's directory by entry name; refuses whatever Safekeep would never have written. */
+async function readDirectory(zip: ZipFile): Promise<Map<string, Entry>> {
+  const directory = new Map<string, Entry>();
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  try {
+    for await (const entry of zip.eachEntry()) {
+      const name = utf8.decode(entry.fileNameRaw);
+      checkEntry(name, entry);
+      if (directory.has(name)) throw new SafekeepError('UNSAFE_ENTRY', { entry: `${name} (twice)` });
+      directory.set(name, entry);
+    }
+  } catch (cause) {
+    if (cause instanceof SafekeepError) throw cause;
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its directory can not be read' }, { cause });
+  }
+  return directory;
+}
+
+function checkEntry(name: string, entry: Entry): void {
+  const refuse = (reason: string) => {
+    throw new SafekeepError('UNSAFE_ENTRY', { entry: reason ? `${name} (${reason})` : name });
+  };
+  if (!isSafeRelativePath(name.startsWith(FILES_PREFIX) ? decodeEntryPath(name) : name)) refuse('');
+  const fileType = (entry.externalFileAttributes >>> 16) & 0o170000;
+  if (fileType !== 0 && fileType !== 0o100000) refuse('not a regular file');
+  if (entry.isEncrypted()) refuse('encrypted');
+  if (entry.compressionMethod !== METHOD_STORED && entry.compressionMethod !== METHOD_DEFLATED) refuse('compression');
+}
+
+async function readManifest(zip: ZipFile, directory: ReadonlyMap<string, Entry>): Promise<Manifest> {
+  const entry = directory.get(MANIFEST_ENTRY);
+  if (!entry || entry.uncompressedSize > MAX_MANIFEST_BYTES) throw new SafekeepError('NOT_A_BACKUP');
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of await zip.openReadStreamPromise(entry)) chunks.push(chunk as Buffer);
+  } catch (cause) {
+    throw damaged(MANIFEST_ENTRY, cause as Error);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (zlib.crc32(bytes) !== entry.crc32) {
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${MANIFEST_ENTRY} does not match its checksum` });
+  }
+  return parseManifest(bytes.toString('utf8'));
+}
