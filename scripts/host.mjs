@@ -1,0 +1,81 @@
+/** How a NocoBase is started from this project's node_modules; shared by `npm start` and the tests. */
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { pkg, root } from './project.mjs';
+
+/** The first user, as the host creates it unless the environment says otherwise. */
+export const firstUser = {
+  INIT_ROOT_EMAIL: 'admin@nocobase.com',
+  INIT_ROOT_PASSWORD: 'admin123',
+  INIT_ROOT_NICKNAME: 'Super Admin',
+  INIT_ROOT_USERNAME: 'nocobase',
+};
+
+/** Puts what `npm pack` would pack into the folder where the host looks for plugins. */
+export function stagePlugin(storage) {
+  if (!existsSync(path.join(root, 'dist'))) throw new Error('There is no dist/ yet. Run: npm run build');
+  const staged = path.join(storage, 'plugins', pkg.name);
+  rmSync(staged, { recursive: true, force: true });
+  mkdirSync(staged, { recursive: true });
+  for (const name of ['package.json', ...pkg.files]) {
+    const source = path.join(root, name);
+    if (existsSync(source)) cpSync(source, path.join(staged, name), { recursive: true });
+  }
+}
+
+/**
+ * Makes a node_modules folder of links into the project's. The host links plugins into its node_modules and rewrites
+ * the index.html of its client there: with a folder of its own no two hosts on one machine disturb each other.
+ */
+export function linkModules(folder) {
+  const from = path.join(root, 'node_modules');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(from)) {
+    if (name.startsWith('.') || name === pkg.name) continue;
+    if (!name.startsWith('@')) {
+      symlinkSync(path.join(from, name), path.join(folder, name), 'junction');
+      continue;
+    }
+    mkdirSync(path.join(folder, name));
+    for (const scoped of readdirSync(path.join(from, name))) {
+      const [source, target] = [path.join(from, name, scoped), path.join(folder, name, scoped)];
+      if (`${name}/${scoped}` === '@nocobase/app') cpSync(source, target, { recursive: true });
+      else symlinkSync(source, target, 'junction');
+    }
+  }
+}
+
+/**
+ * The process that runs a command of NocoBase, as arguments for spawn().
+ * @param {{ storage: string, modules: string, port: number, env: NodeJS.ProcessEnv, command: string[] }} host
+ *   `storage`: absolute; `modules`: the folder linkModules() made; `env`: the host's own variables win over our defaults.
+ */
+export function hostProcess({ storage, modules, port, env, command }) {
+  mkdirSync(path.join(storage, 'db'), { recursive: true });
+  return {
+    program: process.execPath,
+    // Links stay as they are, or the host's packages would be found twice.
+    args: ['--preserve-symlinks', path.join(root, 'scripts/host-main.cjs'), ...command],
+    env: {
+      APP_ENV: 'production',
+      APP_KEY: 'a-key-for-trying-out-only',
+      DB_DIALECT: 'sqlite',
+      ...firstUser,
+      ...env,
+      APP_PORT: String(port),
+      STORAGE_PATH: storage,
+      NODE_MODULES_PATH: modules,
+      NODE_PATH: modules,
+    },
+  };
+}
+
+export async function isPortFree(port) {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
+}
