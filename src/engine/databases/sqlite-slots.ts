@@ -1,0 +1,146 @@
+/**
+ * The two slots of a SQLite restore: the live file, and beside it `<db>.safekeep-<id>.staged` (what a switch would make live)
+ * or `<db>.safekeep-<id>.previous` (what a switch replaced).
+ *
+ * | live    | staged | previous           | position                                                              |
+ * | ------- | ------ | ------------------ | --------------------------------------------------------------------- |
+ * | there   | any    | none               | before (with no file aside there is nothing to exchange or drop)      |
+ * | there   | any    | same file as live  | before: a switch was interrupted after its link                       |
+ * | there   | none   | another file       | after                                                                 |
+ * | there   | = live | another file       | after: an undo was interrupted after its link                         |
+ * | missing | any    | there              | before, once `settle` gave the live file its name back: an exchange   |
+ * |         |        |                    | was interrupted where the folder knows no hard links                  |
+ * | else    |        |                    | unclear                                                               |
+ */
+import type { BigIntStats } from 'node:fs';
+import { link, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { syncFolder } from '../atomic-file';
+import { SafekeepError } from '../errors';
+import type { SlotPosition } from './driver';
+
+export interface SqliteSlots {
+  /** Absolute paths, all in one folder. */
+  live: string;
+  staged: string;
+  previous: string;
+}
+
+export function slotNames(live: string, id: string): { staged: string; previous: string } {
+  const base = path.basename(live);
+  return { staged: `${base}.safekeep-${id}.staged`, previous: `${base}.safekeep-${id}.previous` };
+}
+
+/** Paths of a plan's slots. @throws INTERNAL for names that `slotNames` never gives */
+export function slotsOf(live: string, names: Record<string, string>): SqliteSlots {
+  const inFolder = (name: string | undefined) => {
+    if (!name || !/^[^/\\]+\.safekeep-[a-z0-9]+\.(staged|previous)$/.test(name)) {
+      throw new SafekeepError('INTERNAL', { detail: `the plan names a file that is not Safekeep’s: ${name}` });
+    }
+    return path.join(path.dirname(live), name);
+  };
+  return { live, staged: inFolder(names.staged), previous: inFolder(names.previous) };
+}
+
+/** See the table above. Changes nothing. */
+export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
+  const [live, staged, previous] = await look(slots);
+  if (!live || (live.size === 0n && previous)) return previous ? 'before switch' : 'unclear';
+  if (!previous || isSame(live, previous)) return 'before switch';
+  if (!staged || isSame(live, staged)) return 'after switch';
+  return 'unclear';
+}
+
+/** Ends an exchange that was interrupted, so that each file has one name. The position stays what it was. */
+export async function settle(slots: SqliteSlots): Promise<void> {
+  const [live, staged, previous] = await look(slots);
+  // An empty file is what an app creates that starts while the live one is missing.
+  if (previous && (!live || live.size === 0n)) {
+    await removeSidecars(slots.live);
+    await rename(slots.previous, slots.live);
+  } else if (live && previous && isSame(live, previous)) {
+    await rm(slots.previous);
+  } else if (live && staged && isSame(live, staged)) {
+    await rm(slots.staged);
+  }
+  await syncFolder(path.dirname(slots.live));
+}
+
+/**
+ * Gives the live file the name `aside` and the file at `incoming` the live name, durably. With hard links there is no instant
+ * without a live file. Whoever calls holds the live database locked and has emptied its WAL.
+ */
+export async function exchange(live: string, incoming: string, aside: string): Promise<void> {
+  const folder = path.dirname(live);
+  await linkOrRename(live, aside);
+  await syncFolder(folder);
+  try {
+    await rename(incoming, live);
+  } catch (error) {
+    // Also right after a link: renaming a file onto another name of itself changes nothing, so the name is removed then.
+    await rename(aside, live);
+    await rm(aside, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** Removes both slots aside and their sidecars. @throws SWITCH_FAILED when it can not be told which file is live */
+export async function removeSlotsAside(slots: SqliteSlots): Promise<void> {
+  const [, staged, previous] = await look(slots);
+  if ((staged || previous) && (await positionOf(slots)) === 'unclear') {
+    const names = Object.values(slots).join(', ');
+    throw new SafekeepError('SWITCH_FAILED', {
+      detail: `it can not be told which of these files is the live one: ${names}`,
+    });
+  }
+  await settle(slots);
+  await removeWithSidecars(slots.staged);
+  await removeWithSidecars(slots.previous);
+  await syncFolder(path.dirname(slots.live));
+}
+
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV']);
+
+async function linkOrRename(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_HARD_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await rename(from, to);
+  }
+}
+
+async function look(slots: SqliteSlots): Promise<(BigIntStats | null)[]> {
+  return Promise.all([slots.live, slots.staged, slots.previous].map(statOrNull));
+}
+
+async function statOrNull(file: string): Promise<BigIntStats | null> {
+  try {
+    return await stat(file, { bigint: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+const SIDECARS = ['-journal', '-wal', '-shm'];
+
+/** Removes a database file with its journal, WAL and shared-memory file. */
+export async function removeWithSidecars(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await removeSidecars(file);
+}
+
+export async function removeSidecars(file: string): Promise<void> {
+  for (const ending of SIDECARS) await rm(file + ending, { force: true });
+}
+
+/** Renames the sidecars of a file so that they go with its other name. */
+export async function moveSidecars(from: string, to: string): Promise<void> {
+  for (const ending of SIDECARS) if (await statOrNull(from + ending)) await rename(from + ending, to + ending);
+}
