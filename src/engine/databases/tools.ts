@@ -1,0 +1,246 @@
+/** Finds native database clients on this machine and tells how to install what is missing. */
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import semver from 'semver';
+import { outputOfTool } from '../process';
+
+export interface FoundProgram {
+  /** Absolute path as it was found; not resolved, since some programs act by the name they are called by. */
+  path: string;
+  /** Dotted numbers, '15.18'. */
+  version: string;
+  /** First line of what --version printed; tells flavours apart. */
+  raw: string;
+}
+
+export type ClientKind = 'postgres' | 'mysql' | 'mariadb';
+
+/** Path list that replaces every other place to look at, for unusual installations and for tests. */
+export const TOOLS_PATH_VARIABLE = 'SAFEKEEP_TOOLS_PATH';
+
+/** Where distributions and installers put clients; a segment may hold one `*`. */
+const USUAL_FOLDERS = [
+  '/usr/lib/postgresql/*/bin',
+  '/usr/pgsql-*/bin',
+  '/usr/libexec/postgresql*',
+  '/usr/local/pgsql/bin',
+  '/usr/local/pgsql-*/bin',
+  '/usr/local/mysql/bin',
+  '/usr/local/mysql-*/bin',
+  '/usr/local/mariadb/bin',
+  '/usr/local/bin',
+  '/usr/bin',
+  '/bin',
+  '/opt/homebrew/bin',
+  '/opt/homebrew/opt/*/bin',
+  '/usr/local/opt/*/bin',
+  '/opt/local/lib/postgresql*/bin',
+  '/Applications/Postgres.app/Contents/Versions/*/bin',
+  '/opt/mysql/bin',
+  '/opt/mariadb/bin',
+  'C:/Program Files/PostgreSQL/*/bin',
+  'C:/Program Files/MySQL/*/bin',
+  'C:/Program Files/MariaDB*/bin',
+];
+
+/** Debian's dispatcher: it picks a version anew at each call, so what --version says holds for nothing. */
+const DISPATCHERS = new Set(['pg_wrapper']);
+
+/**
+ * Every working program with one of these names (no ending), highest version first; of one version the one earlier on
+ * the search path, and of one folder the one earlier in `names`. A program that does not run, or does not tell a version,
+ * is left out. `folders` are looked at before the usual ones.
+ */
+export async function findPrograms(names: string[], folders: string[] = []): Promise<FoundProgram[]> {
+  const candidates: string[] = [];
+  const seen = new Set<string>();
+  for (const folder of await searchFolders(folders)) {
+    for (const name of names) {
+      const file = await executableIn(folder, name);
+      if (!file) continue;
+      const real = await realpath(file).catch(() => file);
+      const realName = path.basename(real, path.extname(real) === '.exe' ? '.exe' : undefined);
+      if (DISPATCHERS.has(realName)) continue;
+      // One file under two names of ours is one program; one file that serves many names (busybox style) is not.
+      const key = names.includes(realName) ? real : `${real}\0${name}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      candidates.push(file);
+    }
+  }
+  const found = await Promise.all(candidates.map(askVersion));
+  return found
+    .filter((program) => program !== null)
+    .sort((a, b) => semver.rcompare(comparable(a.version), comparable(b.version)));
+}
+
+/** First number of a dotted version; 0 when there is none. */
+export function majorOf(version: string): number {
+  return comparable(version).major;
+}
+
+/** A version that `semver` compares, from dotted numbers of any length; 0.0.0 when there are none. */
+export function comparable(version: string): semver.SemVer {
+  return semver.coerce(version) ?? new semver.SemVer('0.0.0');
+}
+
+/**
+ * The version in what a client prints for --version, as dotted numbers; null when there is none. MariaDB's and older MySQL's
+ * clients name the number of the program first and that of the distribution after it: the latter counts.
+ */
+export function parseVersion(raw: string): string | null {
+  const match =
+    /(\d+(?:\.\d+)+)-MariaDB/i.exec(raw) ??
+    /\bDistrib\s+(\d+(?:\.\d+)*)/i.exec(raw) ??
+    /\bfrom\s+(\d+(?:\.\d+)*)/i.exec(raw) ??
+    /\bVer\s+(\d+(?:\.\d+)*)/i.exec(raw) ??
+    /\(PostgreSQL\)\s*(\d+(?:\.\d+)*)/i.exec(raw) ??
+    /(\d+(?:\.\d+)*)/.exec(raw);
+  return match?.[1] ?? null;
+}
+
+async function askVersion(file: string): Promise<FoundProgram | null> {
+  try {
+    const raw = (await outputOfTool({ path: file, args: ['--version'], idleTimeoutMs: 10_000 })).trim().split('\n')[0];
+    const version = parseVersion(raw ?? '');
+    return raw && version ? { path: file, version, raw } : null;
+  } catch {
+    // A program that can not even tell its version is no use for a backup: as good as absent.
+    return null;
+  }
+}
+
+async function searchFolders(extra: string[]): Promise<string[]> {
+  const only = process.env[TOOLS_PATH_VARIABLE];
+  const patterns = only
+    ? only.split(path.delimiter)
+    : [...extra, ...(process.env.PATH ?? '').split(path.delimiter), ...USUAL_FOLDERS];
+  const folders: string[] = [];
+  for (const pattern of patterns) {
+    if (!pattern || !path.isAbsolute(pattern)) continue;
+    folders.push(...(only ? [pattern] : await expandFolder(pattern)));
+  }
+  return [...new Set(folders)];
+}
+
+/** Folders that fit a pattern with `*` within segments; a pattern without one is returned unchecked. */
+async function expandFolder(pattern: string): Promise<string[]> {
+  const segments = pattern.split('/');
+  const star = segments.findIndex((segment) => segment.includes('*'));
+  if (star < 0) return [pattern];
+  const parent = segments.slice(0, star).join('/') || '/';
+  const [before = '', after = ''] = (segments[star] ?? '').split('*');
+  const names = await readdir(parent).catch(() => [] as string[]);
+  const fitting = names.filter((name) => name.startsWith(before) && name.endsWith(after)).sort();
+  const rest = segments.slice(star + 1);
+  const expanded = await Promise.all(fitting.map((name) => expandFolder([parent, name, ...rest].join('/'))));
+  return expanded.flat();
+}
+
+async function executableIn(folder: string, name: string): Promise<string | null> {
+  const file = path.join(folder, process.platform === 'win32' ? `${name}.exe` : name);
+  const facts = await stat(file).catch(() => null);
+  if (!facts?.isFile()) return null;
+  return process.platform === 'win32' || (facts.mode & 0o111) !== 0 ? file : null;
+}
+
+/** What /etc/os-release says that matters here. */
+export interface OperatingSystem {
+  /** 'debian', 'ubuntu', 'alpine', 'rhel', 'macos', 'windows' or 'other'. */
+  family: 'debian' | 'ubuntu' | 'alpine' | 'rhel' | 'macos' | 'windows' | 'other';
+  /** VERSION_ID, '12', '24.04'. */
+  version: string;
+}
+
+/** Newest PostgreSQL client that a release carries itself; any other major comes from PostgreSQL's own repository. */
+const OWN_POSTGRES: Record<string, number> = {
+  'debian 11': 13,
+  'debian 12': 15,
+  'debian 13': 17,
+  'ubuntu 20.04': 12,
+  'ubuntu 22.04': 14,
+  'ubuntu 24.04': 16,
+  'ubuntu 26.04': 18,
+};
+
+/** The command that installs clients of this kind here. `version`: the server's, of which the client must not be older. */
+export async function installCommand(kind: ClientKind, version: string): Promise<string> {
+  return installCommandFor(await operatingSystem(), kind, majorOf(version));
+}
+
+/** As `installCommand`, for a given system. `major` 0: any. */
+export function installCommandFor(system: OperatingSystem, kind: ClientKind, major: number): string {
+  if (kind === 'postgres') return installPostgres(system, major);
+  return MYSQL_PACKAGES[system.family][kind];
+}
+
+const MYSQL_PACKAGES: Record<OperatingSystem['family'], Record<'mysql' | 'mariadb', string>> = {
+  // Debian has no MySQL; Oracle's own repository has to be added first.
+  debian: {
+    mysql:
+      'apt-get install -y lsb-release gnupg && curl -fLO https://dev.mysql.com/get/mysql-apt-config_0.8.36-1_all.deb && ' +
+      'dpkg -i mysql-apt-config_0.8.36-1_all.deb && apt-get update && apt-get install -y mysql-client',
+    mariadb: 'apt-get update && apt-get install -y mariadb-client',
+  },
+  ubuntu: {
+    mysql: 'apt-get update && apt-get install -y mysql-client',
+    mariadb: 'apt-get update && apt-get install -y mariadb-client',
+  },
+  alpine: { mysql: 'apk add mysql-client', mariadb: 'apk add mariadb-client' },
+  rhel: { mysql: 'dnf install -y mysql', mariadb: 'dnf install -y mariadb' },
+  macos: { mysql: 'brew install mysql-client', mariadb: 'brew install mariadb' },
+  windows: { mysql: 'winget install Oracle.MySQL', mariadb: 'winget install MariaDB.Server' },
+  other: {
+    mysql: 'https://dev.mysql.com/downloads/mysql/',
+    mariadb: 'https://mariadb.com/downloads/',
+  },
+};
+
+function installPostgres({ family, version }: OperatingSystem, major: number): string {
+  const wanted = major || 17;
+  switch (family) {
+    case 'debian':
+    case 'ubuntu': {
+      const own = OWN_POSTGRES[`${family} ${version}`];
+      const install = `apt-get install -y postgresql-client-${wanted}`;
+      if (own === wanted) return `apt-get update && ${install}`;
+      return (
+        'apt-get update && apt-get install -y postgresql-common ca-certificates && ' +
+        `/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y && ${install}`
+      );
+    }
+    case 'alpine':
+      return `apk add postgresql${wanted}-client`;
+    case 'rhel':
+      return (
+        `dnf install -y https://download.postgresql.org/pub/repos/yum/reporpms/EL-${majorOf(version) || 9}-` +
+        `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}/pgdg-redhat-repo-latest.noarch.rpm && ` +
+        `dnf install -y postgresql${wanted}`
+      );
+    case 'macos':
+      return `brew install postgresql@${wanted}`;
+    case 'windows':
+      return `winget install PostgreSQL.PostgreSQL.${wanted}`;
+    case 'other':
+      return `https://www.postgresql.org/download/ (PostgreSQL ${wanted})`;
+  }
+}
+
+async function operatingSystem(): Promise<OperatingSystem> {
+  if (process.platform === 'darwin') return { family: 'macos', version: '' };
+  if (process.platform === 'win32') return { family: 'windows', version: '' };
+  return parseOsRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
+}
+
+/** @see https://www.freedesktop.org/software/systemd/man/latest/os-release.html */
+export function parseOsRelease(text: string): OperatingSystem {
+  const value = (key: string) => new RegExp(`^${key}=["']?([^"'\\n]*)`, 'm').exec(text)?.[1] ?? '';
+  const version = value('VERSION_ID');
+  for (const id of [value('ID'), ...value('ID_LIKE').split(' ')]) {
+    if (id === 'debian' || id === 'ubuntu' || id === 'alpine') return { family: id, version };
+    if (['rhel', 'fedora', 'centos', 'rocky', 'almalinux', 'ol', 'amzn'].includes(id)) {
+      return { family: 'rhel', version };
+    }
+  }
+  return { family: 'other', version };
+}
