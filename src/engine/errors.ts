@@ -114,6 +114,11 @@ export const ERRORS = {
     message: 'The app did not come up with the restored data and the way back failed: {{detail}}',
     hint: 'The previous state is still kept aside. Restart the app: Safekeep takes up the way back before it serves.',
   },
+  JOURNAL_UNREADABLE: {
+    status: 500,
+    message: 'The journal of an unfinished restore can not be read ({{file}}): {{detail}}.',
+    hint: 'Safekeep does not guess. Update Safekeep if the journal is from a newer version; see docs/recovery.md otherwise.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     message: 'This restore can not be undone: the state before it is no longer kept.',

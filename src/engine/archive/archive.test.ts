@@ -124,7 +124,7 @@ describe('an archive of format 1', () => {
     const survived: number[] = [];
     for (let at = 0; at < bytes.length; at += at > 200 && at < bytes.length - 2000 ? 61 : 1) {
       const changed = Buffer.from(bytes);
-      changed[at] = (changed[at] ?? 0) ^ (1 << at % 8);
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
       writeFileSync(file, changed);
       const code = await codeOf(readAll(file));
       if (!/^(ARCHIVE_|NOT_A_|UNSAFE_ENTRY|FORMAT_TOO_NEW)/.test(code)) survived.push(at);
@@ -230,7 +230,9 @@ describe('the portable zstd decoder', () => {
   });
 
   it('refuses what is no zstd', async () => {
-    const decoding = Readable.from([Buffer.from('certainly not zstd')]).pipe(portableZstdDecoder()).toArray();
+    const decoding = Readable.from([Buffer.from('certainly not zstd')])
+      .pipe(portableZstdDecoder())
+      .toArray();
     await expect(decoding).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
   });
 });

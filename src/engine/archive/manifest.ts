@@ -67,7 +67,11 @@ const entrySchema: z.ZodType<ArchiveEntry> = z.object({
 
 /** @throws NOT_A_BACKUP, FORMAT_TOO_NEW, ARCHIVE_DAMAGED */
 export function parseManifest(text: string): Manifest {
-  const json = parseJson(text);
+  return checkManifest(parseJson(text));
+}
+
+/** The same for a manifest that is parsed JSON already. @throws NOT_A_BACKUP, FORMAT_TOO_NEW, ARCHIVE_DAMAGED */
+export function checkManifest(json: unknown): Manifest {
   const format = z.object({ format: z.number().int().positive() }).safeParse(json);
   if (!format.success) throw new SafekeepError('NOT_A_BACKUP');
   if (format.data.format > FORMAT) {

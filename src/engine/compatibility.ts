@@ -1,0 +1,265 @@
+/** Whether a backup fits this app, told side by side. Pure: facts in, table out. */
+import semver from 'semver';
+import type { CheckStatus } from '../shared/api';
+import type { DatabaseFacts, Manifest } from '../shared/manifest';
+import type { Content, Message } from '../shared/runs';
+import type { DatabasePlanning, ToolReport } from './databases/driver';
+import { fill, SafekeepError } from './errors';
+
+export interface Check {
+  code: string;
+  status: CheckStatus;
+  /** What the backup has, as the user reads it. */
+  backup: Message;
+  current: Message;
+  /** What to do about it; empty text when all is well. */
+  remedy: Message;
+}
+
+/** What the app here is like. */
+export interface CurrentSite {
+  app: Manifest['app'];
+  database: DatabaseFacts;
+  tools: ToolReport[];
+  planning: DatabasePlanning | null;
+  keyFingerprints: Record<string, string>;
+  /** Folders that get new data: bytes needed there and free there; `needed` is per file system. */
+  space: { folder: string; needed: number; free: number }[];
+  /** Reasons why a file folder can not be replaced. */
+  folderProblems: { folder: string; reason: Message; remedy: Message }[];
+}
+
+const NOTHING: Message = { text: '' };
+const plain = (text: string): Message => ({ text: '{{text}}', params: { text } });
+
+/** The table, in the order in which a person reads it. Only what the chosen contents need is checked. */
+export function compatibilityOf(manifest: Manifest, current: CurrentSite, contents: readonly Content[]): Check[] {
+  const checks: Check[] = [];
+  if (contents.includes('database') && manifest.database) {
+    checks.push(
+      ...databaseChecks(manifest.database, current.database),
+      appVersionCheck(manifest.app.version, current.app.version),
+      pluginCheck(manifest, current),
+      keyCheck(manifest, current),
+      ...planningChecks(current.planning),
+      ...toolChecks(current.tools),
+    );
+  }
+  checks.push(...current.folderProblems.map(folderCheck), spaceCheck(current.space));
+  return checks;
+}
+
+/** @throws INCOMPATIBLE, WARNINGS_NOT_ACCEPTED */
+export function refuseUnlessFit(checks: readonly Check[], acceptWarnings: readonly string[]): void {
+  const tell = (found: Check[]) =>
+    found.map((one) => `${one.code} (${told(one.backup)} → ${told(one.current)})`).join(', ');
+  const blocking = checks.filter((check) => check.status === 'blocking');
+  if (blocking.length > 0) throw new SafekeepError('INCOMPATIBLE', { checks: tell(blocking) });
+  const open = checks.filter((check) => check.status === 'warning' && !acceptWarnings.includes(check.code));
+  if (open.length > 0) throw new SafekeepError('WARNINGS_NOT_ACCEPTED', { checks: tell(open) });
+}
+
+function told(message: Message): string {
+  return fill(message.text, message.params);
+}
+
+function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] {
+  const equal = (code: string, from: string, to: string, status: CheckStatus, remedy: string): Check => ({
+    code,
+    status: from === to ? 'ok' : status,
+    backup: plain(from || '–'),
+    current: plain(to || '–'),
+    remedy: from === to ? NOTHING : { text: remedy, params: { wanted: from || '–' } },
+  });
+  const checks = [
+    equal(
+      'dialect',
+      backup.dialect,
+      current.dialect,
+      'blocking',
+      'Restore into an app whose DB_DIALECT is {{wanted}}.',
+    ),
+  ];
+  if (backup.dialect !== current.dialect) return checks;
+  checks.push(
+    equal(
+      'underscored',
+      String(backup.underscored),
+      String(current.underscored),
+      'blocking',
+      'Start this app with DB_UNDERSCORED={{wanted}}.',
+    ),
+    equal(
+      'tablePrefix',
+      backup.tablePrefix,
+      current.tablePrefix,
+      'blocking',
+      'Start this app with DB_TABLE_PREFIX={{wanted}}.',
+    ),
+    equal('schema', backup.schema, current.schema, 'blocking', 'Start this app with DB_SCHEMA={{wanted}}.'),
+    databaseVersionCheck(backup, current),
+    equal(
+      'encoding',
+      backup.encoding,
+      current.encoding,
+      backup.dialect === 'postgres' ? 'blocking' : 'warning',
+      'Use a database whose character set is {{wanted}}.',
+    ),
+    equal(
+      'collation',
+      backup.collation,
+      current.collation,
+      'warning',
+      'Text may be sorted and compared differently than with {{wanted}}.',
+    ),
+  );
+  return checks;
+}
+
+/** Versions that decide whether a dump can be loaded: the major one; MySQL and MariaDB change formats with the minor one too. */
+function databaseVersionCheck(backup: DatabaseFacts, current: DatabaseFacts): Check {
+  const weight = (facts: DatabaseFacts) => {
+    const version = semver.coerce(facts.serverVersion);
+    const minor = facts.dialect === 'mysql' || facts.dialect === 'mariadb' ? (version?.minor ?? 0) : 0;
+    return (version?.major ?? 0) * 1000 + minor;
+  };
+  const status = backup.flavour !== current.flavour ? 'warning' : weight(current) < weight(backup) ? 'blocking' : 'ok';
+  const remedies = {
+    ok: NOTHING,
+    warning: { text: 'MySQL and MariaDB differ in details; the load may be refused.' },
+    blocking: { text: 'Update the database server to {{wanted}} or newer.', params: { wanted: backup.serverVersion } },
+  };
+  return {
+    code: 'databaseVersion',
+    status,
+    backup: plain(`${backup.flavour} ${backup.serverVersion}`),
+    current: plain(`${current.flavour} ${current.serverVersion}`),
+    remedy: remedies[status],
+  };
+}
+
+function appVersionCheck(from: string, to: string): Check {
+  const [backup, current] = [semver.parse(from), semver.parse(to)];
+  const newer = backup && current ? semver.gt(backup, current) : from !== to;
+  return {
+    code: 'appVersion',
+    status: newer ? 'blocking' : 'ok',
+    backup: plain(`NocoBase ${from}`),
+    current: plain(`NocoBase ${to}`),
+    remedy: newer
+      ? { text: 'Update NocoBase here to {{wanted}} or newer.', params: { wanted: from } }
+      : from === to
+        ? NOTHING
+        : { text: 'The data is upgraded to this version while it is restored.' },
+  };
+}
+
+function pluginCheck(manifest: Manifest, current: CurrentSite): Check {
+  const here = new Map(current.app.plugins.map(({ name, version }) => [name, version]));
+  const missing = manifest.app.plugins.filter(({ name }) => !here.has(name));
+  const older = manifest.app.plugins.filter(({ name, version }) => {
+    const [theirs, ours] = [semver.parse(version), semver.parse(here.get(name) ?? '')];
+    return theirs !== null && ours !== null && semver.lt(ours, theirs);
+  });
+  const named = (plugins: typeof missing) => plugins.map(({ name, version }) => `${name} ${version}`).join(', ');
+  const problems = [...missing, ...older];
+  return {
+    code: 'plugins',
+    status: problems.length === 0 ? 'ok' : 'warning',
+    backup: problems.length === 0 ? plain(String(manifest.app.plugins.length)) : plain(named(problems)),
+    current:
+      problems.length === 0
+        ? plain(String(here.size))
+        : missing.length > 0
+          ? { text: 'missing: {{plugins}}', params: { plugins: named(missing) } }
+          : {
+              text: 'older: {{plugins}}',
+              params: { plugins: older.map(({ name }) => `${name} ${here.get(name)}`).join(', ') },
+            },
+    remedy:
+      problems.length === 0
+        ? NOTHING
+        : {
+            text: 'Install or update these plugins first; otherwise what they provide does not work after the restore.',
+          },
+  };
+}
+
+function keyCheck(manifest: Manifest, current: CurrentSite): Check {
+  const other = Object.keys(manifest.keyFingerprints).filter(
+    (key) => manifest.keyFingerprints[key] !== current.keyFingerprints[key],
+  );
+  return {
+    code: 'keys',
+    status: other.length === 0 ? 'ok' : 'warning',
+    backup: plain(Object.keys(manifest.keyFingerprints).join(', ') || '–'),
+    current:
+      other.length === 0 ? { text: 'the same' } : { text: 'different: {{keys}}', params: { keys: other.join(', ') } },
+    remedy:
+      other.length === 0
+        ? NOTHING
+        : {
+            text: 'Bring these keys from the old server, or secrets stored encrypted can not be read and users sign in anew.',
+          },
+  };
+}
+
+function planningChecks(planning: DatabasePlanning | null): Check[] {
+  if (!planning) return [];
+  return [
+    ...planning.blockers.map(({ reason, remedy }): Check => {
+      return { code: 'strategy', status: 'blocking', backup: NOTHING, current: reason, remedy };
+    }),
+    ...planning.warnings.map(({ code, backup, current, remedy }): Check => {
+      return { code, status: 'warning', backup: plain(backup), current: plain(current), remedy };
+    }),
+  ];
+}
+
+function toolChecks(tools: readonly ToolReport[]): Check[] {
+  return tools
+    .filter((tool) => tool.status !== 'ok')
+    .map((tool): Check => ({
+      code: 'tools',
+      status: 'blocking',
+      backup: NOTHING,
+      current:
+        tool.status === 'missing'
+          ? { text: '{{tool}} is missing', params: { tool: tool.name } }
+          : { text: '{{tool}} {{version}} is too old', params: { tool: tool.name, version: tool.version ?? '' } },
+      remedy: { text: 'Install it with: {{install}}', params: { install: tool.install } },
+    }));
+}
+
+function folderCheck(problem: CurrentSite['folderProblems'][number]): Check {
+  return {
+    code: 'fileFolders',
+    status: 'blocking',
+    backup: plain(problem.folder),
+    current: problem.reason,
+    remedy: problem.remedy,
+  };
+}
+
+function spaceCheck(space: CurrentSite['space']): Check {
+  const short = space.find(({ needed, free }) => free < needed);
+  const needed = space.reduce((sum, one) => sum + one.needed, 0);
+  const tight = short ?? space.find((one) => one.needed > 0);
+  return {
+    code: 'freeSpace',
+    status: short ? 'blocking' : 'ok',
+    backup: { text: '{{size}} needed', params: { size: readableBytes(short?.needed ?? needed) } },
+    current: tight
+      ? { text: '{{size}} free in {{folder}}', params: { size: readableBytes(tight.free), folder: tight.folder } }
+      : plain('–'),
+    remedy: short ? { text: 'Free some space there or delete old backups.' } : NOTHING,
+  };
+}
+
+/** '12.3 MB', decimal units. */
+export function readableBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? 'B'}`;
+}

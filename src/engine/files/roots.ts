@@ -1,0 +1,102 @@
+import { access, constants, readFile, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { SafekeepError } from '../errors';
+
+/** A folder in which one or several File manager storages keep their files. */
+export interface FileRoot {
+  /** Folder name below files/ in the archive; letters, digits, '-' and '_'. */
+  id: string;
+  storages: string[];
+  /** As configured in the storage; '' where the host's default holds. */
+  documentRoot: string;
+  /** Absolute path, links resolved. */
+  folder: string;
+}
+
+/** True when `inner` is `outer` or lies below it. Both absolute. */
+export function isInside(outer: string, inner: string): boolean {
+  const relative = path.relative(outer, inner);
+  return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
+}
+
+/** The real path of a folder, also where its last parts do not exist yet. */
+export async function resolveFolder(folder: string): Promise<string> {
+  try {
+    return await realpath(folder);
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
+    return path.join(await resolveFolder(parent), path.basename(folder));
+  }
+}
+
+/**
+ * Storages to roots: those that share a folder, or lie inside another's, become one root, so that no file is taken
+ * twice and no folder is replaced under another.
+ */
+export async function fileRootsOf(
+  storages: readonly { name: string; documentRoot: string; folder: string }[],
+): Promise<FileRoot[]> {
+  const resolved = await Promise.all(
+    storages.map(async (one) => ({ ...one, folder: await resolveFolder(one.folder) })),
+  );
+  resolved.sort((a, b) => a.folder.length - b.folder.length || a.name.localeCompare(b.name));
+  const roots: FileRoot[] = [];
+  for (const storage of resolved) {
+    const home = roots.find((root) => isInside(root.folder, storage.folder));
+    if (home) {
+      home.storages.push(storage.name);
+      continue;
+    }
+    const wanted = storage.name.replace(/[^A-Za-z0-9_-]/g, '-') || 'storage';
+    const taken = (id: string) => roots.some((root) => root.id === id);
+    let id = wanted;
+    for (let n = 2; taken(id); n++) id = `${wanted}-${n}`;
+    roots.push({ id, storages: [storage.name], documentRoot: storage.documentRoot, folder: storage.folder });
+  }
+  return roots;
+}
+
+/** How a folder's content can be exchanged: by renaming the folder, or, where that is not possible, child by child. */
+export type ExchangeMode = 'rename' | 'children';
+
+/**
+ * Chooses how a folder will be exchanged. One that does not exist yet is judged by the nearest folder above it.
+ * @throws FOLDER_NOT_WRITABLE
+ */
+export async function exchangeModeOf(folder: string): Promise<ExchangeMode> {
+  if (!(await exists(folder))) {
+    let above = path.dirname(folder);
+    while (!(await exists(above))) above = path.dirname(above);
+    if (await isWritable(above)) return 'rename';
+    throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder: above, detail: 'EACCES' });
+  }
+  if (!(await isMountPoint(folder)) && (await isWritable(path.dirname(folder)))) return 'rename';
+  if (await isWritable(folder)) return 'children';
+  throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder, detail: 'EACCES' });
+}
+
+async function exists(folder: string): Promise<boolean> {
+  return await stat(folder).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A mount point can not be renamed. Bind mounts share the device of their parent, so the mount table is asked too. */
+async function isMountPoint(folder: string): Promise<boolean> {
+  const [own, above] = await Promise.all([stat(folder), stat(path.dirname(folder))]);
+  if (own.dev !== above.dev || path.dirname(folder) === folder) return true;
+  const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  // proc(5): the fifth field is the mount point, blanks and the like as octal escapes.
+  const unescape = (field: string) =>
+    field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  return table.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === folder);
+}
+
+async function isWritable(folder: string): Promise<boolean> {
+  return await access(folder, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
