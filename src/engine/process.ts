@@ -84,13 +84,18 @@ function supervise(call: ToolCall): Supervised {
   return { child, exited, alive };
 }
 
-/**
- * Runs a program whose output is the data. The returned stream ends only after the program has exited with 0;
- * it is destroyed with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED otherwise. Destroying the stream ends the program.
- */
-export function readFromTool(call: ToolCall): Readable {
+/** A program that is talked to: its input stays open until the caller ends it. */
+export interface OpenTool {
+  stdin: Writable;
+  /** Ends only after the program has exited with 0; destroyed with the error of `exited` otherwise. Destroying it ends the program. */
+  stdout: Readable;
+  /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. */
+  exited: Promise<void>;
+}
+
+/** Starts a program and leaves its input open. Both its output and its input must be looked after by the caller. */
+export function openTool(call: ToolCall): OpenTool {
   const { child, exited, alive } = supervise(call);
-  child.stdin.end();
   const held = new Transform({
     highWaterMark: 1 << 20,
     transform(chunk, _encoding, done) {
@@ -109,7 +114,17 @@ export function readFromTool(call: ToolCall): Readable {
     },
   });
   pipeline(child.stdout, held).catch((error: Error) => held.destroy(error));
-  return held;
+  return { stdin: child.stdin, stdout: held, exited };
+}
+
+/**
+ * Runs a program whose output is the data. The returned stream ends only after the program has exited with 0;
+ * it is destroyed with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED otherwise. Destroying the stream ends the program.
+ */
+export function readFromTool(call: ToolCall): Readable {
+  const { stdin, stdout } = openTool(call);
+  stdin.end();
+  return stdout;
 }
 
 /**
