@@ -1,6 +1,6 @@
 /** The NocoBase process: prepares the environment as the host's own launcher does, then runs the command given. */
-const { createRequire } = require('node:module');
-const path = require('node:path');
+const launcher = require('@nocobase/cli-v1/src/util');
+const { syncPluginSymlinks } = require('@nocobase/utils/plugin-symlink');
 
 const EXIT_AFTER_MS = 10_000;
 
@@ -15,13 +15,12 @@ function endWithLauncher() {
 }
 
 async function main() {
-  const requireFromHost = createRequire(path.join(process.env.NODE_MODULES_PATH, 'index.js'));
-  const launcher = requireFromHost('@nocobase/cli-v1/src/util');
   launcher.initEnv();
-  launcher.generateAppDir();
-  await requireFromHost('@nocobase/utils/plugin-symlink').syncPluginSymlinks();
+  launcher.buildIndexHtml();
+  // Before anything is loaded: Node remembers packages that it did not find.
+  await syncPluginSymlinks();
   endWithLauncher();
-  requireFromHost(path.join(process.env.APP_PACKAGE_ROOT, 'lib/index.js'));
+  require('@nocobase/app');
 }
 
 main().catch((error) => {

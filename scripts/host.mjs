@@ -25,26 +25,19 @@ export function stagePlugin(storage) {
 }
 
 /**
- * Makes a node_modules folder of links into the project's. The host links plugins into its node_modules and rewrites
- * the index.html of its client there: with a folder of its own no two hosts on one machine disturb each other.
+ * Makes a folder of links to the host's packages, to be its NODE_MODULES_PATH. The host links plugins into that folder
+ * and rewrites the client's index.html: with a folder of its own no two hosts on one machine disturb each other, and
+ * the project's node_modules stays as npm made it.
  */
 export function linkModules(folder) {
-  const from = path.join(root, 'node_modules');
+  const from = path.join(root, 'node_modules/@nocobase');
+  const to = path.join(folder, '@nocobase');
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(to, { recursive: true });
   for (const name of readdirSync(from)) {
-    if (name.startsWith('.') || name === pkg.name) continue;
-    if (!name.startsWith('@')) {
-      symlinkSync(path.join(from, name), path.join(folder, name), 'junction');
-      continue;
-    }
-    mkdirSync(path.join(folder, name));
-    for (const scoped of readdirSync(path.join(from, name))) {
-      const [source, target] = [path.join(from, name, scoped), path.join(folder, name, scoped)];
-      if (`${name}/${scoped}` === '@nocobase/app') cpSync(source, target, { recursive: true });
-      else symlinkSync(source, target, 'junction');
-    }
+    if (name !== 'app') symlinkSync(path.join(from, name), path.join(to, name), 'junction');
   }
+  cpSync(path.join(from, 'app/dist'), path.join(to, 'app/dist'), { recursive: true });
 }
 
 /**
@@ -56,8 +49,7 @@ export function hostProcess({ storage, modules, port, env, command }) {
   mkdirSync(path.join(storage, 'db'), { recursive: true });
   return {
     program: process.execPath,
-    // Links stay as they are, or the host's packages would be found twice.
-    args: ['--preserve-symlinks', path.join(root, 'scripts/host-main.cjs'), ...command],
+    args: [path.join(root, 'scripts/host-main.cjs'), ...command],
     env: {
       APP_ENV: 'production',
       APP_KEY: 'a-key-for-trying-out-only',
@@ -67,7 +59,9 @@ export function hostProcess({ storage, modules, port, env, command }) {
       APP_PORT: String(port),
       STORAGE_PATH: storage,
       NODE_MODULES_PATH: modules,
-      NODE_PATH: modules,
+      APP_PACKAGE_ROOT: path.join(modules, '@nocobase/app'),
+      // Where a plugin finds the host's packages, and the host finds the plugins.
+      NODE_PATH: [modules, path.join(root, 'node_modules')].join(path.delimiter),
     },
   };
 }
