@@ -1,0 +1,116 @@
+import type {
+  BackupDetails,
+  BackupView,
+  CreateBackupAnswer,
+  CreateBackupRequest,
+  InspectAnswer,
+  RestoreAnswer,
+  RestoreRequest,
+  RunLogAnswer,
+  Settings,
+  SettingsAnswer,
+  TicketAnswer,
+  UploadAppendAnswer,
+  UploadFinishAnswer,
+  UploadStartAnswer,
+  UploadStartRequest,
+} from '../../shared/api';
+import type { Content, RunStatus, RunView } from '../../shared/runs';
+import type { HostRequest, SafekeepHost } from '../host';
+import { toFailure } from './failure';
+
+export interface Page<T> {
+  rows: T[];
+  /** Rows on all pages. */
+  count: number;
+}
+
+export interface ListQuery {
+  page: number;
+  pageSize: number;
+  /** Field name, with '-' before it for descending. */
+  sort: string;
+  statuses?: readonly RunStatus[];
+  /** Backups: looked for in name and note. */
+  search?: string;
+}
+
+export interface InspectRequest {
+  name?: string;
+  uploadId?: string;
+  contents?: Content[];
+}
+
+type Body<T> = { data: T; meta?: { count?: number } };
+
+/** The HTTP API, typed. Every function rejects with a Failure. */
+export function createApi(host: SafekeepHost) {
+  const send = async <T>(request: HostRequest): Promise<Body<T>> => {
+    try {
+      return (await host.request(request)) as Body<T>;
+    } catch (error) {
+      throw toFailure(error);
+    }
+  };
+  const get = async <T>(url: string, params?: HostRequest['params']) =>
+    (await send<T>({ url, method: 'get', params })).data;
+  const post = async <T>(url: string, data?: unknown, params?: HostRequest['params']) =>
+    (await send<T>({ url, method: 'post', data, params })).data;
+  const list = async <T>(url: string, query: ListQuery): Promise<Page<T>> => {
+    const { data, meta } = await send<T[]>({ url, method: 'get', params: listParams(query) });
+    return { rows: data, count: meta?.count ?? data.length };
+  };
+
+  return {
+    backups: {
+      list: (query: ListQuery) => list<BackupView>('safekeepBackups:list', query),
+      get: (name: string) => get<BackupDetails>('safekeepBackups:get', { filterByTk: name }),
+      create: (request: CreateBackupRequest) => post<CreateBackupAnswer>('safekeepBackups:create', request),
+      update: (name: string, values: { note?: string; pinned?: boolean }) =>
+        post<unknown>('safekeepBackups:update', values, { filterByTk: name }),
+      destroy: (name: string) => post<unknown>('safekeepBackups:destroy', undefined, { filterByTk: name }),
+      verify: (name: string) => post<RestoreAnswer>('safekeepBackups:verify', undefined, { filterByTk: name }),
+      ticket: (name: string) => post<TicketAnswer>('safekeepBackups:ticket', { name }),
+      inspect: (request: InspectRequest) => post<InspectAnswer>('safekeepBackups:inspect', request),
+      restore: (request: RestoreRequest) => post<RestoreAnswer>('safekeepBackups:restore', request),
+    },
+    uploads: {
+      start: (request: UploadStartRequest) => post<UploadStartAnswer>('safekeepBackups:uploadStart', request),
+      append: async (uploadId: string, offset: number, chunk: Blob, signal: AbortSignal, onSent: (n: number) => void) =>
+        (
+          await send<UploadAppendAnswer>({
+            url: 'safekeepBackups:uploadAppend',
+            method: 'post',
+            params: { uploadId, offset },
+            data: chunk,
+            headers: { 'Content-Type': 'application/octet-stream' },
+            signal,
+            onSent,
+          })
+        ).data,
+      finish: (uploadId: string) => post<UploadFinishAnswer>('safekeepBackups:uploadFinish', { uploadId }),
+      abort: (uploadId: string) => post<unknown>('safekeepBackups:uploadAbort', { uploadId }),
+    },
+    runs: {
+      list: (query: ListQuery) => list<RunView>('safekeepRuns:list', query),
+      get: (id: string) => get<RunView>('safekeepRuns:get', { filterByTk: id }),
+      log: (id: string, offset: number) => get<RunLogAnswer>('safekeepRuns:log', { filterByTk: id, offset }),
+      cancel: (id: string) => post<unknown>('safekeepRuns:cancel', undefined, { filterByTk: id }),
+      undo: (id: string) => post<RestoreAnswer>('safekeepRuns:undo', undefined, { filterByTk: id }),
+    },
+    settings: {
+      get: () => get<SettingsAnswer>('safekeepSettings:get'),
+      update: (settings: Settings) => post<unknown>('safekeepSettings:update', settings),
+    },
+  };
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+/** The host's own list parameters: `filter` in its operator language, JSON. */
+function listParams({ page, pageSize, sort, statuses, search }: ListQuery): Record<string, unknown> {
+  const terms: unknown[] = [];
+  if (statuses?.length) terms.push({ status: { $in: statuses } });
+  if (search) terms.push({ $or: [{ name: { $includes: search } }, { note: { $includes: search } }] });
+  return { page, pageSize, sort, ...(terms.length ? { filter: JSON.stringify({ $and: terms }) } : {}) };
+}

@@ -1,0 +1,60 @@
+import { Table, type TableProps } from 'antd';
+import type { BackupView } from '../../shared/api';
+import { FailureAlert } from '../components/FailureAlert';
+import type { Backups } from '../hooks/useBackups';
+import { useT } from '../i18n';
+import { testId } from '../test-ids';
+import { EmptyBackups } from './EmptyBackups';
+import { useBackupColumns, type RowActions } from './columns';
+
+interface Props extends RowActions {
+  backups: Backups;
+  onCreate: () => void;
+}
+
+export function BackupsTable({ backups, onCreate, ...actions }: Props) {
+  const t = useT();
+  const { data, failure, loading, query, ask, reload, filtered } = backups;
+  const columns = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
+  if (failure && !data && !failure.away) {
+    return (
+      <div {...testId('list-error')}>
+        <FailureAlert failure={failure} onRetry={reload} />
+      </div>
+    );
+  }
+  const onChange: TableProps<BackupView>['onChange'] = ({ current, pageSize }, _filters, sorter, { action }) => {
+    if (action === 'sort') {
+      const { field, order } = Array.isArray(sorter) ? (sorter[0] ?? {}) : sorter;
+      ask({ sort: order ? `${order === 'descend' ? '-' : ''}${String(field)}` : '-startedAt' });
+    } else {
+      ask({ page: current ?? 1, pageSize: pageSize ?? query.pageSize });
+    }
+  };
+  return (
+    <Table<BackupView>
+      rowKey="name"
+      size="middle"
+      columns={columns}
+      dataSource={data?.rows ?? []}
+      loading={loading && !data ? true : { spinning: loading, delay: 500 }}
+      onChange={onChange}
+      showSorterTooltip={false}
+      scroll={{ x: 1180 }}
+      tableLayout="fixed"
+      locale={{
+        emptyText: data ? <EmptyBackups filtered={filtered} onCreate={onCreate} /> : <div style={{ height: 120 }} />,
+      }}
+      pagination={{
+        current: query.page,
+        pageSize: query.pageSize,
+        total: data?.count ?? 0,
+        hideOnSinglePage: (data?.count ?? 0) <= 10,
+        showSizeChanger: true,
+        pageSizeOptions: [10, 20, 50, 100],
+        showTotal: (total) => t('Backups: {{total}}', { total }),
+      }}
+      {...testId('backups-table')}
+    />
+  );
+}

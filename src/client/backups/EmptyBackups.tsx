@@ -1,0 +1,49 @@
+import { CloudServerOutlined, PlusOutlined } from '@ant-design/icons';
+import { Empty, theme, Typography } from 'antd';
+import { GuardedButton } from '../components/GuardedButton';
+import { useHost } from '../host';
+import { useT } from '../i18n';
+import { useRuns } from '../live/RunsProvider';
+import { testId } from '../test-ids';
+import { creationRefusal } from './refusals';
+
+/** An empty list: what to do first, or that the filter leaves nothing. */
+export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCreate: () => void }) {
+  const t = useT();
+  const host = useHost();
+  const { token } = theme.useToken();
+  const { active } = useRuns();
+  if (filtered) {
+    return (
+      <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No backup matches the search and the filter.')} />
+    );
+  }
+  return (
+    <Empty
+      image={<CloudServerOutlined style={{ fontSize: 56, color: token.colorTextQuaternary }} />}
+      imageStyle={{ height: 64 }}
+      style={{ padding: `${token.paddingXL}px 0` }}
+      description={
+        <div style={{ maxWidth: 460, margin: '0 auto' }}>
+          <Typography.Title level={5}>{t('No backups yet')}</Typography.Title>
+          <Typography.Text type="secondary">
+            {t(
+              'A backup holds the database and the uploaded files in one archive. Make the first one now, then download it to a second place.',
+            )}
+          </Typography.Text>
+        </div>
+      }
+      {...testId('empty')}
+    >
+      <GuardedButton
+        type="primary"
+        icon={<PlusOutlined />}
+        reason={creationRefusal(host, active, t)}
+        onClick={onCreate}
+        {...testId('empty-new-backup')}
+      >
+        {t('New backup')}
+      </GuardedButton>
+    </Empty>
+  );
+}

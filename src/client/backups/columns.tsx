@@ -1,0 +1,145 @@
+import { PushpinFilled } from '@ant-design/icons';
+import { Button, Flex, Space, theme, Tooltip, Typography, type TableColumnsType } from 'antd';
+import type { BackupView } from '../../shared/api';
+import { Elapsed } from '../components/Elapsed';
+import { RunProgress } from '../components/RunProgress';
+import { ContentTags, StatusTag } from '../components/tags';
+import { formatBytes, formatTime } from '../format';
+import { useRunActions } from '../hooks/useRunActions';
+import { useT } from '../i18n';
+import { destinationLabel, triggerLabel } from '../labels';
+import { isFinal } from '../live/run-store';
+import { useRuns } from '../live/RunsProvider';
+import { testId } from '../test-ids';
+import { BackupActions, type ActionHandlers } from './BackupActions';
+
+export type RowActions = Omit<ActionHandlers, 'onChanged'>;
+
+/** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
+export function useBackupColumns(actions: ActionHandlers, sort: string): TableColumnsType<BackupView> {
+  const t = useT();
+  const sortable = (field: string) => ({
+    sorter: true,
+    sortOrder: sort === field ? ('ascend' as const) : sort === `-${field}` ? ('descend' as const) : null,
+  });
+  return [
+    {
+      title: t('Name'),
+      dataIndex: 'name',
+      ...sortable('name'),
+      render: (_, backup) => <NameCell backup={backup} onOpen={() => actions.onDetails(backup)} />,
+    },
+    {
+      title: t('Contents'),
+      dataIndex: 'contents',
+      width: 136,
+      render: (_, { contents }) => <ContentTags contents={contents} />,
+    },
+    { title: t('Status'), dataIndex: 'status', width: 200, render: (_, backup) => <StatusCell backup={backup} /> },
+    { title: t('Trigger'), dataIndex: 'trigger', width: 110, render: (_, { trigger }) => triggerLabel(trigger, t) },
+    {
+      title: t('Stored on'),
+      dataIndex: 'destinations',
+      width: 112,
+      ellipsis: true,
+      render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(', ') || '–',
+    },
+    {
+      title: t('Started'),
+      dataIndex: 'startedAt',
+      width: 168,
+      ...sortable('startedAt'),
+      render: (_, { startedAt }) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(startedAt)}</span>,
+    },
+    {
+      title: t('Duration'),
+      dataIndex: 'durationMs',
+      width: 110,
+      ...sortable('durationMs'),
+      render: (_, { startedAt, finishedAt, status }) =>
+        finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
+    },
+    {
+      title: t('Size'),
+      dataIndex: 'bytes',
+      width: 96,
+      align: 'right',
+      ...sortable('bytes'),
+      render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
+    },
+    {
+      title: t('Actions'),
+      key: 'actions',
+      width: 204,
+      fixed: 'right',
+      render: (_, backup) => <BackupActions backup={backup} {...actions} />,
+    },
+  ];
+}
+
+function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
+  const t = useT();
+  const { token } = theme.useToken();
+  return (
+    <div style={{ minWidth: 0 }} {...testId('backup', backup.name)}>
+      <Flex gap={token.marginXXS} align="center" style={{ minWidth: 0 }}>
+        {backup.pinned && (
+          <Tooltip title={t('Pinned: never deleted automatically')}>
+            <PushpinFilled style={{ color: token.colorPrimary }} aria-label={t('Pinned')} />
+          </Tooltip>
+        )}
+        <Tooltip title={backup.name} placement="topLeft">
+          <Typography.Link ellipsis onClick={onOpen} style={{ minWidth: 0 }} role="button" tabIndex={0}>
+            {backup.name}
+          </Typography.Link>
+        </Tooltip>
+      </Flex>
+      {backup.note && (
+        <Typography.Text
+          type="secondary"
+          ellipsis={{ tooltip: { title: backup.note, placement: 'bottomLeft' } }}
+          style={{ display: 'block', fontSize: token.fontSizeSM }}
+        >
+          {backup.note}
+        </Typography.Text>
+      )}
+    </div>
+  );
+}
+
+/** The tag of an ended backup, with its error; the live bar of one under way. */
+function StatusCell({ backup }: { backup: BackupView }) {
+  const t = useT();
+  const { runs } = useRuns();
+  const { mayCancel, cancel } = useRunActions();
+  const run = (backup.runId && runs.get(backup.runId)) || backup.run;
+  const data = { ...testId('status', backup.name), 'data-status': backup.status };
+  if (run && run.kind === 'backup' && !isFinal(run)) {
+    return (
+      <Flex gap="small" align="center" {...data}>
+        <div style={{ flex: 1, minWidth: 0 }}>
+          <RunProgress run={run} size="small" />
+        </div>
+        {mayCancel(run) && (
+          <Button type="text" size="small" danger onClick={() => cancel(run)} {...testId('cancel', run.id)}>
+            {t('Cancel')}
+          </Button>
+        )}
+      </Flex>
+    );
+  }
+  const why = backup.error
+    ? [backup.error.message, backup.error.hint].filter(Boolean).join(' ')
+    : backup.warnings > 0
+      ? t('Warnings: {{count}}. The log names them.', { count: backup.warnings })
+      : undefined;
+  return (
+    <Space direction="vertical" size={0} style={{ maxWidth: '100%' }} {...data}>
+      <Tooltip title={why}>
+        <span tabIndex={why ? 0 : undefined}>
+          <StatusTag status={backup.status} />
+        </span>
+      </Tooltip>
+    </Space>
+  );
+}

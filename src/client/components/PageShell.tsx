@@ -1,0 +1,65 @@
+import { App, Card } from 'antd';
+import { useEffect, type ReactNode } from 'react';
+import type { RunView } from '../../shared/runs';
+import { useHost } from '../host';
+import { useT } from '../i18n';
+import { kindLabel } from '../labels';
+import { RunsProvider, useRuns } from '../live/RunsProvider';
+import { WatchedRunDialog } from '../live/WatchedRunDialog';
+import { testId } from '../test-ids';
+
+interface Props {
+  /** Part of the page's test id. */
+  name: string;
+  children: ReactNode;
+}
+
+/** What every tab stands on: live runs, the dialog of a watched restore, a note when a run ends. */
+export function PageShell({ name, children }: Props) {
+  const host = useHost();
+  if (!host.can('see')) return null;
+  return (
+    <RunsProvider>
+      <Card variant="borderless" {...testId(name)}>
+        {children}
+      </Card>
+      <WatchedRunDialog />
+      <FinishedNotes />
+    </RunsProvider>
+  );
+}
+
+/** Tells when a run that was seen under way has ended; the watched one has its own dialog. */
+function FinishedNotes() {
+  const t = useT();
+  const { notification } = App.useApp();
+  const { onFinished, watched } = useRuns();
+  const watchedId = watched?.runId;
+  useEffect(
+    () =>
+      onFinished((run: RunView) => {
+        if (run.id === watchedId) return;
+        const kind = kindLabel(run.kind, t);
+        const description = [run.backupName, run.error?.message, run.error?.hint].filter(Boolean).map((line) => (
+          <div key={line} style={{ overflowWrap: 'anywhere' }}>
+            {line}
+          </div>
+        ));
+        if (run.status === 'succeeded') {
+          notification.success({ message: t('{{kind}}: succeeded', { kind }), description, role: 'status' });
+        } else if (run.status === 'succeeded with warnings') {
+          notification.warning({
+            message: t('{{kind}}: succeeded with warnings', { kind }),
+            description,
+            role: 'status',
+          });
+        } else if (run.status === 'cancelled') {
+          notification.info({ message: t('{{kind}}: cancelled', { kind }), description, role: 'status' });
+        } else {
+          notification.error({ message: t('{{kind}}: failed', { kind }), description, role: 'alert' });
+        }
+      }),
+    [onFinished, watchedId, notification, t],
+  );
+  return null;
+}

@@ -1,0 +1,83 @@
+import { Alert, Button, Space } from 'antd';
+import type { ReactNode } from 'react';
+import type { RunView } from '../../shared/runs';
+import { formatTime } from '../format';
+import { useRunActions } from '../hooks/useRunActions';
+import { useT, type Translate } from '../i18n';
+import { kindLabel } from '../labels';
+import { testId } from '../test-ids';
+import { useNow } from './useNow';
+
+interface Props {
+  run: RunView;
+  /** Buttons beside Undo. */
+  extra?: ReactNode;
+  onDismiss?: () => void;
+}
+
+/** How a run ended: what, when, why, and the way back where there is one. */
+export function RunResult({ run, extra, onDismiss }: Props) {
+  const t = useT();
+  const now = useNow(Boolean(run.undoUntil));
+  const { mayUndo, undo } = useRunActions();
+  const { type, title, text } = resultText(run, t);
+  const undoable = mayUndo(run, now);
+  return (
+    <Alert
+      type={type}
+      showIcon
+      role={type === 'error' ? 'alert' : 'status'}
+      message={title}
+      description={
+        <Space direction="vertical" size={4}>
+          {text.map((line) => (
+            <span key={line}>{line}</span>
+          ))}
+          {undoable && run.undoUntil && (
+            <span>{t('The state before it is kept until {{time}}.', { time: formatTime(run.undoUntil) })}</span>
+          )}
+          {(undoable || extra) && (
+            <Space style={{ marginTop: 4 }} wrap>
+              {undoable && (
+                <Button size="small" onClick={() => undo(run)} {...testId('undo', run.id)}>
+                  {t('Undo the restore')}
+                </Button>
+              )}
+              {extra}
+            </Space>
+          )}
+        </Space>
+      }
+      closable={onDismiss !== undefined}
+      onClose={onDismiss}
+      {...testId('run-result')}
+      data-status={run.status}
+    />
+  );
+}
+
+function resultText(
+  run: RunView,
+  t: Translate,
+): { type: 'success' | 'warning' | 'error'; title: string; text: string[] } {
+  const kind = kindLabel(run.kind, t);
+  const name = run.backupName ? [run.backupName] : [];
+  switch (run.status) {
+    case 'succeeded':
+      return { type: 'success', title: t('{{kind}}: succeeded', { kind }), text: name };
+    case 'succeeded with warnings':
+      return {
+        type: 'warning',
+        title: t('{{kind}}: succeeded with warnings', { kind }),
+        text: [...name, t('Warnings: {{count}}. The log names them.', { count: run.warnings })],
+      };
+    case 'cancelled':
+      return { type: 'warning', title: t('{{kind}}: cancelled', { kind }), text: name };
+    default:
+      return {
+        type: 'error',
+        title: run.status === 'interrupted' ? t('{{kind}}: interrupted', { kind }) : t('{{kind}}: failed', { kind }),
+        text: [...name, run.error?.message ?? '', run.error?.hint ?? '', run.error?.code ?? ''].filter(Boolean),
+      };
+  }
+}

@@ -1,0 +1,43 @@
+import { DatabaseOutlined, FileOutlined } from '@ant-design/icons';
+import { Tag, theme } from 'antd';
+import type { CheckStatus } from '../../shared/api';
+import type { Content, RunStatus } from '../../shared/runs';
+import { useT } from '../i18n';
+import { contentLabel, STATUS_COLORS, statusLabel, VERDICT_COLORS, verdictLabel } from '../labels';
+
+export function StatusTag({ status }: { status: RunStatus }) {
+  const t = useT();
+  return (
+    <Tag bordered={false} color={STATUS_COLORS[status]} style={{ marginInlineEnd: 0 }}>
+      {statusLabel(status, t)}
+    </Tag>
+  );
+}
+
+export function VerdictTag({ status }: { status: CheckStatus }) {
+  const t = useT();
+  return (
+    <Tag bordered={false} color={VERDICT_COLORS[status]} style={{ marginInlineEnd: 0 }}>
+      {verdictLabel(status, t)}
+    </Tag>
+  );
+}
+
+export function ContentTags({ contents }: { contents: readonly Content[] }) {
+  const t = useT();
+  const { token } = theme.useToken();
+  return (
+    <span style={{ display: 'inline-flex', flexWrap: 'wrap', gap: token.marginXXS }}>
+      {contents.map((content) => (
+        <Tag
+          key={content}
+          bordered={false}
+          icon={content === 'database' ? <DatabaseOutlined /> : <FileOutlined />}
+          style={{ marginInlineEnd: 0 }}
+        >
+          {contentLabel(content, t)}
+        </Tag>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,71 @@
+import { App } from 'antd';
+import { useMemoizedFn } from 'ahooks';
+import type { RunView } from '../../shared/runs';
+import { toFailure } from '../api/failure';
+import { useApi } from '../api/useApi';
+import { useHost, type Right } from '../host';
+import { useT } from '../i18n';
+import { failureText } from '../labels';
+import { isFinal } from '../live/run-store';
+import { useRuns } from '../live/RunsProvider';
+import { testId } from '../test-ids';
+
+/** From these steps on there is no way back before the end. */
+const POINT_OF_NO_RETURN = ['switch', 'reload', 'healthCheck'];
+const RIGHTS: Record<RunView['kind'], Right> = {
+  backup: 'create',
+  restore: 'restore',
+  undo: 'restore',
+  verify: 'create',
+  prune: 'delete',
+};
+
+export function useRunActions() {
+  const t = useT();
+  const host = useHost();
+  const api = useApi();
+  const { modal, message } = App.useApp();
+  const { follow, watch } = useRuns();
+
+  /** Shows what went wrong for actions that have no dialog of their own. */
+  const tell = useMemoizedFn((error: unknown) => {
+    const text = failureText(toFailure(error), t);
+    void message.error([text.message, text.hint].filter(Boolean).join(' '));
+  });
+
+  const mayCancel = (run: RunView) =>
+    !isFinal(run) && !POINT_OF_NO_RETURN.includes(run.step) && host.can(RIGHTS[run.kind]);
+
+  const cancel = useMemoizedFn((run: RunView) =>
+    modal.confirm({
+      title: run.kind === 'backup' ? t('Cancel this backup?') : t('Cancel this run?'),
+      content: t('What it has done so far is thrown away; the live data stays as it is.'),
+      okText: t('Cancel the run'),
+      okButtonProps: { danger: true, ...testId('cancel-confirm') },
+      cancelText: t('Let it go on'),
+      onOk: () => api.runs.cancel(run.id).then(() => follow(run.id), tell),
+    }),
+  );
+
+  const mayUndo = (run: RunView, now: number) =>
+    Boolean(run.undoUntil) && Date.parse(run.undoUntil ?? '') > now && host.can('restore');
+
+  const undo = useMemoizedFn((run: RunView) =>
+    modal.confirm({
+      title: t('Undo this restore?'),
+      content: t(
+        'The app goes back to the state it had before this restore. Everything changed since then is lost. The app is in maintenance for a moment.',
+      ),
+      okText: t('Undo the restore'),
+      okButtonProps: { danger: true, ...testId('undo-confirm') },
+      cancelText: t('Keep it'),
+      onOk: () =>
+        api.runs.undo(run.id).then(({ runId }) => {
+          follow(runId);
+          watch({ runId, open: true });
+        }, tell),
+    }),
+  );
+
+  return { mayCancel, cancel, mayUndo, undo, tell };
+}

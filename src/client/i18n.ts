@@ -1,0 +1,12 @@
+import { useCallback } from 'react';
+import { useTranslation } from 'react-i18next';
+import { PLUGIN_NAME } from '../shared/api';
+
+/** The English sentence is the key; `{{name}}` places are filled from `params`. */
+export type Translate = (sentence: string, params?: Record<string, string | number>) => string;
+
+/** The plugin's own words first, the host's after. React escapes, so the values are put in as they are. */
+export function useT(): Translate {
+  const { t } = useTranslation([PLUGIN_NAME, 'client'], { nsMode: 'fallback' });
+  return useCallback((sentence, params) => t(sentence, { ...params, interpolation: { escapeValue: false } }), [t]);
+}

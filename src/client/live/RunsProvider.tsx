@@ -1,0 +1,80 @@
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from 'react';
+import { RUN_MESSAGE } from '../../shared/api';
+import type { RunView } from '../../shared/runs';
+import { useApi } from '../api/useApi';
+import { useHost } from '../host';
+import { RunStore, type LiveRuns } from './run-store';
+import { usePolling } from './usePolling';
+import { readWatchedRun, writeWatchedRun, type WatchedRun } from './watched-run';
+
+interface Runs extends LiveRuns {
+  /** Follows a run this page has started and asks for its state at once. */
+  follow(runId: string): void;
+  /** The restore whose progress or result is to be shown, across reloads. */
+  watched: WatchedRun | null;
+  watch(run: WatchedRun | null): void;
+  onFinished(listener: (run: RunView) => void): () => void;
+}
+
+const RunsContext = createContext<Runs | null>(null);
+
+const isRunView = (value: unknown): value is RunView =>
+  typeof value === 'object' && value !== null && 'id' in value && 'status' in value && 'percent' in value;
+
+export function RunsProvider({ children }: { children: ReactNode }) {
+  const host = useHost();
+  const api = useApi();
+  const store = useMemo(() => new RunStore(api), [api]);
+  const live = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  const [watched, setWatched] = useState(readWatchedRun);
+  const [kicks, setKicks] = useState(0);
+  const watchedId = watched?.runId;
+
+  useEffect(() => {
+    if (watchedId) store.track(watchedId);
+  }, [store, watchedId]);
+
+  useEffect(
+    () =>
+      host.subscribe(RUN_MESSAGE, (payload) => {
+        if (isRunView(payload)) store.put(payload);
+      }),
+    [host, store],
+  );
+
+  // A run that begins (by a message) must be polled at the quick pace, so its id is part of the key.
+  usePolling(() => store.poll(), `${kicks} ${live.active?.id ?? ''} ${watchedId ?? ''}`);
+
+  const follow = useCallback(
+    (runId: string) => {
+      store.track(runId);
+      setKicks((count) => count + 1);
+    },
+    [store],
+  );
+  const watch = useCallback((run: WatchedRun | null) => {
+    writeWatchedRun(run);
+    setWatched(run);
+  }, []);
+
+  const value = useMemo(
+    () => ({ ...live, follow, watched, watch, onFinished: store.onFinished }),
+    [live, follow, watched, watch, store],
+  );
+  return <RunsContext.Provider value={value}>{children}</RunsContext.Provider>;
+}
+
+export function useRuns(): Runs {
+  const runs = useContext(RunsContext);
+  if (!runs) throw new Error('useRuns needs a RunsProvider above it');
+  return runs;
+}

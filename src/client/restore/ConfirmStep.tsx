@@ -1,0 +1,76 @@
+import { Alert, Flex, Form, Input, Typography } from 'antd';
+import type { InspectAnswer } from '../../shared/api';
+import { ALL_CONTENTS } from '../../shared/runs';
+import { formatBytes, formatTime } from '../format';
+import { useT } from '../i18n';
+import { contentLabel } from '../labels';
+import { testId } from '../test-ids';
+import type { RestoreChoices } from './useRestorePlan';
+
+interface Props {
+  inspection: InspectAnswer;
+  choices: RestoreChoices;
+  typedName: string;
+  onType: (name: string) => void;
+  /** Enter in the name field. */
+  onEnter: () => void;
+}
+
+/** What will happen, and the name that says "yes, this app". */
+export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }: Props) {
+  const t = useT();
+  const { manifest, plan, appName } = inspection;
+  const contents = choices.contents ?? manifest.contents;
+  const what = ALL_CONTENTS.filter((content) => contents.includes(content)).map((content) => contentLabel(content, t));
+  const filesLine =
+    choices.filesMode === 'mirror'
+      ? t('The folders become exactly as they were; files added since the backup are removed.')
+      : t('Files of the backup are put back; files added since are kept.');
+  return (
+    <Flex vertical gap="middle">
+      <Alert
+        type="warning"
+        showIcon
+        message={t('This overwrites the app {{app}} with its state of {{time}}.', {
+          app: appName,
+          time: formatTime(manifest.createdAt),
+        })}
+        description={
+          <ul style={{ margin: 0, paddingInlineStart: 18 }} {...testId('restore-plan')}>
+            <li>{t('Restored: {{what}}', { what: what.join(', ') })}</li>
+            {contents.includes('files') && <li>{filesLine}</li>}
+            {plan.summary && <li>{plan.summary}</li>}
+            {plan.extraBytes > 0 && (
+              <li>{t('Disk space needed meanwhile: {{size}}', { size: formatBytes(plan.extraBytes) })}</li>
+            )}
+            {contents.includes('database') && (
+              <li>{t('Users sign in with the passwords of the backup; you may have to sign in again.')}</li>
+            )}
+          </ul>
+        }
+      />
+      <Form layout="vertical" component="div">
+        <Form.Item
+          label={
+            <span>
+              {t('To confirm, type the name of the app:')} <Typography.Text code>{appName}</Typography.Text>
+            </span>
+          }
+          htmlFor="safekeep-confirm-name"
+          style={{ margin: 0 }}
+        >
+          <Input
+            id="safekeep-confirm-name"
+            autoFocus
+            autoComplete="off"
+            spellCheck={false}
+            value={typedName}
+            onChange={(event) => onType(event.target.value)}
+            onPressEnter={onEnter}
+            {...testId('confirm-name')}
+          />
+        </Form.Item>
+      </Form>
+    </Flex>
+  );
+}

@@ -1,0 +1,83 @@
+import { InboxOutlined } from '@ant-design/icons';
+import { Alert, Button, Flex, Progress, theme, Typography, Upload as FilePicker } from 'antd';
+import { FailureAlert } from '../components/FailureAlert';
+import { formatBytes } from '../format';
+import type { Upload } from '../hooks/useUpload';
+import { useT } from '../i18n';
+import { testId } from '../test-ids';
+
+export function UploadStep({ upload }: { upload: Upload }) {
+  const { phase, failure } = upload;
+  return (
+    <Flex vertical gap="middle">
+      {phase === 'failed' && <FailureAlert failure={failure} onRetry={upload.retry} />}
+      {phase === 'idle' || phase === 'failed' ? <Picker onPick={upload.start} /> : <Sending upload={upload} />}
+    </Flex>
+  );
+}
+
+function Picker({ onPick }: { onPick: (file: File) => void }) {
+  const t = useT();
+  return (
+    <div {...testId('upload-file')}>
+      <FilePicker.Dragger
+        accept=".zip"
+        maxCount={1}
+        showUploadList={false}
+        beforeUpload={(file) => {
+          onPick(file);
+          return false;
+        }}
+      >
+        <p className="ant-upload-drag-icon">
+          <InboxOutlined />
+        </p>
+        <p className="ant-upload-text">{t('Drop a backup file here, or click to choose one')}</p>
+        <p className="ant-upload-hint">
+          {t('Its name ends with .safekeep.zip. Nothing is changed until you confirm in the last step.')}
+        </p>
+      </FilePicker.Dragger>
+    </div>
+  );
+}
+
+function Sending({ upload: { phase, file, sent, discard } }: { upload: Upload }) {
+  const t = useT();
+  const { token } = theme.useToken();
+  if (!file) return null;
+  const checking = phase === 'checking' || phase === 'done';
+  const percent = checking ? 100 : Math.floor((sent / Math.max(1, file.size)) * 100);
+  return (
+    <Flex
+      vertical
+      gap="small"
+      style={{ padding: `${token.padding}px 0` }}
+      {...testId('upload-progress')}
+      data-phase={phase}
+    >
+      <Flex justify="space-between" align="center" gap="small">
+        <Typography.Text strong ellipsis={{ tooltip: true }} style={{ minWidth: 0 }}>
+          {file.name}
+        </Typography.Text>
+        <Button size="small" onClick={discard}>
+          {t('Choose another file')}
+        </Button>
+      </Flex>
+      <Progress percent={percent} status={phase === 'paused' ? 'normal' : 'active'} aria-label={t('Upload')} />
+      <Typography.Text type="secondary" style={{ fontVariantNumeric: 'tabular-nums' }}>
+        {checking
+          ? t('The file has arrived. The server reads it through …')
+          : t('{{done}} of {{total}}', { done: formatBytes(sent), total: formatBytes(file.size) })}
+      </Typography.Text>
+      {phase === 'paused' && (
+        <Alert
+          type="warning"
+          showIcon
+          role="status"
+          message={t('The server can not be reached.')}
+          description={t('The upload is paused and goes on by itself from where it was.')}
+        />
+      )}
+    </Flex>
+  );
+}
