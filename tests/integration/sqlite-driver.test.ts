@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -192,8 +192,12 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
 
     await subject.switch(plan, runOf());
     expect(await everything()).toEqual(before);
+    await subject.switch(plan, runOf());
     await subject.discard(plan);
     await subject.discard(plan);
+    await subject.undo(plan, runOf());
+    expect(await subject.position(plan)).toBe('unclear');
+    await expect(subject.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
     expect(await readdir(folder)).toEqual([path.basename(file)]);
     expect(await everything()).toEqual(before);
   });
@@ -287,6 +291,23 @@ it('replaces a live file that is damaged, and gives it back on undo', async () =
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
   await subject.undo(plan, runOf());
   expect(await readFile(file, 'utf8')).toContain('no database');
+});
+
+it('takes up an exchange that was killed half way, in both directions', async () => {
+  await exec(['CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
+  const { backup, bytes } = await dumpAll();
+  await exec(['INSERT INTO t VALUES (2)']);
+  const { subject, plan } = await staged(bytes, backup);
+  const halfWay = () => rename(file, `${file}.safekeep-r1.previous`);
+  await halfWay();
+  expect(await subject.position(plan)).toBe('unclear');
+  await subject.undo(plan, runOf());
+  expect(await subject.position(plan)).toBe('before switch');
+  expect(await all('SELECT x FROM t')).toHaveLength(2);
+  await halfWay();
+  await subject.switch(plan, runOf());
+  expect(await subject.position(plan)).toBe('after switch');
+  expect(await all('SELECT x FROM t')).toHaveLength(1);
 });
 
 describe('leaving rows out', () => {

@@ -1,16 +1,11 @@
 /**
- * The two slots of a SQLite restore: the live file, and beside it `<db>.safekeep-<id>.staged` (what a switch would make live)
- * or `<db>.safekeep-<id>.previous` (what a switch replaced).
+ * The two slots of a SQLite restore: the live file, and beside it `<db>.safekeep-<id>.staged` (what a switch makes live)
+ * or `<db>.safekeep-<id>.previous` (what a switch replaced). With L, S, P for the three files:
  *
- * | live    | staged | previous           | position                                                              |
- * | ------- | ------ | ------------------ | --------------------------------------------------------------------- |
- * | there   | any    | none               | before (with no file aside there is nothing to exchange or drop)      |
- * | there   | any    | same file as live  | before: a switch was interrupted after its link                       |
- * | there   | none   | another file       | after                                                                 |
- * | there   | = live | another file       | after: an undo was interrupted after its link                         |
- * | missing | any    | there              | before, once `settle` gave the live file its name back: an exchange   |
- * |         |        |                    | was interrupted where the folder knows no hard links                  |
- * | else    |        |                    | unclear                                                               |
+ *   L and S              before the switch; also with P another name of L: a switch was killed after its link
+ *   L and P              after the switch; also with S another name of L: an undo was killed after its link
+ *   S and P, L missing   half way, where the folder knows no hard links; an empty L is what an app made that started then
+ *   anything else        unclear
  */
 import type { BigIntStats } from 'node:fs';
 import { link, rename, rm, stat } from 'node:fs/promises';
@@ -42,28 +37,36 @@ export function slotsOf(live: string, names: Record<string, string>): SqliteSlot
   return { live, staged: inFolder(names.staged), previous: inFolder(names.previous) };
 }
 
-/** See the table above. Changes nothing. */
+/** See above. Changes nothing. */
 export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
   const [live, staged, previous] = await look(slots);
-  if (!live || (live.size === 0n && previous)) return previous ? 'before switch' : 'unclear';
-  if (!previous || isSame(live, previous)) return 'before switch';
-  if (!staged || isSame(live, staged)) return 'after switch';
-  return 'unclear';
+  if (!live || (previous && live.size === 0n)) return 'unclear';
+  const isSwitched = previous && !isSame(live, previous);
+  if (staged && !isSame(live, staged)) return isSwitched ? 'unclear' : 'before switch';
+  return isSwitched ? 'after switch' : 'unclear';
 }
 
-/** Ends an exchange that was interrupted, so that each file has one name. The position stays what it was. */
+/**
+ * Ends an exchange that was killed, so that each file has one name; from half way, the previous file is live again then.
+ * Never touches what no exchange leaves behind.
+ */
 export async function settle(slots: SqliteSlots): Promise<void> {
   const [live, staged, previous] = await look(slots);
-  // An empty file is what an app creates that starts while the live one is missing.
-  if (previous && (!live || live.size === 0n)) {
+  if (staged && previous && (!live || live.size === 0n)) {
     await removeSidecars(slots.live);
     await rename(slots.previous, slots.live);
   } else if (live && previous && isSame(live, previous)) {
     await rm(slots.previous);
   } else if (live && staged && isSame(live, staged)) {
     await rm(slots.staged);
-  }
+  } else return;
   await syncFolder(path.dirname(slots.live));
+}
+
+/** True when neither slot is there. */
+export async function nothingAside(slots: SqliteSlots): Promise<boolean> {
+  const [, staged, previous] = await look(slots);
+  return !staged && !previous;
 }
 
 /**
@@ -85,16 +88,15 @@ export async function exchange(live: string, incoming: string, aside: string): P
   await syncFolder(folder);
 }
 
-/** Removes both slots aside and their sidecars. @throws SWITCH_FAILED when it can not be told which file is live */
+/** Removes both slots aside and their sidecars. @throws INTERNAL when it can not be told which file is the live one */
 export async function removeSlotsAside(slots: SqliteSlots): Promise<void> {
-  const [, staged, previous] = await look(slots);
-  if ((staged || previous) && (await positionOf(slots)) === 'unclear') {
-    const names = Object.values(slots).join(', ');
-    throw new SafekeepError('SWITCH_FAILED', {
-      detail: `it can not be told which of these files is the live one: ${names}`,
+  await settle(slots);
+  if (!(await nothingAside(slots)) && (await positionOf(slots)) === 'unclear') {
+    const files = Object.values(slots).join(', ');
+    throw new SafekeepError('INTERNAL', {
+      detail: `it can not be told which of these files is the live one: ${files}`,
     });
   }
-  await settle(slots);
   await removeWithSidecars(slots.staged);
   await removeWithSidecars(slots.previous);
   await syncFolder(path.dirname(slots.live));

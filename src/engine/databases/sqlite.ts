@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { chmod, chown, open, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { syncFile, syncFolder } from '../atomic-file';
 import { SafekeepError, toSafekeepError } from '../errors';
@@ -14,6 +15,7 @@ import {
   type SqliteSlots,
   exchange,
   moveSidecars,
+  nothingAside,
   positionOf,
   removeSidecars,
   removeSlotsAside,
@@ -45,11 +47,14 @@ export function createSqliteDriver(
     stage: async (plan, backup, openPart, run) => {
       const { live: current, staged } = await slots(plan);
       const input = await openPart(backup.parts[0] ?? SQLITE_PART);
-      await pipeline(input, createWriteStream(staged, { flags: 'wx', mode: 0o600 }), { signal: run.signal }).catch(
-        (error: unknown) => {
-          throw toSafekeepError(error);
-        },
-      );
+      const counted = countBytes((done) => {
+        run.progress({ done, total: Math.max(done, backup.dataBytes), unit: 'bytes' });
+      });
+      await pipeline(input, counted, createWriteStream(staged, { flags: 'wx', mode: 0o600 }), {
+        signal: run.signal,
+      }).catch((error: unknown) => {
+        throw toSafekeepError(error);
+      });
       await finishStaged(staged, current);
     },
     check: async (plan, backup, run) => {
@@ -67,18 +72,23 @@ export function createSqliteDriver(
         throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: (error as Error).message }, { cause: error });
       });
     },
-    switch: async (plan) => {
-      const files = await slots(plan);
-      await turn(files, 'before switch', files.staged, files.previous, switchWaitMs);
-    },
-    undo: async (plan) => {
-      const files = await slots(plan);
-      await turn(files, 'after switch', files.previous, files.staged, switchWaitMs);
-    },
+    switch: async (plan) => turn(await slots(plan), 'after switch', switchWaitMs),
+    undo: async (plan) => turn(await slots(plan), 'before switch', switchWaitMs),
     position: async (plan) => positionOf(await slots(plan)),
     discard: async (plan) => removeSlotsAside(await slots(plan)),
     close: async () => undefined,
   };
+}
+
+/** Passes a stream on and tells the bytes so far. */
+function countBytes(tell: (done: number) => void): Transform {
+  let done = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      tell((done += chunk.length));
+      next(null, chunk);
+    },
+  });
 }
 
 /** The live file behind links; a missing one keeps its name, its folder is resolved. */
@@ -188,20 +198,18 @@ async function finishStaged(staged: string, live: string): Promise<void> {
 }
 
 /**
- * The atomic exchange. The live database is held locked against every other connection until its name has moved on, and
- * its WAL is in the file by then, so that nothing is lost and no journal is left to be applied to the file that takes its place.
+ * The atomic exchange, from the other side or from half way; nothing to do on the wanted side, or for an undo with nothing aside.
+ * The live database is held locked against every other connection until its name has moved on, and its WAL is in the file by
+ * then: nothing is lost, and no journal is left to be applied to the file that takes its place.
  */
-async function turn(
-  files: SqliteSlots,
-  from: 'before switch' | 'after switch',
-  incoming: string,
-  aside: string,
-  waitMs: number,
-): Promise<void> {
+async function turn(files: SqliteSlots, to: 'before switch' | 'after switch', waitMs: number): Promise<void> {
   try {
-    if ((await positionOf(files)) !== from) throw new Error(`the files do not stand ${from}`);
     await settle(files);
-    await stat(incoming);
+    const position = await positionOf(files);
+    if (position === to || (to === 'before switch' && (await nothingAside(files)))) return;
+    if (position === 'unclear')
+      throw new Error('there is nothing to exchange, or it can not be told which file is live');
+    const [incoming, aside] = to === 'after switch' ? [files.staged, files.previous] : [files.previous, files.staged];
     await exchangeLocked(files.live, incoming, aside, waitMs);
     await moveSidecars(incoming, files.live);
   } catch (error) {
