@@ -19,6 +19,8 @@ export interface TestAppOptions {
   database?: 'sqlite' | ServerDialect | FreshDatabase;
   /** More of the host's database options: underscored, tablePrefix, schema … */
   databaseOptions?: Record<string, unknown>;
+  /** Plugins of the host loaded besides HOST_PLUGINS, before ours: for example ZOO_PLUGINS. */
+  plugins?: string[];
   /** Absolute path; a temporary folder unless given, which is removed at the end. */
   storage?: string;
   /** Default true: installs, which empties the database first. False starts on the data that is there. */
@@ -99,7 +101,7 @@ async function createUser(app: Application, url: string, snippets: string[]): Pr
 
 /** One app per process at a time. Starts in one to two seconds. */
 export async function startApp(options: TestAppOptions): Promise<TestApp> {
-  const { plugin, database: wanted = 'sqlite', databaseOptions = {}, install = true } = options;
+  const { plugin, plugins = [], database: wanted = 'sqlite', databaseOptions = {}, install = true } = options;
   const storage = options.storage ?? temporaryFolder('app');
   mkdirSync(path.join(storage, 'db'), { recursive: true });
   process.env['STORAGE_PATH'] = storage;
@@ -113,7 +115,7 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
     database: { logging: false, timezone: '+00:00', ...hostDatabase(database, storage), ...databaseOptions } as never,
     resourcer: { prefix: '/api/' },
     acl: true,
-    plugins: [...HOST_PLUGINS, [withCollections(plugin), { name: PLUGIN_NAME }]] as never,
+    plugins: [...HOST_PLUGINS, ...plugins, [withCollections(plugin), { name: PLUGIN_NAME }]] as never,
     cacheManager: { defaultStore: 'memory', stores: { memory: { store: 'memory', max: 2000 } } } as never,
   });
   // Asked anew for every request: a restart of the app replaces what stands behind it.
