@@ -15,6 +15,7 @@ Object.assign(process.env, {
   DB_TIMEZONE: '+00:00',
   LOGGER_LEVEL: 'error',
   LOGGER_SILENT: 'true',
+  LOGGER_TRANSPORT: 'console',
   NODE_MODULES_PATH: path.resolve('node_modules'),
   PLUGIN_PACKAGE_PREFIX: '@nocobase/plugin-,@nocobase/preset-',
   PLUGIN_STATICS_PATH: '/static/plugins/',
