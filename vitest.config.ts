@@ -24,6 +24,7 @@ export default defineConfig({
           include: ['tests/integration/**/*.test.ts'],
           pool: 'forks',
           globalSetup: servers,
+          setupFiles: 'tests/support/app-environment.ts',
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },

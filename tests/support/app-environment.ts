@@ -1,4 +1,4 @@
-/** Imported before anything of the host: what an in-process NocoBase wants to find in the environment. */
+/** Set up before a test imports anything of the host (vitest.config.ts): what an in-process NocoBase wants to find in the environment. */
 import path from 'node:path';
 import { firstUser } from '../../scripts/host.mjs';
 

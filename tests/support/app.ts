@@ -1,6 +1,5 @@
 /// <reference types="vite/types/importMeta.d.ts" />
 /** A small NocoBase inside the test's own process: the plugins a backup has to do with, and ours from its sources. */
-import './app-environment';
 import { AppSupervisor, Application, Gateway, type Plugin } from '@nocobase/server';
 import { createServer } from 'node:http';
 import { mkdirSync } from 'node:fs';
