@@ -83,7 +83,11 @@ const CHANGES: Record<'sqlite' | 'postgres' | 'mariadb', Change[]> = {
       /table zoo Objects has \d+ rows with other content/,
     ],
     ['NULL for empty', "UPDATE `zoo Objects` SET `select` = NULL WHERE `select` = ''", /table zoo Objects has/],
-    ['the last bit of a float', 'UPDATE `zoo Objects` SET exact = 0.3 WHERE ABS(exact - 0.3) < 1e-9', /table zoo Objects has/],
+    [
+      'the last bit of a float',
+      'UPDATE `zoo Objects` SET exact = 0.3 WHERE ABS(exact - 0.3) < 1e-9',
+      /table zoo Objects has/,
+    ],
     ['a zero date', "UPDATE `zoo Objects` SET day = NULL WHERE day = '0000-00-00'", /table zoo Objects has/],
     ['a row', 'DELETE FROM zoo_parts WHERE id = 1', /table zoo_parts has 1 rows instead of 2/],
     ['an index', 'DROP INDEX zoo_prefix ON `zoo Objects`', /-- table zoo Objects: «.*zoo_prefix/],

@@ -5,3 +5,4 @@ export { READER_ROLE } from './objects-postgres';
 export { pluginsWithForgottenFieldTypes, ZOO_PLUGINS } from './plugins';
 export { createObjects, seedZoo, unseededTypes, type ZooOptions } from './seed';
 export { checkInvariant, startWriter, type Writer } from './writer';
+export { targetOf } from './target';

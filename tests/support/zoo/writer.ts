@@ -89,9 +89,18 @@ async function move(connection: RawConnection, batch: number): Promise<void> {
   }
 }
 
+/** How one reads everything from one moment. */
+const SNAPSHOT: Record<DatabaseConnection['dialect'], string> = {
+  postgres: 'BEGIN ISOLATION LEVEL REPEATABLE READ',
+  mysql: 'START TRANSACTION WITH CONSISTENT SNAPSHOT',
+  mariadb: 'START TRANSACTION WITH CONSISTENT SNAPSHOT',
+  sqlite: 'BEGIN',
+};
+
 /** @throws Error when the database holds half a transaction; returns the number of whole ones it holds. */
 export async function checkInvariant(target: DatabaseConnection): Promise<number> {
   return withConnection(target, async (connection) => {
+    await connection.query(SNAPSHOT[target.dialect]);
     const number = async (sql: string) => Number(Object.values((await connection.query(sql))[0] ?? {})[0]);
     const sum = await number('SELECT sum(amount) FROM zoo_accounts');
     if (sum !== ACCOUNTS * START_AMOUNT)
