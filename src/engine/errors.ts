@@ -156,6 +156,11 @@ export const ERRORS = {
     message: 'The run can no longer be cancelled: the switch has begun.',
     hint: 'Wait until it has finished.',
   },
+  NOT_RUNNING: {
+    status: 409,
+    message: 'This run is not under way.',
+    hint: 'Refresh the list.',
+  },
   INTERRUPTED: {
     status: 500,
     message: 'The server stopped while the run was under way.',

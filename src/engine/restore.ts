@@ -97,7 +97,7 @@ export async function inspect(
   const checks = compatibilityOf(
     manifest,
     {
-      app: site.app,
+      app: { ...site.app, plugins: site.installedPlugins },
       database,
       tools: backupDatabase && fits ? await driver.tools() : [],
       planning,

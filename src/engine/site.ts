@@ -14,7 +14,10 @@ export interface ExpectedFile {
 
 /** What the engine must know about the app that it serves. Made by the host's side, or by the command line. */
 export interface Site {
+  /** Its plugins are those that are enabled. */
   app: Manifest['app'];
+  /** Every plugin that could be enabled. */
+  installedPlugins: Manifest['app']['plugins'];
   scope: DumpScope;
   fileRoots: FileRoot[];
   /** Safekeep's own folder: never part of a backup. */

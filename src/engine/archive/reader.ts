@@ -79,6 +79,13 @@ export class ArchiveReader {
     }
   }
 
+  /** Hash of the whole file, in hex. */
+  async sha256(): Promise<string> {
+    const hash = createHash('sha256');
+    await pipeline(this.source.read(0, this.source.size), hash);
+    return hash.digest('hex');
+  }
+
   /**
    * Every entry but the list and the manifest, as the archive lists them; the list itself is checked first.
    * @throws ARCHIVE_DAMAGED when list and ZIP directory disagree

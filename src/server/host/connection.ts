@@ -1,0 +1,59 @@
+import type Database from '@nocobase/database';
+import type { Dialect } from '../../shared/manifest';
+import type { DatabaseConnection, DatabaseDriver } from '../../engine/databases/driver';
+import { createMysqlDriver } from '../../engine/databases/mysql';
+import { createPostgresDriver } from '../../engine/databases/postgres';
+import { createSqliteDriver } from '../../engine/databases/sqlite';
+import { SafekeepError } from '../../engine/errors';
+
+/** TLS options as the host keeps them; more than sequelize's own type knows. */
+interface TlsOptions {
+  mode?: string;
+  rejectUnauthorized?: boolean | string;
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+/** How the app reaches its database, read from the options the host started it with. */
+export function connectionOf(db: Database): DatabaseConnection {
+  const { options } = db;
+  const ssl = (options.dialectOptions as { ssl?: TlsOptions | boolean } | undefined)?.ssl;
+  const tls = typeof ssl === 'object' ? ssl : ssl ? {} : undefined;
+  return {
+    dialect: dialectOf(options.dialect),
+    storage: options.dialect === 'sqlite' ? options.storage : undefined,
+    host: options.host,
+    port: options.port ? Number(options.port) : undefined,
+    username: options.username,
+    password: options.password,
+    database: options.database,
+    schema: options.dialect === 'postgres' ? (options.schema ?? 'public') : undefined,
+    tablePrefix: options.tablePrefix ?? '',
+    underscored: Boolean(options.underscored),
+    timeZone: options.timezone,
+    tls: tls && {
+      rejectUnauthorized: tls.rejectUnauthorized === undefined ? undefined : String(tls.rejectUnauthorized) === 'true',
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+    },
+  };
+}
+
+export function driverFor(connection: DatabaseConnection): DatabaseDriver {
+  switch (connection.dialect) {
+    case 'postgres':
+      return createPostgresDriver(connection);
+    case 'mysql':
+    case 'mariadb':
+      return createMysqlDriver(connection);
+    case 'sqlite':
+      return createSqliteDriver(connection);
+  }
+}
+
+function dialectOf(dialect: string | undefined): Dialect {
+  if (dialect === 'postgres' || dialect === 'mysql' || dialect === 'mariadb' || dialect === 'sqlite') return dialect;
+  throw new SafekeepError('BAD_REQUEST', { detail: `the database dialect ${String(dialect)} is not supported` });
+}

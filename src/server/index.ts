@@ -1,0 +1,1 @@
+export { SafekeepPlugin as default, SafekeepPlugin } from './plugin';

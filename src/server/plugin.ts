@@ -1,0 +1,90 @@
+import { Plugin } from '@nocobase/server';
+import type { Context } from '@nocobase/actions';
+import { backupActions } from './actions/backups';
+import { runActions } from './actions/runs';
+import { settingsActions } from './actions/settings';
+import { transferActions } from './actions/transfers';
+import { BACKUPS, collections, RUNS, SETTINGS } from './collections';
+import { dropExpired, recoverAtStart } from './operations';
+import { Safekeep } from './safekeep';
+
+const HOUSEKEEPING_MS = 30 * 60_000;
+
+/** Rights, by what they allow; each is a line in the host's role settings. */
+const SNIPPETS: Record<string, string[]> = {
+  'pm.safekeep': [`${BACKUPS}:list`, `${BACKUPS}:get`, `${RUNS}:list`, `${RUNS}:get`, `${RUNS}:log`, `${SETTINGS}:get`],
+  'pm.safekeep.create': ['create', 'update', 'verify', 'rescan']
+    .map((name) => `${BACKUPS}:${name}`)
+    .concat(`${RUNS}:cancel`),
+  'pm.safekeep.download': [`${BACKUPS}:ticket`],
+  'pm.safekeep.restore': ['inspect', 'restore', 'uploadStart', 'uploadAppend', 'uploadFinish', 'uploadAbort']
+    .map((name) => `${BACKUPS}:${name}`)
+    .concat(`${RUNS}:undo`, `${RUNS}:cancel`),
+  'pm.safekeep.delete': [`${BACKUPS}:destroy`],
+  'pm.safekeep.settings': [`${SETTINGS}:update`],
+};
+
+export class SafekeepPlugin extends Plugin {
+  private housekeeping: NodeJS.Timeout | undefined;
+
+  override async beforeLoad(): Promise<void> {
+    const safekeep = Safekeep.of(this.app);
+    await safekeep.prepare();
+    if (!safekeep.active) await recoverAtStart(safekeep);
+    for (const collection of collections) this.db.collection(collection);
+  }
+
+  override async load(): Promise<void> {
+    const { app } = this;
+    const safekeep = Safekeep.of(app);
+    const resources = {
+      [BACKUPS]: { ...backupActions, ...transferActions },
+      [RUNS]: runActions,
+      [SETTINGS]: settingsActions,
+    };
+    for (const [name, actions] of Object.entries(resources)) {
+      // `only` closes the automatic create, update and destroy of the collections, for root too.
+      app.resourceManager.define({ name, actions, only: Object.keys(actions) });
+    }
+    for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
+    app.acl.allow(BACKUPS, 'download', 'public');
+    app.resourceManager.use(countRequests(safekeep), { tag: 'safekeep-count-requests', before: 'auth' });
+    app.on('afterStart', () => this.afterStart(safekeep));
+    app.on('beforeStop', () => clearInterval(this.housekeeping));
+    app.on('__stopped', () => this.giveUp(safekeep));
+  }
+
+  private async afterStart(safekeep: Safekeep): Promise<void> {
+    await safekeep.reconcile();
+    this.housekeeping = setInterval(() => {
+      dropExpired(safekeep, new Date()).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));
+    }, HOUSEKEEPING_MS);
+    this.housekeeping.unref();
+    await dropExpired(safekeep, new Date());
+  }
+
+  /** The process is about to end: a run that can still be cancelled leaves nothing behind. */
+  private giveUp(safekeep: Safekeep): void {
+    try {
+      safekeep.active?.cancel();
+    } catch (error) {
+      this.log.warn(`Safekeep: ${String(error)}`);
+    }
+  }
+}
+
+/** Counts what a switch has to wait for; the restore's own polling and downloads would wait for each other. */
+function countRequests(safekeep: Safekeep) {
+  return async (ctx: Context, next: () => Promise<void>) => {
+    const own = ctx.action?.resourceName === BACKUPS || ctx.action?.resourceName === RUNS;
+    if (own) return await next();
+    safekeep.requestsInFlight += 1;
+    try {
+      await next();
+    } finally {
+      safekeep.requestsInFlight -= 1;
+    }
+  };
+}
+
+export default SafekeepPlugin;

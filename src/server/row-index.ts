@@ -1,0 +1,125 @@
+/** The rows behind the lists. Written best-effort: whatever is lost is made anew from the files at the next start. */
+import type { Model, Repository } from '@nocobase/database';
+import type { Application } from '@nocobase/server';
+import type { Sidecar, StoredBackup } from '../engine/storages/local';
+import { BACKUPS, RUNS } from './collections';
+import { isFinal, type RunRecord } from './runs/record';
+import type { BackupRow } from './views';
+
+export class RowIndex {
+  constructor(private readonly app: Application) {}
+
+  async saveRun(record: RunRecord): Promise<void> {
+    const { id, kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note } = record;
+    const { trigger, warnings, error, startedBy, undoUntil } = record;
+    const row = { kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note };
+    await this.save(RUNS, id, { ...row, trigger, warnings, error, startedBy, undoUntil });
+  }
+
+  async saveBackup(row: BackupRow): Promise<void> {
+    const { name, ...values } = row;
+    await this.save(BACKUPS, name, values);
+  }
+
+  async removeBackup(name: string): Promise<void> {
+    await this.repository(BACKUPS).destroy({ filterByTk: name });
+  }
+
+  async backup(name: string): Promise<BackupRow | null> {
+    const row = await this.repository(BACKUPS).findOne({ filterByTk: name });
+    return row ? (row.toJSON() as BackupRow) : null;
+  }
+
+  /** Successful backups, newest first. */
+  async goodBackups(): Promise<BackupRow[]> {
+    const filter = { status: { $in: ['succeeded', 'succeeded with warnings'] } };
+    const rows = (await this.repository(BACKUPS).find({ filter, sort: ['-startedAt'] })) as Model[];
+    return rows.map((row) => row.toJSON());
+  }
+
+  /** Makes the rows what the files say. */
+  async rebuild(stored: readonly StoredBackup[], runs: readonly RunRecord[]): Promise<void> {
+    const shown = new Map((await this.rows(RUNS, ['id', 'status'])).map((row) => [String(row.id), row.status]));
+    for (const record of runs) if (shown.get(record.id) !== record.status) await this.saveRun(record);
+    const wanted = new Map<string, BackupRow>();
+    for (const record of runs) {
+      if (record.kind !== 'backup' || record.dismissed || !record.backupName) continue;
+      if (record.status === 'succeeded' || record.status === 'succeeded with warnings') continue;
+      wanted.set(record.backupName, rowOfRun(record));
+    }
+    for (const { name, sidecar } of stored) if (sidecar) wanted.set(name, rowOfSidecar(name, sidecar));
+    for (const row of await this.rows(BACKUPS, ['name'])) {
+      if (!wanted.has(String(row.name))) await this.removeBackup(String(row.name));
+    }
+    for (const row of wanted.values()) await this.saveBackup(row);
+    const underWay = runs.filter((record) => !isFinal(record)).map(({ id }) => id);
+    const stale = { status: { $in: ['running', 'pending'] }, id: { $notIn: underWay } };
+    await this.repository(RUNS).update({ filter: stale, values: { status: 'interrupted' } });
+  }
+
+  private async rows(collection: string, fields: string[]): Promise<Record<string, unknown>[]> {
+    const rows = (await this.repository(collection).find({ fields })) as Model[];
+    return rows.map((row) => row.toJSON());
+  }
+
+  private async save(collection: string, key: string, values: Record<string, unknown>): Promise<void> {
+    const { model } = this.app.db.getCollection(collection);
+    const [row, created] = await model.findOrCreate({
+      where: { [model.primaryKeyAttribute]: key },
+      defaults: { [model.primaryKeyAttribute]: key, ...values },
+    });
+    if (!created) await row.update(values);
+  }
+
+  private repository(collection: string): Repository {
+    return this.app.db.getRepository(collection);
+  }
+}
+
+export function rowOfRun(record: RunRecord): BackupRow {
+  const { startedAt, finishedAt } = record;
+  return {
+    name: record.backupName ?? record.id,
+    status: record.status,
+    trigger: record.trigger,
+    contents: record.contents,
+    note: record.note,
+    pinned: false,
+    startedAt,
+    finishedAt,
+    durationMs: finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : null,
+    bytes: null,
+    sha256: null,
+    runId: record.id,
+    warnings: record.warnings,
+    error: record.error,
+    startedBy: record.startedBy,
+    appVersion: '',
+    dialect: null,
+    destinations: [],
+  };
+}
+
+export function rowOfSidecar(name: string, sidecar: Sidecar): BackupRow {
+  const { manifest, startedAt, finishedAt } = sidecar;
+  return {
+    name,
+    status: manifest.warnings > 0 ? 'succeeded with warnings' : 'succeeded',
+    trigger: manifest.trigger,
+    contents: manifest.contents,
+    note: sidecar.note,
+    pinned: sidecar.pinned,
+    startedAt,
+    finishedAt,
+    durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
+    bytes: sidecar.bytes,
+    sha256: sidecar.sha256,
+    runId: sidecar.runId,
+    warnings: manifest.warnings,
+    error: null,
+    startedBy: sidecar.startedBy,
+    appVersion: manifest.app.version,
+    dialect: manifest.database?.dialect ?? null,
+    destinations: ['local'],
+  };
+}

@@ -1,0 +1,261 @@
+/**
+ * Safekeep of one app: its folders, its runs, the one that is under way. Lives in the app's container, so it survives
+ * the reloads that a restore causes; it therefore asks the app for everything else at the moment it needs it.
+ */
+import type { Application } from '@nocobase/server';
+import { storagePathJoin } from '@nocobase/utils';
+import os from 'node:os';
+import path from 'node:path';
+import * as format from '../engine/archive/format';
+import { checkManifest } from '../engine/archive/manifest';
+import { ArchiveReader } from '../engine/archive/reader';
+import { openLocalArchive } from '../engine/archive/source';
+import type { DatabaseDriver } from '../engine/databases/driver';
+import { SafekeepError } from '../engine/errors';
+import { JournalFile } from '../engine/journal';
+import type { Site } from '../engine/site';
+import { LocalStorage } from '../engine/storages/local';
+import { RUN_MESSAGE } from '../shared/api';
+import type { RunView } from '../shared/runs';
+import { HostControl } from './host/app-control';
+import { connectionOf, driverFor } from './host/connection';
+import { siteOf } from './host/site';
+import { newRunId } from './names';
+import { RowIndex } from './row-index';
+import { RunLock } from './runs/lock';
+import { isFinal, type RunRecord } from './runs/record';
+import { RunRecorder } from './runs/recorder';
+import { RunStore } from './runs/run-store';
+import { Tickets } from './tickets';
+import { UploadStore } from './uploads';
+import { runView } from './views';
+
+/** What is known about a run when it starts. */
+export type NewRun = Pick<RunRecord, 'kind' | 'trigger'> &
+  Partial<Pick<RunRecord, 'backupName' | 'uploadId' | 'note' | 'contents' | 'startedBy' | 'userId'>>;
+
+export class Safekeep {
+  readonly folder: string;
+  readonly storage: LocalStorage;
+  readonly runs: RunStore;
+  readonly uploads: UploadStore;
+  readonly journal: JournalFile;
+  readonly index: RowIndex;
+  readonly tickets = new Tickets();
+  readonly control: HostControl;
+  /** Requests under way, counted by the plugin's middleware. */
+  requestsInFlight = 0;
+  private readonly lock: RunLock;
+  private current: { recorder: RunRecorder; ended: Promise<void> } | null = null;
+
+  constructor(readonly app: Application) {
+    this.folder = storagePathJoin('safekeep', app.name);
+    this.storage = new LocalStorage(path.join(this.folder, 'backups'), {
+      extension: format.ARCHIVE_EXTENSION,
+      partialExtension: format.PARTIAL_EXTENSION,
+      sidecarExtension: format.SIDECAR_EXTENSION,
+      isName: format.isBackupName,
+      parseManifest: checkManifest,
+    });
+    this.runs = new RunStore(path.join(this.folder, 'runs'));
+    this.uploads = new UploadStore(path.join(this.folder, 'uploads'));
+    this.journal = new JournalFile(path.join(this.folder, 'journal.json'));
+    this.index = new RowIndex(app);
+    this.control = new HostControl(app, () => this.requestsInFlight);
+    this.lock = new RunLock(app);
+  }
+
+  /** The one of this app; made at the first call. */
+  static of(app: Application): Safekeep {
+    const found = app.container.get('safekeep') as Safekeep | undefined;
+    if (found) return found;
+    const made = new Safekeep(app);
+    app.container.register('safekeep', made);
+    return made;
+  }
+
+  async prepare(): Promise<void> {
+    await this.storage.prepare();
+    await this.runs.prepare();
+    await this.uploads.prepare();
+  }
+
+  get active(): RunRecorder | null {
+    return this.current?.recorder ?? null;
+  }
+
+  /** Resolves when the run under way, if any, has ended. */
+  async idle(): Promise<void> {
+    await this.current?.ended;
+  }
+
+  async site(): Promise<Site> {
+    return await siteOf(this.app, this.folder);
+  }
+
+  driver(): DatabaseDriver {
+    return driverFor(connectionOf(this.app.db));
+  }
+
+  /** @throws what ArchiveReader.open throws, NOT_FOUND, UPLOAD_INCOMPLETE */
+  async openArchive(source: { name?: string; uploadId?: string }): Promise<ArchiveReader> {
+    const file = source.uploadId
+      ? await this.uploads.archivePath(source.uploadId)
+      : this.storage.archivePath(source.name ?? '');
+    return await ArchiveReader.open(
+      await openLocalArchive(file).catch((error: SafekeepError) => {
+        if (error.code !== 'NOT_FOUND') throw error;
+        throw new SafekeepError('NOT_FOUND', { what: 'backup', name: source.name ?? '' });
+      }),
+    );
+  }
+
+  /**
+   * Starts a run; `work` goes on after this has returned, then `afterFailure` should it have failed. One run at a time,
+   * on all nodes.
+   * @throws BUSY
+   */
+  async begin(
+    newRun: NewRun,
+    work: (recorder: RunRecorder) => Promise<void>,
+    afterFailure: (record: RunRecord) => Promise<void> = () => Promise.resolve(),
+  ): Promise<RunRecorder> {
+    await this.refuseWhileBusy();
+    const release = await this.lock.acquire();
+    if (!release) await this.refuseAsBusy();
+    const recorder = new RunRecorder(this.newRecord(newRun), this.runs, (record) => this.tellAll(record));
+    const { record } = recorder;
+    let end: () => void = () => undefined;
+    this.current = { recorder, ended: new Promise((resolve) => (end = resolve)) };
+    try {
+      await recorder.start();
+      await this.index.saveRun(record);
+    } catch (error) {
+      this.current = null;
+      await release?.();
+      throw error;
+    }
+    const settle = async () => {
+      try {
+        await work(recorder);
+        await recorder.finish();
+      } catch (error) {
+        this.app.log.error(`Safekeep: ${record.kind} ${record.id} failed: ${String(error)}`, { error });
+        await recorder.finish(error);
+        await this.bestEffort(record, () => afterFailure(record));
+      }
+      await this.saveRows(record);
+      this.current = null;
+      await release?.();
+      end();
+    };
+    void settle();
+    return recorder;
+  }
+
+  /** Writes the row of a run; while the database is away the next start makes up for it. */
+  async saveRows(record: RunRecord): Promise<void> {
+    await this.bestEffort(record, () => this.index.saveRun(record));
+  }
+
+  private async bestEffort(record: RunRecord, write: () => Promise<void>): Promise<void> {
+    await write().catch((error: Error) => {
+      this.app.log.warn(`Safekeep: the index rows of run ${record.id} could not be written: ${error.message}`);
+    });
+  }
+
+  /** After a start: what was running is not any more, what lies on disk is what the lists show. */
+  async reconcile(): Promise<void> {
+    const records = await this.runs.all();
+    for (const record of records) {
+      if (isFinal(record) || record.id === this.active?.record.id || this.isAliveElsewhere(record)) continue;
+      record.status = 'interrupted';
+      record.error = { code: 'INTERRUPTED', params: {} };
+      record.finishedAt = new Date().toISOString();
+      await this.runs.save(record);
+    }
+    if (!this.active) await this.removeLeftovers();
+    await this.index.rebuild(await this.storage.list(), records);
+  }
+
+  /** Makes the list what the folder holds; archives put there by hand get their sidecar. */
+  async rescan(): Promise<void> {
+    for (const { name, bytes, sidecar } of await this.storage.list()) {
+      if (!sidecar) await this.makeSidecar(name, bytes);
+    }
+    await this.index.rebuild(await this.storage.list(), await this.runs.all());
+  }
+
+  private async makeSidecar(name: string, bytes: number): Promise<void> {
+    try {
+      const reader = await this.openArchive({ name });
+      try {
+        const { manifest } = reader;
+        const sha256 = await reader.sha256();
+        const { note, createdAt } = manifest;
+        const own = { note, pinned: false, runId: null, startedAt: createdAt, finishedAt: createdAt, startedBy: null };
+        await this.storage.writeSidecar(name, { bytes, sha256, manifest, ...own });
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      this.app.log.warn(`Safekeep: ${name} is not listed: ${String(error)}`);
+    }
+  }
+
+  /** A message to the user who started the run; everyone else's page asks by itself. */
+  private tellAll(record: RunRecord): void {
+    const { app } = this;
+    const payload: RunView = runView(record, (sentence) => sentence);
+    this.control.maintenanceText(`${record.kind}: ${record.step} (${record.percent} %)`);
+    // Any message clears the host's maintenance dialog.
+    if (app.getMaintaining()?.status === 'command_running' || record.userId === null) return;
+    app.emit('ws:sendToUser', { userId: record.userId, message: { type: RUN_MESSAGE, payload } });
+  }
+
+  private newRecord(newRun: NewRun): RunRecord {
+    const now = new Date();
+    return {
+      id: newRunId(now),
+      status: 'pending',
+      step: '',
+      percent: 0,
+      progress: { done: 0, total: 0, unit: 'steps' },
+      startedAt: now.toISOString(),
+      finishedAt: null,
+      backupName: null,
+      uploadId: null,
+      note: '',
+      contents: [],
+      warnings: 0,
+      error: null,
+      startedBy: null,
+      userId: null,
+      node: { host: os.hostname(), pid: process.pid },
+      slots: null,
+      undoUntil: null,
+      dismissed: false,
+      ...newRun,
+    };
+  }
+
+  private async refuseWhileBusy(): Promise<void> {
+    if (this.active) await this.refuseAsBusy();
+  }
+
+  private async refuseAsBusy(): Promise<never> {
+    const record = this.active?.record ?? (await this.runs.all()).findLast((one) => !isFinal(one));
+    throw new SafekeepError('BUSY', { kind: record?.kind ?? 'run', startedAt: record?.startedAt ?? '?' });
+  }
+
+  private isAliveElsewhere(record: RunRecord): boolean {
+    // Shared folders: a run of another host is that host's to end.
+    return record.node.host !== os.hostname();
+  }
+
+  private async removeLeftovers(): Promise<void> {
+    const left = await this.storage.removeLeftovers();
+    if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
+    await this.uploads.removeAbandoned(Date.now(), null);
+  }
+}
