@@ -9,7 +9,7 @@ export function statusLabel(status: RunStatus, t: Translate): string {
     pending: t('Waiting'),
     running: t('Running'),
     succeeded: t('Succeeded'),
-    'succeeded with warnings': t('Succeeded with warnings'),
+    'succeeded with warnings': t('With warnings'),
     failed: t('Failed'),
     cancelled: t('Cancelled'),
     interrupted: t('Interrupted'),
@@ -53,6 +53,12 @@ export function triggerLabel(trigger: Trigger, t: Translate): string {
 
 export function contentLabel(content: Content, t: Translate): string {
   return content === 'database' ? t('Database') : t('Uploaded files');
+}
+
+export function filesModeSentence(mode: 'mirror' | 'merge', t: Translate): string {
+  return mode === 'mirror'
+    ? t('The folders become exactly as they were; files added since the backup are removed.')
+    : t('Files of the backup are put back; files added since are kept.');
 }
 
 /** Where an archive is kept. */
@@ -113,7 +119,7 @@ export function checkLabel(code: string, t: Translate): string {
     tablePrefix: t('Table prefix'),
     timeZone: t('Time zone'),
     tools: t('Database programs'),
-    underscored: t('Column naming (DB_UNDERSCORED)'),
+    underscored: t('Underscored names'),
   };
   return labels[code] ?? code;
 }

@@ -15,6 +15,7 @@ import { useRunActions } from '../hooks/useRunActions';
 import { useHost } from '../host';
 import { useT } from '../i18n';
 import { useRuns } from '../live/RunsProvider';
+import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
 import { deletionRefusal, downloadRefusal, restoreRefusal, verificationRefusal } from './refusals';
 
@@ -31,7 +32,32 @@ export function BackupActions({ backup, onRestore, ...menu }: ActionHandlers & {
   const host = useHost();
   const { active } = useRuns();
   const { download, busy } = useDownload();
+  const { mayCancel, cancel } = useRunActions();
+  const run = useBackupRun(backup);
   const items = useMenu(backup, menu);
+  const more = (
+    <Dropdown trigger={['click']} placement="bottomRight" menu={{ items }}>
+      <Button
+        type="text"
+        size="small"
+        icon={<EllipsisOutlined />}
+        aria-label={t('More actions for {{name}}', { name: backup.name })}
+        {...testId('more', backup.name)}
+      />
+    </Dropdown>
+  );
+  if (run) {
+    return (
+      <Space size={0}>
+        {mayCancel(run) && (
+          <Button type="link" size="small" danger onClick={() => cancel(run)} {...testId('cancel', run.id)}>
+            {t('Cancel')}
+          </Button>
+        )}
+        {more}
+      </Space>
+    );
+  }
   return (
     <Space size={0}>
       <GuardedButton
@@ -53,15 +79,7 @@ export function BackupActions({ backup, onRestore, ...menu }: ActionHandlers & {
       >
         {t('Download')}
       </GuardedButton>
-      <Dropdown trigger={['click']} placement="bottomRight" menu={{ items }}>
-        <Button
-          type="text"
-          size="small"
-          icon={<EllipsisOutlined />}
-          aria-label={t('More actions for {{name}}', { name: backup.name })}
-          {...testId('more', backup.name)}
-        />
-      </Dropdown>
+      {more}
     </Space>
   );
 }

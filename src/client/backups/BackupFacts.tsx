@@ -3,6 +3,7 @@ import type { BackupDetails } from '../../shared/api';
 import type { ManifestDatabase } from '../../shared/manifest';
 import { Elapsed } from '../components/Elapsed';
 import { ContentTags } from '../components/tags';
+import { TWO_COLUMNS } from '../components/two-columns';
 import { formatBytes, formatNumber, formatTime } from '../format';
 import { useT, type Translate } from '../i18n';
 import { destinationLabel, triggerLabel } from '../labels';
@@ -16,14 +17,13 @@ const FLAVOURS = { postgres: 'PostgreSQL', mysql: 'MySQL', mariadb: 'MariaDB', s
 export function BackupFacts({ backup }: { backup: BackupDetails }) {
   const t = useT();
   const database = backup.manifest?.database;
-  const column = { xs: 1, sm: 2 };
   return (
     <>
-      <Descriptions size="small" column={column} items={recordItems(backup, t)} />
+      <Descriptions size="small" column={TWO_COLUMNS} items={recordItems(backup, t)} />
       {database && (
         <Descriptions
           size="small"
-          column={column}
+          column={TWO_COLUMNS}
           title={t('Database')}
           style={{ marginTop: 16 }}
           items={databaseItems(database, t)}
@@ -61,7 +61,7 @@ function recordItems(backup: BackupDetails, t: Translate): Items {
           {backup.sha256}
         </Typography.Text>
       ),
-      2,
+      'filled',
     ],
   ]);
 }
@@ -72,17 +72,17 @@ function databaseItems(database: ManifestDatabase, t: Translate): Items {
     [t('Dumped with'), `${database.tool.name} ${database.tool.version}`],
     [t('Database schema'), database.schema],
     [t('Table prefix'), database.tablePrefix],
-    [t('Column naming (DB_UNDERSCORED)'), database.underscored ? t('Yes') : t('No')],
+    [t('Underscored names'), database.underscored ? t('Yes') : t('No')],
     [t('Character set'), [database.encoding, database.collation].filter(Boolean).join(', ')],
     [t('Time zone'), database.timeZone],
     [t('Size of the data'), formatBytes(database.dataBytes)],
-    [t('Database extensions'), database.extensions.map(({ name, version }) => `${name} ${version}`).join(', '), 2],
-    [t('Database roles'), database.roles.join(', '), 2],
+    [t('Database extensions'), database.extensions.map(({ name, version }) => `${name} ${version}`).join(', ')],
+    [t('Database roles'), database.roles.join(', ')],
   ]);
 }
 
 /** Leaves out what has no value. */
-function items(facts: [label: string, value: React.ReactNode, span?: number][]): Items {
+function items(facts: [label: string, value: React.ReactNode, span?: 'filled'][]): Items {
   return facts
     .filter(([, value]) => value !== null && value !== undefined && value !== '')
     .map(([label, children, span]) => ({ key: label, label, children, span }));

@@ -15,7 +15,7 @@ interface Props extends RowActions {
 export function BackupsTable({ backups, onCreate, ...actions }: Props) {
   const t = useT();
   const { data, failure, loading, query, ask, reload, filtered } = backups;
-  const columns = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
+  const { columns, minWidth } = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
   if (failure && !data && !failure.away) {
     return (
       <div {...testId('list-error')}>
@@ -40,7 +40,7 @@ export function BackupsTable({ backups, onCreate, ...actions }: Props) {
       loading={loading && !data ? true : { spinning: loading, delay: 500 }}
       onChange={onChange}
       showSorterTooltip={false}
-      scroll={{ x: 1180 }}
+      scroll={{ x: minWidth }}
       tableLayout="fixed"
       locale={{
         emptyText: data ? <EmptyBackups filtered={filtered} onCreate={onCreate} /> : <div style={{ height: 120 }} />,

@@ -21,7 +21,7 @@ export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCrea
   return (
     <Empty
       image={<CloudServerOutlined style={{ fontSize: 56, color: token.colorTextQuaternary }} />}
-      imageStyle={{ height: 64 }}
+      styles={{ image: { height: 64 } }}
       style={{ padding: `${token.paddingXL}px 0` }}
       description={
         <div style={{ maxWidth: 460, margin: '0 auto' }}>

@@ -25,7 +25,8 @@ export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => vo
       }
       description={
         <>
-          {failed.error && <div>{[failed.error.message, failed.error.hint].filter(Boolean).join(' ')}</div>}
+          {failed.error && <div>{failed.error.message}</div>}
+          {failed.error?.hint && <div>{failed.error.hint}</div>}
           <div>
             {lastGood
               ? t('The last good backup is of {{time}}.', { time: formatTime(lastGood.startedAt) })

@@ -1,8 +1,9 @@
-import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space, theme, Typography } from 'antd';
+import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space } from 'antd';
 import { useState } from 'react';
 import { ALL_CONTENTS, type Content } from '../../shared/runs';
 import { toFailure, type Failure } from '../api/failure';
 import { useApi } from '../api/useApi';
+import { Explained } from '../components/Explained';
 import { FailureAlert } from '../components/FailureAlert';
 import { useLoad } from '../hooks/useLoad';
 import { useT } from '../i18n';
@@ -91,15 +92,6 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
 
 function ContentsField() {
   const t = useT();
-  const { token } = theme.useToken();
-  const choice = (content: Content, label: string, explanation: string) => (
-    <Checkbox value={content} {...testId('create-contents', content)}>
-      {label}
-      <Typography.Text type="secondary" style={{ display: 'block', fontSize: token.fontSizeSM }}>
-        {explanation}
-      </Typography.Text>
-    </Checkbox>
-  );
   return (
     <Form.Item
       name="contents"
@@ -108,8 +100,16 @@ function ContentsField() {
     >
       <Checkbox.Group {...testId('create-contents')}>
         <Space direction="vertical">
-          {choice('database', t('Database'), t('All tables of this app, in one consistent moment'))}
-          {choice('files', t('Uploaded files'), t('The folders of all local file storages'))}
+          <Explained sentence={t('All tables of this app, in one consistent moment')}>
+            <Checkbox value="database" {...testId('create-contents', 'database')}>
+              {t('Database')}
+            </Checkbox>
+          </Explained>
+          <Explained sentence={t('The folders of all local file storages')}>
+            <Checkbox value="files" {...testId('create-contents', 'files')}>
+              {t('Uploaded files')}
+            </Checkbox>
+          </Explained>
         </Space>
       </Checkbox.Group>
     </Form.Item>

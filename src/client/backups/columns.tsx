@@ -1,28 +1,35 @@
 import { PushpinFilled } from '@ant-design/icons';
-import { Button, Flex, Space, theme, Tooltip, Typography, type TableColumnsType } from 'antd';
+import { Flex, Grid, theme, Tooltip, Typography, type TableColumnsType } from 'antd';
 import type { BackupView } from '../../shared/api';
 import { Elapsed } from '../components/Elapsed';
 import { RunProgress } from '../components/RunProgress';
 import { ContentTags, StatusTag } from '../components/tags';
 import { formatBytes, formatTime } from '../format';
-import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
 import { destinationLabel, triggerLabel } from '../labels';
-import { isFinal } from '../live/run-store';
-import { useRuns } from '../live/RunsProvider';
+import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
 import { BackupActions, type ActionHandlers } from './BackupActions';
 
 export type RowActions = Omit<ActionHandlers, 'onChanged'>;
 
-/** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
-export function useBackupColumns(actions: ActionHandlers, sort: string): TableColumnsType<BackupView> {
+const NAME_MIN_WIDTH = 240;
+
+interface BackupColumns {
+  columns: TableColumnsType<BackupView>;
+  /** Below this width of the table, in px, it scrolls sideways. */
+  minWidth: number;
+}
+
+/** Columns of the list; `sort` is the query's, so that the arrows show what the server did. The name takes what is left. */
+export function useBackupColumns(actions: ActionHandlers, sort: string): BackupColumns {
   const t = useT();
+  const { md, xl, xxl } = Grid.useBreakpoint();
   const sortable = (field: string) => ({
     sorter: true,
     sortOrder: sort === field ? ('ascend' as const) : sort === `-${field}` ? ('descend' as const) : null,
   });
-  return [
+  const columns: TableColumnsType<BackupView> = [
     {
       title: t('Name'),
       dataIndex: 'name',
@@ -32,15 +39,22 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): TableCo
     {
       title: t('Contents'),
       dataIndex: 'contents',
-      width: 136,
+      width: 176,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
-    { title: t('Status'), dataIndex: 'status', width: 200, render: (_, backup) => <StatusCell backup={backup} /> },
-    { title: t('Trigger'), dataIndex: 'trigger', width: 110, render: (_, { trigger }) => triggerLabel(trigger, t) },
+    { title: t('Status'), dataIndex: 'status', width: 142, render: (_, backup) => <StatusCell backup={backup} /> },
+    {
+      title: t('Trigger'),
+      dataIndex: 'trigger',
+      width: 96,
+      hidden: !xl,
+      render: (_, { trigger }) => triggerLabel(trigger, t),
+    },
     {
       title: t('Stored on'),
       dataIndex: 'destinations',
-      width: 112,
+      width: 104,
+      hidden: !xxl,
       ellipsis: true,
       render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(', ') || '–',
     },
@@ -54,7 +68,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): TableCo
     {
       title: t('Duration'),
       dataIndex: 'durationMs',
-      width: 110,
+      width: 112,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
@@ -62,7 +76,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): TableCo
     {
       title: t('Size'),
       dataIndex: 'bytes',
-      width: 96,
+      width: 94,
       align: 'right',
       ...sortable('bytes'),
       render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
@@ -70,11 +84,13 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): TableCo
     {
       title: t('Actions'),
       key: 'actions',
-      width: 204,
-      fixed: 'right',
+      width: 188,
+      fixed: md ? 'right' : undefined,
       render: (_, backup) => <BackupActions backup={backup} {...actions} />,
     },
   ];
+  const minWidth = columns.reduce((sum, { hidden, width }) => sum + (hidden ? 0 : Number(width ?? NAME_MIN_WIDTH)), 0);
+  return { columns, minWidth };
 }
 
 function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
@@ -110,22 +126,13 @@ function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }
 /** The tag of an ended backup, with its error; the live bar of one under way. */
 function StatusCell({ backup }: { backup: BackupView }) {
   const t = useT();
-  const { runs } = useRuns();
-  const { mayCancel, cancel } = useRunActions();
-  const run = (backup.runId && runs.get(backup.runId)) || backup.run;
+  const run = useBackupRun(backup);
   const data = { ...testId('status', backup.name), 'data-status': backup.status };
-  if (run && run.kind === 'backup' && !isFinal(run)) {
+  if (run) {
     return (
-      <Flex gap="small" align="center" {...data}>
-        <div style={{ flex: 1, minWidth: 0 }}>
-          <RunProgress run={run} size="small" />
-        </div>
-        {mayCancel(run) && (
-          <Button type="text" size="small" danger onClick={() => cancel(run)} {...testId('cancel', run.id)}>
-            {t('Cancel')}
-          </Button>
-        )}
-      </Flex>
+      <div {...data}>
+        <RunProgress run={run} size="small" />
+      </div>
     );
   }
   const why = backup.error
@@ -134,12 +141,10 @@ function StatusCell({ backup }: { backup: BackupView }) {
       ? t('Warnings: {{count}}. The log names them.', { count: backup.warnings })
       : undefined;
   return (
-    <Space direction="vertical" size={0} style={{ maxWidth: '100%' }} {...data}>
-      <Tooltip title={why}>
-        <span tabIndex={why ? 0 : undefined}>
-          <StatusTag status={backup.status} />
-        </span>
-      </Tooltip>
-    </Space>
+    <Tooltip title={why}>
+      <span tabIndex={why ? 0 : undefined} {...data}>
+        <StatusTag status={backup.status} />
+      </span>
+    </Tooltip>
   );
 }

@@ -90,7 +90,7 @@ export function FileRootsTable({ roots, missing }: { roots: ManifestFileRoot[]; 
             dataIndex: 'documentRoot',
             render: (folder: string) => <span style={{ overflowWrap: 'anywhere' }}>{folder}</span>,
           },
-          { title: t('Files'), dataIndex: 'files', width: 100, align: 'right', render: formatNumber },
+          { title: t('Number of files'), dataIndex: 'files', width: 140, align: 'right', render: formatNumber },
           { title: t('Size'), dataIndex: 'bytes', width: 110, align: 'right', render: formatBytes },
         ]}
       />

@@ -9,7 +9,7 @@ import { testId } from '../test-ids';
 export function RunProgress({ run, size = 'default' }: { run: RunView; size?: 'default' | 'small' }) {
   const t = useT();
   const { token } = theme.useToken();
-  const amount = isFinal(run) ? '' : progressLabel(run.progress, t);
+  const amount = isFinal(run) || size === 'small' ? '' : progressLabel(run.progress, t);
   const step = stepLabel(run.kind, run.step, t);
   const good = run.status.startsWith('succeeded');
   const status = good ? 'success' : isFinal(run) ? 'exception' : 'active';

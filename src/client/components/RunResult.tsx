@@ -1,4 +1,4 @@
-import { Alert, Button, Space } from 'antd';
+import { Alert, Button, Space, theme, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import type { RunView } from '../../shared/runs';
 import { formatTime } from '../format';
@@ -18,10 +18,12 @@ interface Props {
 /** How a run ended: what, when, why, and the way back where there is one. */
 export function RunResult({ run, extra, onDismiss }: Props) {
   const t = useT();
+  const { token } = theme.useToken();
   const now = useNow(Boolean(run.undoUntil));
   const { mayUndo, undo } = useRunActions();
   const { type, title, text } = resultText(run, t);
   const undoable = mayUndo(run, now);
+  const about = [run.backupName, run.error?.code].filter(Boolean).join(' · ');
   return (
     <Alert
       type={type}
@@ -33,6 +35,11 @@ export function RunResult({ run, extra, onDismiss }: Props) {
           {text.map((line) => (
             <span key={line}>{line}</span>
           ))}
+          {about && (
+            <Typography.Text type="secondary" style={{ fontSize: token.fontSizeSM, overflowWrap: 'anywhere' }}>
+              {about}
+            </Typography.Text>
+          )}
           {undoable && run.undoUntil && (
             <span>{t('The state before it is kept until {{time}}.', { time: formatTime(run.undoUntil) })}</span>
           )}
@@ -61,23 +68,22 @@ function resultText(
   t: Translate,
 ): { type: 'success' | 'warning' | 'error'; title: string; text: string[] } {
   const kind = kindLabel(run.kind, t);
-  const name = run.backupName ? [run.backupName] : [];
   switch (run.status) {
     case 'succeeded':
-      return { type: 'success', title: t('{{kind}}: succeeded', { kind }), text: name };
+      return { type: 'success', title: t('{{kind}}: succeeded', { kind }), text: [] };
     case 'succeeded with warnings':
       return {
         type: 'warning',
         title: t('{{kind}}: succeeded with warnings', { kind }),
-        text: [...name, t('Warnings: {{count}}. The log names them.', { count: run.warnings })],
+        text: [t('Warnings: {{count}}. The log names them.', { count: run.warnings })],
       };
     case 'cancelled':
-      return { type: 'warning', title: t('{{kind}}: cancelled', { kind }), text: name };
+      return { type: 'warning', title: t('{{kind}}: cancelled', { kind }), text: [] };
     default:
       return {
         type: 'error',
         title: run.status === 'interrupted' ? t('{{kind}}: interrupted', { kind }) : t('{{kind}}: failed', { kind }),
-        text: [...name, run.error?.message ?? '', run.error?.hint ?? '', run.error?.code ?? ''].filter(Boolean),
+        text: [run.error?.message ?? '', run.error?.hint ?? ''].filter(Boolean),
       };
   }
 }

@@ -3,7 +3,7 @@ import { Tag, theme } from 'antd';
 import type { CheckStatus } from '../../shared/api';
 import type { Content, RunStatus } from '../../shared/runs';
 import { useT } from '../i18n';
-import { contentLabel, STATUS_COLORS, statusLabel, VERDICT_COLORS, verdictLabel } from '../labels';
+import { STATUS_COLORS, statusLabel, VERDICT_COLORS, verdictLabel } from '../labels';
 
 export function StatusTag({ status }: { status: RunStatus }) {
   const t = useT();
@@ -35,7 +35,7 @@ export function ContentTags({ contents }: { contents: readonly Content[] }) {
           icon={content === 'database' ? <DatabaseOutlined /> : <FileOutlined />}
           style={{ marginInlineEnd: 0 }}
         >
-          {contentLabel(content, t)}
+          {content === 'database' ? t('Database') : t('Files')}
         </Tag>
       ))}
     </span>

@@ -2,6 +2,7 @@ import { Button, Descriptions, Drawer, Flex } from 'antd';
 import type { RunView } from '../../shared/runs';
 import { Elapsed } from '../components/Elapsed';
 import { RunPanel } from '../components/RunPanel';
+import { TWO_COLUMNS } from '../components/two-columns';
 import { formatTime } from '../format';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
@@ -32,13 +33,13 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
       <Flex vertical gap="middle">
         <Descriptions
           size="small"
-          column={{ xs: 1, sm: 2 }}
+          column={TWO_COLUMNS}
           items={[
             { key: 'started', label: t('Started'), children: formatTime(run.startedAt) },
             { key: 'duration', label: t('Duration'), children: <Elapsed {...run} /> },
             { key: 'by', label: t('Started by'), children: run.startedBy ?? t('System') },
             { key: 'trigger', label: t('Trigger'), children: triggerLabel(run.trigger, t) },
-            ...(run.note ? [{ key: 'note', label: t('Note'), span: 2, children: run.note }] : []),
+            ...(run.note ? [{ key: 'note', label: t('Note'), span: 'filled' as const, children: run.note }] : []),
           ]}
         />
         <RunPanel run={run} away={away} />

@@ -48,7 +48,10 @@ export function useRunActions() {
   );
 
   const mayUndo = (run: RunView, now: number) =>
-    Boolean(run.undoUntil) && Date.parse(run.undoUntil ?? '') > now && host.can('restore');
+    run.status.startsWith('succeeded') &&
+    Boolean(run.undoUntil) &&
+    Date.parse(run.undoUntil ?? '') > now &&
+    host.can('restore');
 
   const undo = useMemoizedFn((run: RunView) =>
     modal.confirm({

@@ -17,10 +17,12 @@ export function RunBanner() {
   const { mayCancel, cancel } = useRunActions();
   const mine = watched ? runs.get(watched.runId) : undefined;
   const shown = active && active.kind !== 'backup' ? active : mine;
+  // The dialog tells the same.
+  if (watched?.open && (!shown || shown.id === watched.runId)) return null;
   const style = { marginBottom: token.margin };
 
   if (!shown) {
-    if (!away || (watched && watched.open)) return null;
+    if (!away) return null;
     return (
       <div style={style}>
         <AwayAlert away={away} restoring={watched !== null} />
@@ -49,7 +51,7 @@ export function RunBanner() {
         <Flex align="center" gap="middle" wrap>
           <span style={{ fontWeight: token.fontWeightStrong }}>{kindLabel(shown.kind, t)}</span>
           <div style={{ flex: '1 1 240px', minWidth: 0 }}>
-            <RunProgress run={shown} size="small" />
+            <RunProgress run={shown} />
           </div>
           <Space>
             {details}

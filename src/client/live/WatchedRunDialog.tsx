@@ -25,6 +25,8 @@ export function WatchedRunDialog() {
       width={860}
       onCancel={close}
       maskClosable={ended}
+      style={{ top: 40 }}
+      styles={{ body: { maxHeight: 'calc(100vh - 210px)', overflowY: 'auto' } }}
       destroyOnClose
       footer={
         <Flex justify="space-between" gap="small">

@@ -1,10 +1,13 @@
-import { Alert, Descriptions, Flex, Form, Radio, Skeleton, Space, Spin, theme, Typography } from 'antd';
+import { Alert, Descriptions, Flex, Form, Radio, Skeleton, Space, Spin, Typography } from 'antd';
 import type { InspectAnswer } from '../../shared/api';
 import type { Content } from '../../shared/runs';
 import { FailureAlert } from '../components/FailureAlert';
+import { Explained } from '../components/Explained';
 import { ContentTags } from '../components/tags';
+import { TWO_COLUMNS } from '../components/two-columns';
 import { formatTime } from '../format';
 import { useT } from '../i18n';
+import { filesModeSentence } from '../labels';
 import { testId } from '../test-ids';
 import { ChecksTable } from './ChecksTable';
 import type { FilesMode, RestorePlan } from './useRestorePlan';
@@ -35,15 +38,6 @@ export function CheckStep({ plan }: { plan: RestorePlan }) {
         )}
         {files && <FilesModeChoice value={choices.filesMode} onChange={(filesMode) => choose({ filesMode })} />}
       </Flex>
-      <Spin spinning={inspecting} delay={200}>
-        <ChecksTable
-          checks={checks}
-          accepted={choices.accepted}
-          onAccept={(code, yes) =>
-            choose({ accepted: yes ? [...choices.accepted, code] : choices.accepted.filter((other) => other !== code) })
-          }
-        />
-      </Spin>
       {blocked && (
         <Alert
           type="error"
@@ -59,6 +53,15 @@ export function CheckStep({ plan }: { plan: RestorePlan }) {
           message={t('Accept every warning to go on. Still open: {{count}}.', { count: open })}
         />
       )}
+      <Spin spinning={inspecting} delay={200}>
+        <ChecksTable
+          checks={checks}
+          accepted={choices.accepted}
+          onAccept={(code, yes) =>
+            choose({ accepted: yes ? [...choices.accepted, code] : choices.accepted.filter((other) => other !== code) })
+          }
+        />
+      </Spin>
     </Flex>
   );
 }
@@ -68,7 +71,7 @@ function Summary({ inspection: { manifest } }: { inspection: InspectAnswer }) {
   return (
     <Descriptions
       size="small"
-      column={{ xs: 1, md: 2 }}
+      column={TWO_COLUMNS}
       items={[
         {
           key: 'name',
@@ -108,15 +111,6 @@ function ContentsChoice({ value, onChange }: { value: Content[] | null; onChange
 
 function FilesModeChoice({ value, onChange }: { value: FilesMode; onChange: (value: FilesMode) => void }) {
   const t = useT();
-  const { token } = theme.useToken();
-  const option = (mode: FilesMode, label: string, sentence: string) => (
-    <Radio value={mode}>
-      {label}
-      <Typography.Text type="secondary" style={{ display: 'block', fontSize: token.fontSizeSM }}>
-        {sentence}
-      </Typography.Text>
-    </Radio>
-  );
   return (
     <Form layout="vertical" component="div" style={{ flex: '2 1 380px' }}>
       <Form.Item label={t('Uploaded files')} style={{ margin: 0 }}>
@@ -126,12 +120,12 @@ function FilesModeChoice({ value, onChange }: { value: FilesMode; onChange: (val
           {...testId('files-mode')}
         >
           <Space direction="vertical" size="small">
-            {option(
-              'mirror',
-              t('Mirror'),
-              t('The folders become exactly as they were; files added since the backup are removed.'),
-            )}
-            {option('merge', t('Merge'), t('Files of the backup are put back; files added since are kept.'))}
+            <Explained sentence={filesModeSentence('mirror', t)}>
+              <Radio value="mirror">{t('Mirror')}</Radio>
+            </Explained>
+            <Explained sentence={filesModeSentence('merge', t)}>
+              <Radio value="merge">{t('Merge')}</Radio>
+            </Explained>
           </Space>
         </Radio.Group>
       </Form.Item>

@@ -22,7 +22,7 @@ export function ChecksTable({ checks, accepted, onAccept }: Props) {
       size="small"
       pagination={false}
       dataSource={checks}
-      scroll={{ x: 620, y: 320 }}
+      scroll={{ x: 620 }}
       columns={[
         {
           title: t('Check'),

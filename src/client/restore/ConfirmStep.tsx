@@ -3,7 +3,7 @@ import type { InspectAnswer } from '../../shared/api';
 import { ALL_CONTENTS } from '../../shared/runs';
 import { formatBytes, formatTime } from '../format';
 import { useT } from '../i18n';
-import { contentLabel } from '../labels';
+import { contentLabel, filesModeSentence } from '../labels';
 import { testId } from '../test-ids';
 import type { RestoreChoices } from './useRestorePlan';
 
@@ -22,10 +22,6 @@ export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }:
   const { manifest, plan, appName } = inspection;
   const contents = choices.contents ?? manifest.contents;
   const what = ALL_CONTENTS.filter((content) => contents.includes(content)).map((content) => contentLabel(content, t));
-  const filesLine =
-    choices.filesMode === 'mirror'
-      ? t('The folders become exactly as they were; files added since the backup are removed.')
-      : t('Files of the backup are put back; files added since are kept.');
   return (
     <Flex vertical gap="middle">
       <Alert
@@ -38,7 +34,7 @@ export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }:
         description={
           <ul style={{ margin: 0, paddingInlineStart: 18 }} {...testId('restore-plan')}>
             <li>{t('Restored: {{what}}', { what: what.join(', ') })}</li>
-            {contents.includes('files') && <li>{filesLine}</li>}
+            {contents.includes('files') && <li>{filesModeSentence(choices.filesMode, t)}</li>}
             {plan.summary && <li>{plan.summary}</li>}
             {plan.extraBytes > 0 && (
               <li>{t('Disk space needed meanwhile: {{size}}', { size: formatBytes(plan.extraBytes) })}</li>

@@ -66,7 +66,8 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
       title={source.kind === 'file' ? t('Restore from local file') : t('Restore')}
       onCancel={close}
       maskClosable={false}
-      styles={{ body: { paddingTop: token.paddingXS } }}
+      style={{ top: 40 }}
+      styles={{ body: { paddingTop: token.paddingXS, maxHeight: 'calc(100vh - 210px)', overflowY: 'auto' } }}
       footer={
         <Flex justify="flex-end" gap="small">
           <Button onClick={close}>{t('Cancel')}</Button>
