@@ -39,6 +39,11 @@ export function kindLabel(kind: RunKind, t: Translate): string {
   return labels[kind] ?? kind;
 }
 
+/** The way back from a restore, or from the undo of one. */
+export function undoLabel({ kind }: { kind: RunKind }, t: Translate): string {
+  return kind === 'undo' ? t('Bring the restored state back') : t('Undo the restore');
+}
+
 export function triggerLabel(trigger: Trigger, t: Translate): string {
   const labels: Record<Trigger, string> = {
     manual: t('By hand'),
@@ -97,24 +102,20 @@ export function progressLabel({ done, total, unit }: Progress, t: Translate): st
 
 export function checkLabel(code: string, t: Translate): string {
   const labels: Record<string, string> = {
-    app: t('App'),
     appVersion: t('NocoBase version'),
-    contents: t('Contents'),
-    database: t('Database'),
     databaseVersion: t('Database version'),
     dialect: t('Database type'),
     encoding: t('Character set'),
     collation: t('Collation'),
     extensions: t('Database extensions'),
+    fileFolders: t('Folders of uploaded files'),
     files: t('Uploaded files'),
     format: t('Archive format'),
     freeSpace: t('Free disk space'),
     keys: t('Encryption keys'),
-    keyFingerprints: t('Encryption keys'),
     plugins: t('Plugins'),
     roles: t('Database roles'),
     schema: t('Database schema'),
-    storages: t('File storages'),
     strategy: t('Way to restore'),
     tablePrefix: t('Table prefix'),
     timeZone: t('Time zone'),

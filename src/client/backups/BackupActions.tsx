@@ -17,7 +17,7 @@ import { useT } from '../i18n';
 import { useRuns } from '../live/RunsProvider';
 import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
-import { deletionRefusal, downloadRefusal, restoreRefusal, verificationRefusal } from './refusals';
+import { deletionRefusal, downloadRefusal, editRefusal, restoreRefusal, verificationRefusal } from './refusals';
 
 export interface ActionHandlers {
   onRestore: (backup: BackupView) => void;
@@ -122,7 +122,7 @@ function useMenu(backup: BackupView, handlers: Omit<ActionHandlers, 'onRestore'>
       </span>
     ),
   });
-  const editRefusal = host.can('create') ? null : t('Your role may not create backups.');
+  const editing = editRefusal(host, t, backup);
   return [
     {
       ...guarded('details', t('Details'), null),
@@ -135,12 +135,12 @@ function useMenu(backup: BackupView, handlers: Omit<ActionHandlers, 'onRestore'>
       onClick: () => void verify(),
     },
     {
-      ...guarded('pin', backup.pinned ? t('Unpin') : t('Pin'), editRefusal),
+      ...guarded('pin', backup.pinned ? t('Unpin') : t('Pin'), editing),
       icon: <PushpinOutlined />,
       onClick: () => void pin(),
     },
     {
-      ...guarded('edit-note', t('Edit note'), editRefusal),
+      ...guarded('edit-note', t('Edit note'), editing),
       icon: <EditOutlined />,
       onClick: () => handlers.onEditNote(backup),
     },

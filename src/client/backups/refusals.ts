@@ -43,3 +43,9 @@ export function verificationRefusal(
   if (!host.can('create')) return t('Your role may not create backups.');
   return holdsNoArchive(backup, t) ?? busy(active, t);
 }
+
+/** Note and pin are kept beside the archive. */
+export function editRefusal(host: SafekeepHost, t: Translate, backup: BackupView): Refusal {
+  if (!host.can('create')) return t('Your role may not create backups.');
+  return holdsNoArchive(backup, t);
+}

@@ -4,7 +4,7 @@ import type { RunView } from '../../shared/runs';
 import { formatTime } from '../format';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT, type Translate } from '../i18n';
-import { kindLabel } from '../labels';
+import { kindLabel, undoLabel } from '../labels';
 import { testId } from '../test-ids';
 import { useNow } from './useNow';
 
@@ -47,7 +47,7 @@ export function RunResult({ run, extra, onDismiss }: Props) {
             <Space style={{ marginTop: 4 }} wrap>
               {undoable && (
                 <Button size="small" onClick={() => undo(run)} {...testId('undo', run.id)}>
-                  {t('Undo the restore')}
+                  {undoLabel(run, t)}
                 </Button>
               )}
               {extra}

@@ -5,7 +5,7 @@ import { toFailure } from '../api/failure';
 import { useApi } from '../api/useApi';
 import { useHost, type Right } from '../host';
 import { useT } from '../i18n';
-import { failureText } from '../labels';
+import { failureText, undoLabel } from '../labels';
 import { isFinal } from '../live/run-store';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
@@ -55,13 +55,13 @@ export function useRunActions() {
 
   const undo = useMemoizedFn((run: RunView) =>
     modal.confirm({
-      title: t('Undo this restore?'),
+      title: run.kind === 'undo' ? t('Bring the restored state back?') : t('Undo this restore?'),
       content: t(
-        'The app goes back to the state it had before this restore. Everything changed since then is lost. The app is in maintenance for a moment.',
+        'The app goes back to the state it had before. What was changed since then is lost. The app is in maintenance for a moment.',
       ),
-      okText: t('Undo the restore'),
+      okText: undoLabel(run, t),
       okButtonProps: { danger: true, ...testId('undo-confirm') },
-      cancelText: t('Keep it'),
+      cancelText: t('Cancel'),
       onOk: () =>
         api.runs.undo(run.id).then(({ runId }) => {
           follow(runId);

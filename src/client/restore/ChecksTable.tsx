@@ -18,7 +18,7 @@ export function ChecksTable({ checks, accepted, onAccept }: Props) {
   const value = (text: string) => <span style={{ overflowWrap: 'anywhere' }}>{text || '–'}</span>;
   return (
     <Table<CheckView>
-      rowKey="code"
+      rowKey={(check) => checks.indexOf(check)}
       size="small"
       pagination={false}
       dataSource={checks}
