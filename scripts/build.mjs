@@ -62,6 +62,8 @@ function bundleForNode(entryPoints, used, options = {}) {
     format: 'cjs',
     target: 'node20',
     keepNames: true,
+    // Becomes require(): an import() of Node would not look into the host's node_modules.
+    supported: { 'dynamic-import': false },
     legalComments: 'linked',
     logLevel: 'warning',
     plugins: [leaveOutside(isProvidedToServer, used)],

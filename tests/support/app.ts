@@ -1,4 +1,3 @@
-/// <reference types="vite/types/importMeta.d.ts" />
 /** A small NocoBase inside the test's own process: the plugins a backup has to do with, and ours from its sources. */
 import { AppSupervisor, Application, Gateway, type Plugin } from '@nocobase/server';
 import { createServer } from 'node:http';
@@ -57,24 +56,6 @@ const HOST_PLUGINS = [
   'notification-manager',
 ];
 
-const collectionFiles = import.meta.glob<{ default: { name: string } }>('../../src/server/collections/*.ts', {
-  eager: true,
-});
-
-/** The host imports the collections of a built plugin from dist/; here they come from the sources. */
-function withCollections(plugin: PluginClass): PluginClass {
-  return class extends plugin {
-    override async loadCollections(): Promise<void> {
-      await super.loadCollections();
-      for (const [file, { default: definition }] of Object.entries(collectionFiles)) {
-        const isTest = file.endsWith('.test.ts');
-        if (isTest || this.db.hasCollection(definition.name)) continue;
-        this.db.collection({ ...definition, origin: PLUGIN_NAME });
-      }
-    }
-  };
-}
-
 /** How the host is told about a database. */
 function hostDatabase(database: FreshDatabase | null, storage: string): Record<string, unknown> {
   if (!database) return { dialect: 'sqlite', storage: path.join(storage, 'db/nocobase.sqlite') };
@@ -114,7 +95,7 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
     database: { logging: false, timezone: '+00:00', ...hostDatabase(database, storage), ...databaseOptions } as never,
     resourcer: { prefix: '/api/' },
     acl: true,
-    plugins: [...HOST_PLUGINS, ...plugins, [withCollections(plugin), { name: PLUGIN_NAME }]] as never,
+    plugins: [...HOST_PLUGINS, ...plugins, [plugin, { name: PLUGIN_NAME }]] as never,
     cacheManager: { defaultStore: 'memory', stores: { memory: { store: 'memory', max: 2000 } } } as never,
   });
   // Asked anew for every request: a restart of the app replaces what stands behind it.
