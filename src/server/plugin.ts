@@ -1,5 +1,5 @@
 import { Plugin } from '@nocobase/server';
-import type { Context } from '@nocobase/actions';
+import type { ResourcerContext } from '@nocobase/resourcer';
 import { backupActions } from './actions/backups';
 import { runActions } from './actions/runs';
 import { settingsActions } from './actions/settings';
@@ -75,7 +75,7 @@ export class SafekeepPlugin extends Plugin {
 
 /** Counts what a switch has to wait for; the restore's own polling and downloads would wait for each other. */
 function countRequests(safekeep: Safekeep) {
-  return async (ctx: Context, next: () => Promise<void>) => {
+  return async (ctx: ResourcerContext, next: () => Promise<void>): Promise<void> => {
     const own = ctx.action?.resourceName === BACKUPS || ctx.action?.resourceName === RUNS;
     if (own) return await next();
     safekeep.requestsInFlight += 1;

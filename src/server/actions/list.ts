@@ -1,5 +1,5 @@
 import type { Context } from '@nocobase/actions';
-import type { Model } from '@nocobase/database';
+import type { Filter, Model } from '@nocobase/database';
 import { z } from 'zod';
 import { parse } from './respond';
 
@@ -21,7 +21,7 @@ export async function listRows<Row, View>(
 ): Promise<{ rows: View[]; count: number; page: number; pageSize: number; totalPage: number }> {
   const { page, pageSize, sort, filter } = parse(listSchema, ctx.action.params);
   const repository = ctx.db.getRepository(collection);
-  const wanted = { filter: filter as object | undefined, sort, limit: pageSize, offset: (page - 1) * pageSize };
+  const wanted = { filter: filter as Filter | undefined, sort, limit: pageSize, offset: (page - 1) * pageSize };
   const [rows, count] = (await repository.findAndCount(wanted)) as [Model[], number];
   const totalPage = Math.ceil(count / pageSize);
   return { rows: rows.map((row) => view(row.toJSON() as Row)), count, page, pageSize, totalPage };

@@ -15,6 +15,8 @@ const COMMAND = { name: 'restore' };
 
 export class HostControl implements AppControl {
   private maintaining = false;
+  /** Versions of app and plugins in the data the app ran on before the switch. */
+  private versionsBefore: string | null = null;
 
   constructor(
     private readonly app: Application,
@@ -24,6 +26,7 @@ export class HostControl implements AppControl {
 
   async enterMaintenance(): Promise<void> {
     this.maintaining = true;
+    this.versionsBefore = await this.versions();
     await this.app.setMaintaining({ status: 'command_begin', command: COMMAND });
     await this.app.setMaintaining({ status: 'command_running', command: COMMAND });
     const limit = Date.now() + DRAIN_LIMIT_MS;
@@ -47,20 +50,26 @@ export class HostControl implements AppControl {
     if (!this.app.db.closed()) await this.app.db.close();
   }
 
+  /** Runs the host's upgrade where the data that is live now knows other versions; otherwise a restart is enough. */
   async reload(): Promise<void> {
     const { app } = this;
     if (app.db.closed()) await app.db.reconnect();
-    const started = await app.isStarted();
-    const sameVersion = (await app.version.get()) === app.getPackageVersion();
-    if (started && !(sameVersion && process.env.SKIP_SAME_VERSION_UPGRADE === 'true')) {
+    const isOtherVersion = (await this.versions()) !== this.versionsBefore;
+    if (isOtherVersion && (await app.isStarted())) {
       await app.upgrade();
-    } else if (started) {
+    } else if (await app.isStarted()) {
       await app.restart();
     } else {
       // An earlier reload broke off half way: `restart` would do nothing.
       await app.reload();
       await app.start();
     }
+  }
+
+  private async versions(): Promise<string> {
+    const { db, version } = this.app;
+    const plugins = await db.getRepository('applicationPlugins').find({ fields: ['name', 'version'], sort: ['name'] });
+    return JSON.stringify([await version.get(), plugins]);
   }
 
   async healthCheck(): Promise<void> {
