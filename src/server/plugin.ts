@@ -43,8 +43,9 @@ export class SafekeepPlugin extends Plugin {
       [SETTINGS]: settingsActions,
     };
     for (const [name, actions] of Object.entries(resources)) {
-      // `only` closes the automatic create, update and destroy of the collections, for root too.
-      app.resourceManager.define({ name, actions, only: Object.keys(actions) });
+      // `only` closes the automatic create, update and destroy of the collections, for root too. The host adds its own
+      // actions to the object it is given, which must not be the one that the next reload takes the names from.
+      app.resourceManager.define({ name, actions: { ...actions }, only: Object.keys(actions) });
     }
     for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
     app.acl.allow(BACKUPS, 'download', 'public');

@@ -67,6 +67,18 @@ describe.each(['sqlite', 'postgres', 'mariadb', 'mysql'] as const)('a backup and
     expect(readdirSync(host.storage).filter((name) => name.includes('safekeep')).length).toBeLessThanOrEqual(2);
   });
 
+  it('keeps the automatic actions of its collections closed for root after a reload', async () => {
+    await host.app.restart();
+    for (const collection of ['safekeepBackups', 'safekeepRuns', 'safekeepSettings']) {
+      for (const action of ['updateOrCreate', 'firstOrCreate', 'move', 'query']) {
+        const { status } = await host.root.call(`${collection}:${action}`, { body: { id: 'x', name: 'x' } });
+        expect(status, `${collection}:${action}`).toBe(404);
+      }
+    }
+    expect((await host.root.call('safekeepRuns:create', { body: { id: 'x' } })).status).toBe(404);
+    expect((await host.root.call('safekeepRuns:destroy?filterByTk=x', { method: 'POST' })).status).toBe(404);
+  });
+
   it('restores from an uploaded file', async () => {
     const { root } = host;
     const made = await makeBackup(root, { contents: ['database'] });
