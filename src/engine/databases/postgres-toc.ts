@@ -1,0 +1,73 @@
+/** The table of contents of a custom-format dump, as `pg_restore --list` prints it, and what of it a restore takes. */
+
+export interface TocEntry {
+  /** The line as it goes into a list for `pg_restore --use-list`. */
+  line: string;
+  /** 'TABLE', 'TABLE DATA', 'ACL', …; '' when the entry lies in a schema that is not the app's. */
+  type: string;
+  /** What follows the schema: name and owner. Names may hold spaces, so the two can't be told apart for sure. */
+  nameAndOwner: string;
+  inSchema: boolean;
+}
+
+export interface RestoreLists {
+  /** Everything but rights: structure and data. */
+  main: TocEntry[];
+  /** Rights on the schemas themselves. */
+  schemaRights: TocEntry[];
+  /** Rights on what is in the schemas, default rights included. */
+  rights: TocEntry[];
+  /** Entries of no concern here, because another step makes them. */
+  elsewhere: TocEntry[];
+  /** Entries that belong to other schemas or to the database as a whole. */
+  leftOut: TocEntry[];
+}
+
+/** Lines look like `215; 1259 16386 TABLE public users app`; those that begin with `;` are comments. */
+export function parseToc(text: string, schemas: readonly string[]): TocEntry[] {
+  // pg_restore prints line breaks within names as spaces. The longest schema first: one may begin like another.
+  const names = schemas.map((schema) => schema.replace(/[\r\n]/g, ' ')).sort((a, b) => b.length - a.length);
+  const alternatives = ['-', ...names].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+  const known = new RegExp(`^\\d+; \\d+ \\d+ ([A-Z][A-Z ]*?) (${alternatives}) (.*)$`);
+  return text
+    .split('\n')
+    .map((line) => line.replace(/\r$/, ''))
+    .filter((line) => /^\d+; /.test(line))
+    .map((line) => {
+      const [, type = '', schema = '-', nameAndOwner = ''] = known.exec(line) ?? [];
+      return { line, type, nameAndOwner, inSchema: schema !== '-' };
+    });
+}
+
+/** Made by the restore itself (extensions), or a matter of the whole server or database. */
+const NOT_OURS = /^(DATABASE|DATABASE PROPERTIES|BLOB|BLOBS|BLOB METADATA|LARGE OBJECT|EVENT TRIGGER|SUBSCRIPTION)$/;
+
+/** @param existing schemas that the restore finds or makes itself, with their owner and comment */
+export function sortToc(entries: readonly TocEntry[], existing: readonly string[]): RestoreLists {
+  const lists: RestoreLists = { main: [], schemaRights: [], rights: [], elsewhere: [], leftOut: [] };
+  const isAbout = (entry: TocEntry, kind: string) => entry.nameAndOwner.startsWith(`${kind} `);
+  const isExisting = (name: string) => existing.some((schema) => name.startsWith(`${schema.replace(/[\r\n]/g, ' ')} `));
+  for (const entry of entries) {
+    const { type, nameAndOwner } = entry;
+    if (type === 'ACL' && isAbout(entry, 'SCHEMA')) lists.schemaRights.push(entry);
+    else if (type === 'ACL' || type === 'DEFAULT ACL') lists.rights.push(entry);
+    else if (type === '' || NOT_OURS.test(type)) lists.leftOut.push(entry);
+    else if (type === 'EXTENSION' || (type === 'COMMENT' && isAbout(entry, 'EXTENSION'))) lists.elsewhere.push(entry);
+    else if (type === 'SCHEMA' && isExisting(nameAndOwner)) lists.elsewhere.push(entry);
+    else if (type === 'COMMENT' && isAbout(entry, 'SCHEMA') && isExisting(nameAndOwner.slice('SCHEMA '.length)))
+      lists.elsewhere.push(entry);
+    else lists.main.push(entry);
+  }
+  return lists;
+}
+
+/** True when each entry is owned by nobody or by one of the roles. */
+export function isOwnedByThese(entries: readonly TocEntry[], roles: readonly string[]): boolean {
+  const endings = roles.map((role) => ` ${role.replace(/[\r\n]/g, ' ')}`);
+  return entries.every(({ line }) => line.endsWith(' ') || endings.some((ending) => line.endsWith(ending)));
+}
+
+/** A file for `pg_restore --use-list`. */
+export function listFile(entries: readonly TocEntry[]): string {
+  return entries.map(({ line }) => `${line}\n`).join('');
+}

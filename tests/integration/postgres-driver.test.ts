@@ -1,0 +1,115 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
+import { createPostgresDriver } from '../../src/engine/databases/postgres';
+import { expectSame, fingerprint } from '../support/compare';
+import { connectionTo, everything, requirePlan, stage, take, testRun } from '../support/postgres-driver';
+import { type FreshDatabase, freshDatabase } from '../support/servers';
+
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: ['public.runtime'] };
+
+/** Runs statements as the app's role. */
+async function sql(connection: DatabaseConnection, text: string) {
+  const { host, port, username: user, password, database } = connection;
+  const client = new pg.Client({ host, port, user, password, database });
+  await client.connect();
+  try {
+    const answer: unknown = await client.query(text);
+    return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult<Record<string, unknown>>;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Damage that a restore has to put right. */
+const CHANGE = `DELETE FROM totals_source; `;
+void CHANGE;
+
+const changeEverything = (schema = 'public') => `
+  SET search_path = ${schema};
+  UPDATE books SET title = 'changed'; DELETE FROM child; DROP VIEW cheap; CREATE TABLE later (id int);
+  ALTER TABLE parent ADD COLUMN more int; INSERT INTO later VALUES (1); RESET search_path;`;
+
+interface Situation {
+  name: string;
+  strategy: 'database' | 'schema';
+  mayCreateDatabases: boolean;
+  asSuperuser?: boolean;
+  hstoreBy?: 'admin' | 'app';
+}
+
+const SITUATIONS: Situation[] = [
+  { name: 'an owner who may create databases', strategy: 'database', mayCreateDatabases: true, hstoreBy: 'app' },
+  { name: 'a superuser', strategy: 'database', mayCreateDatabases: true, asSuperuser: true, hstoreBy: 'admin' },
+  { name: 'a plain owner', strategy: 'schema', mayCreateDatabases: false },
+];
+
+describe.each(SITUATIONS)('$name', (situation) => {
+  let db: FreshDatabase;
+  let connection: DatabaseConnection;
+  let reader: string;
+
+  beforeAll(async () => {
+    db = await freshDatabase('postgres', situation);
+    reader = `${db.database}_reader`;
+    await db.asAdmin(`CREATE ROLE ${reader}`);
+    if (situation.asSuperuser) await db.asAdmin(`ALTER ROLE ${db.username} SUPERUSER`);
+    connection = connectionTo(db);
+    await sql(connection, everything(reader));
+    if (situation.hstoreBy) {
+      const create = 'CREATE EXTENSION hstore';
+      await (situation.hstoreBy === 'admin' ? db.asAdmin(create) : sql(connection, create));
+      await sql(connection, `CREATE TABLE bag (h hstore); INSERT INTO bag VALUES ('a=>1, "b c"=>NULL')`);
+    }
+    await db.asAdmin(`ALTER DATABASE ${db.database} SET work_mem = '5MB'; COMMENT ON DATABASE ${db.database} IS 'mine';
+      GRANT TEMPORARY ON DATABASE ${db.database} TO ${reader}; ALTER DATABASE ${db.database} CONNECTION LIMIT 50;
+      ALTER DATABASE ${db.database} SET search_path = "$user", public, "odd name";
+      ALTER ROLE ${db.username} IN DATABASE ${db.database} SET statement_timeout = '1h'`);
+  });
+  afterAll(async () => {
+    await db.asAdmin(`DROP OWNED BY ${reader}`);
+    await db.drop();
+    await db.asAdmin(`DROP OWNED BY ${reader}; DROP ROLE ${reader}`, 'postgres');
+  });
+
+  it('comes back row by row and object by object, and can be undone, redone and cleaned up', async () => {
+    const driver = createPostgresDriver(connection);
+    const run = testRun();
+    const ignoring = { ignoreRowsOf: ['runtime'] };
+    const before = await fingerprint(connection, ignoring);
+    const dump = await take(driver, PUBLIC);
+    await sql(connection, changeEverything());
+    const changed = await fingerprint(connection);
+
+    const planning = await driver.plan('r1', dump.backup, PUBLIC);
+    expect(planning.blockers).toEqual([]);
+    expect(planning.warnings).toEqual([]);
+    expect(planning.plan?.strategy).toBe(situation.strategy);
+    const plan = await stage(driver, 'r1', dump, PUBLIC, run);
+    expect(run.lines.filter(({ level }) => level !== 'info')).toEqual([]);
+    expect(await driver.position(plan)).toBe('before switch');
+    expectSame(changed, await fingerprint(connection));
+
+    await driver.switch(plan, run);
+    expect(await driver.position(plan)).toBe('after switch');
+    expect(await createPostgresDriver(connection).position(plan)).toBe('after switch');
+    expect((await sql(connection, 'SELECT count(*)::int AS n FROM books')).rows).toEqual([{ n: 2000 }]);
+
+    await driver.undo(plan, run);
+    expect(await driver.position(plan)).toBe('before switch');
+    await driver.switch(plan, run);
+    expect(await driver.position(plan)).toBe('after switch');
+    await driver.undo(plan, run);
+    await driver.discard(plan);
+    await driver.discard(plan);
+    expectSame(changed, await fingerprint(connection));
+
+    const again = await stage(driver, 'r2', dump, PUBLIC, run);
+    await driver.switch(again, run);
+    await driver.discard(again);
+    expectSame(before, await fingerprint(connection, ignoring));
+    expect((await sql(connection, 'SELECT * FROM runtime')).rows).toEqual([]);
+    await driver.close();
+  });
+});
+void requirePlan;
