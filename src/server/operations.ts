@@ -2,7 +2,8 @@
 import { backup, verifyArchive } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
 import { SafekeepError } from '../engine/errors';
-import { dropAside, inspect, recover, restore, undo } from '../engine/restore';
+import { dropAside, recover, undo } from '../engine/exchange';
+import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
 import { backupName } from '../engine/archive/format';
 import type { RestoreRequest } from '../shared/api';

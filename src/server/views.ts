@@ -1,5 +1,5 @@
 /** Records and rows as the API tells them. */
-import { fill, SafekeepError, type ErrorCode, ERRORS } from '../engine/errors';
+import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../engine/errors';
 import type { BackupView, CheckView } from '../shared/api';
 import type { Check } from '../engine/compatibility';
 import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger } from '../shared/runs';

@@ -1,5 +1,5 @@
 /** Archives on their way in and out. */
-import { Readable } from 'node:stream';
+import { type Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { z } from 'zod';
 import { openLocalArchive } from '../../engine/archive/source';

@@ -1,6 +1,6 @@
 /** The app around the data: maintenance, connections, reload. Survives the reloads it causes, so it holds nothing but the app. */
 import type { Application } from '@nocobase/server';
-import type { AppControl } from '../../engine/restore';
+import type { AppControl } from '../../engine/exchange';
 import { SafekeepError } from '../../engine/errors';
 
 /** Requests in flight get so long to end before the switch. */
