@@ -67,28 +67,24 @@ export async function exchange(
 ): Promise<void> {
   const journalled = { runId: request.runId, direction, ...made };
   const [forward, backward] = direction === 'undo' ? [takeBack, bringLive] : [bringLive, takeBack];
+  let switched = false;
   try {
     await run.step('switch', async () => {
-      try {
-        await app.enterMaintenance();
-        if (request.filesMode === 'merge') await mergeFolders(made, run);
-        await app.disconnect();
-        await journal.write({ ...journalled, state: 'switching' });
-        await forward(made, driver, run);
-        await journal.write({ ...journalled, state: 'switched' });
-      } catch (error) {
-        await wayBack(backward, made, { driver, journal, app }, journalled, error, run);
-        throw error;
-      }
+      await app.enterMaintenance();
+      if (request.filesMode === 'merge') await mergeFolders(made, run);
+      await app.disconnect();
+      await journal.write({ ...journalled, state: 'switching' });
+      await forward(made, driver, run);
+      await journal.write({ ...journalled, state: 'switched' });
+      switched = true;
     });
-    try {
-      await run.step('reload', () => app.reload());
-      await run.step('healthCheck', () => app.healthCheck());
-    } catch (error) {
-      await wayBack(backward, made, { driver, journal, app }, journalled, error, run);
-      throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: toSafekeepError(error).message }, { cause: error });
-    }
+    await run.step('reload', () => app.reload());
+    await run.step('healthCheck', () => app.healthCheck());
     await journal.remove();
+  } catch (error) {
+    await wayBack(backward, made, { driver, journal, app }, journalled, error, run);
+    if (!switched) throw error;
+    throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: toSafekeepError(error).message }, { cause: error });
   } finally {
     await app.leaveMaintenance();
   }
