@@ -54,6 +54,8 @@ export async function startMariadb(): Promise<MariadbServer> {
     port,
     socket,
     'pid-file': path.join(folder, 'mariadb.pid'),
+    // A server that starts removes what others keep in a temporary folder they share.
+    tmpdir: folder,
     'init-file': firstStatements,
     'character-set-server': 'utf8mb4',
     'collation-server': 'utf8mb4_unicode_ci',
