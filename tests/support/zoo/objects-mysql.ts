@@ -45,8 +45,7 @@ const tables = [
 const mariadbOnly = [
   `CREATE SEQUENCE zoo_counter START WITH 7 INCREMENT BY 5 MINVALUE -100 CACHE 3 CYCLE`,
   `SELECT NEXTVAL(zoo_counter)`,
-  `CREATE TABLE zoo_mariadb (id uuid DEFAULT uuid(), address inet6, hidden int INVISIBLE DEFAULT 3,
-     n int DEFAULT (NEXTVAL(zoo_counter)))`,
+  `CREATE TABLE zoo_mariadb (id uuid DEFAULT uuid(), address inet6, hidden int INVISIBLE DEFAULT 3)`,
   `INSERT INTO zoo_mariadb (id, address, hidden) VALUES ('6ccd780c-baba-1026-9564-5b8c656024db', '::ffff:1.2.3.4', 9)`,
 ];
 

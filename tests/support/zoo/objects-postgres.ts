@@ -121,7 +121,6 @@ const programs = (schema: string): string[] => [
   `CREATE PROCEDURE zoo_clear(INOUT n int) LANGUAGE plpgsql AS $$ BEGIN n := n + 1; COMMIT; END $$`,
   `CREATE AGGREGATE zoo_sum (int) (SFUNC = zoo_add, STYPE = int, INITCOND = '0')`,
   `CREATE OPERATOR <+> (LEFTARG = int, RIGHTARG = int, FUNCTION = zoo_add)`,
-  `CREATE CAST (zoo_pair AS text) WITH INOUT`,
 ];
 
 const views = (people: string): string[] => [

@@ -20,7 +20,7 @@ import { seedInherited, seedRows } from './rows';
 export interface ZooOptions {
   /** How the tests reach the app's database. */
   target: DatabaseConnection;
-  /** Folder of the second local storage; it need not exist. */
+  /** documentRoot of the second local storage as the host takes it: absolute or 'storage/…'; need not exist. */
   secondRoot: string;
   /** PostgreSQL: runs a statement with the right to create roles. */
   asAdmin?: (sql: string) => Promise<unknown>;
