@@ -101,19 +101,29 @@ async function tableDefinitions(connection: RawConnection, isIgnored: IsIgnored)
 
 /** Triggers, functions, procedures and events, with the settings they were made under. */
 async function programs(connection: RawConnection): Promise<string[]> {
+  // What SHOW CREATE tells of a trigger is the text it was made with, which names things with or without quotes.
+  const triggers = await connection.query(
+    `SELECT trigger_name AS name, action_timing, event_manipulation, event_object_table, action_order,
+            action_statement, sql_mode, character_set_client, collation_connection
+       FROM information_schema.triggers WHERE trigger_schema = DATABASE()`,
+  );
+  const parts = triggers.map(({ name, ...rest }) => `-- trigger ${name}\n${lines(rest)}`);
   const list = await connection.query(
-    `SELECT 'TRIGGER' AS kind, trigger_name AS name, CONCAT(' order ', action_order) AS more
-       FROM information_schema.triggers WHERE trigger_schema = DATABASE()
-     UNION ALL SELECT routine_type, routine_name, '' FROM information_schema.routines WHERE routine_schema = DATABASE()
+    `SELECT routine_type AS kind, routine_name AS name, '' AS more FROM information_schema.routines
+      WHERE routine_schema = DATABASE()
      UNION ALL SELECT 'EVENT', event_name, CONCAT(' ', status) FROM information_schema.events
       WHERE event_schema = DATABASE()`,
   );
-  const parts: string[] = [];
   for (const { kind, name, more } of list) {
     if (!kind || !name) continue;
-    const row = await showCreate(connection, kind, name);
-    const settings = Object.entries(row).filter(([key]) => !['Created', 'Database Collation'].includes(key));
-    parts.push(`-- ${kind.toLowerCase()} ${name}${more}\n${settings.map(([k, v]) => `${k}: ${v}`).join('\n')}`);
+    const { 'Database Collation': _, ...row } = await showCreate(connection, kind, name);
+    parts.push(`-- ${kind.toLowerCase()} ${name}${more}\n${lines(row)}`);
   }
   return parts;
+}
+
+function lines(row: Row): string {
+  return Object.entries(row)
+    .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+    .join('\n');
 }
