@@ -30,6 +30,8 @@ export interface RealHost {
   readonly database: FreshDatabase | null;
   /** Signed in as root. */
   readonly api: HostApi;
+  /** Of the NocoBase process. */
+  pid(): number;
   /** What the process printed; its logs are in <storage>/logs. */
   output(): string;
   /** Kills the process as a power cut would; start() brings it back. */
@@ -110,6 +112,7 @@ export async function startRealHost(options: RealHostOptions = {}): Promise<Real
     storage,
     database,
     api,
+    pid: () => child?.process.pid ?? 0,
     output: () => child?.output() ?? '',
     async kill() {
       child?.process.kill('SIGKILL');

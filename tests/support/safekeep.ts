@@ -9,8 +9,8 @@ const POLL_MS = 100;
 const GIVE_UP_MS = 110_000;
 
 /** Waits for a run to end; a server that is away (maintenance) is asked again. */
-export async function endOfRun(api: HostApi, runId: string): Promise<RunView> {
-  const limit = Date.now() + GIVE_UP_MS;
+export async function endOfRun(api: HostApi, runId: string, giveUpMs = GIVE_UP_MS): Promise<RunView> {
+  const limit = Date.now() + giveUpMs;
   while (Date.now() < limit) {
     const reply = await api.call(`safekeepRuns:get?filterByTk=${runId}`).catch(() => null);
     const run = reply?.status === 200 ? (reply.body.data as RunView) : null;
