@@ -64,56 +64,30 @@ function told(message: Message): string {
 }
 
 function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] {
-  const equal = (code: string, from: string, to: string, status: CheckStatus, remedy: string): Check => ({
-    code,
-    status: from === to ? 'ok' : status,
-    backup: plain(from || '–'),
-    current: plain(to || '–'),
-    remedy: from === to ? NOTHING : { text: remedy, params: { wanted: from || '–' } },
-  });
-  const checks = [
-    equal(
-      'dialect',
-      backup.dialect,
-      current.dialect,
-      'blocking',
-      'Restore into an app whose DB_DIALECT is {{wanted}}.',
-    ),
-  ];
-  if (backup.dialect !== current.dialect) return checks;
-  checks.push(
-    equal(
-      'underscored',
-      String(backup.underscored),
-      String(current.underscored),
-      'blocking',
-      'Start this app with DB_UNDERSCORED={{wanted}}.',
-    ),
-    equal(
-      'tablePrefix',
-      backup.tablePrefix,
-      current.tablePrefix,
-      'blocking',
-      'Start this app with DB_TABLE_PREFIX={{wanted}}.',
-    ),
-    equal('schema', backup.schema, current.schema, 'blocking', 'Start this app with DB_SCHEMA={{wanted}}.'),
+  const equal = (
+    key: 'dialect' | 'underscored' | 'tablePrefix' | 'schema' | 'encoding' | 'collation',
+    status: CheckStatus,
+    remedy: Message,
+  ): Check => {
+    const [from, to] = [String(backup[key]) || '–', String(current[key]) || '–'];
+    const told = { code: key, backup: plain(from), current: plain(to) };
+    if (from === to) return { ...told, status: 'ok', remedy: NOTHING };
+    return { ...told, status, remedy: { ...remedy, params: { wanted: from } } };
+  };
+  const dialect = equal('dialect', 'blocking', { text: 'Restore into an app whose DB_DIALECT is {{wanted}}.' });
+  if (dialect.status !== 'ok') return [dialect];
+  const isPostgres = backup.dialect === 'postgres';
+  return [
+    dialect,
+    equal('underscored', 'blocking', { text: 'Start this app with DB_UNDERSCORED={{wanted}}.' }),
+    equal('tablePrefix', 'blocking', { text: 'Start this app with DB_TABLE_PREFIX={{wanted}}.' }),
+    equal('schema', 'blocking', { text: 'Start this app with DB_SCHEMA={{wanted}}.' }),
     databaseVersionCheck(backup, current),
-    equal(
-      'encoding',
-      backup.encoding,
-      current.encoding,
-      backup.dialect === 'postgres' ? 'blocking' : 'warning',
-      'Use a database whose character set is {{wanted}}.',
-    ),
-    equal(
-      'collation',
-      backup.collation,
-      current.collation,
-      'warning',
-      'Text may be sorted and compared differently than with {{wanted}}.',
-    ),
-  );
-  return checks;
+    equal('encoding', isPostgres ? 'blocking' : 'warning', {
+      text: 'Use a database whose character set is {{wanted}}.',
+    }),
+    equal('collation', 'warning', { text: 'Text may be sorted and compared differently than with {{wanted}}.' }),
+  ];
 }
 
 /** Versions that decide whether a dump can be loaded: the major one; MySQL and MariaDB change formats with the minor one too. */
