@@ -89,11 +89,6 @@ export const ERRORS = {
     message: 'The database can not be reached: {{detail}}',
     hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
   },
-  NO_RESTORE_STRATEGY: {
-    status: 409,
-    message: 'Unable to restore: {{reason}}',
-    hint: '{{remedy}}',
-  },
   STAGED_DATA_DIFFERS: {
     status: 500,
     message: 'The loaded data does not match the backup: {{detail}}.',
@@ -134,11 +129,6 @@ export const ERRORS = {
     status: 500,
     message: 'The folder {{folder}} can not be written to: {{detail}}.',
     hint: 'Give the user that runs NocoBase the right to write there.',
-  },
-  UNSAFE_FOLDER: {
-    status: 409,
-    message: 'The folder {{folder}} of the file storage {{storage}} can not be replaced: {{reason}}.',
-    hint: 'Give the file storage a folder of its own.',
   },
   // Runs and requests
   BUSY: {
