@@ -1,0 +1,240 @@
+/**
+ * Reads along while the SQL of mysqldump or mariadb-dump passes by and counts the rows of every INSERT, so that the manifest
+ * tells what the dump really holds. Relies on what both tools write whatever the server's settings are: names in backticks,
+ * backslash escapes in texts, comments only between statements.
+ */
+
+const QUOTE = 0x27;
+const DOUBLE_QUOTE = 0x22;
+const BACKTICK = 0x60;
+const BACKSLASH = 0x5c;
+const OPEN = 0x28;
+const CLOSE = 0x29;
+const SEMICOLON = 0x3b;
+const DASH = 0x2d;
+const HASH = 0x23;
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const UPPER_V = 0x56;
+const LOWER_V = 0x76;
+
+const enum State {
+  /** Within or between statements, outside of everything quoted. */
+  Code,
+  Text,
+  DoubleQuoted,
+  Name,
+  /** Right after a backtick within a name: a second one belongs to the name. */
+  NameEnd,
+  Comment,
+}
+
+const enum Kind {
+  /** Between statements, or the start of one that can not be told yet. */
+  Unknown,
+  /** An INSERT whose values have not begun. */
+  Insert,
+  InsertValues,
+  CreateTable,
+  Other,
+}
+
+/** Bytes in code that the reader has to look at once it knows the statement. */
+const MATTERS = new Uint8Array(256);
+for (const byte of [QUOTE, DOUBLE_QUOTE, BACKTICK, OPEN, CLOSE, SEMICOLON, UPPER_V, LOWER_V]) MATTERS[byte] = 1;
+
+/** So much of a statement's start tells its kind. */
+const HEAD_BYTES = 48;
+const COMMENT_BYTES = 48;
+
+export class DumpScanner {
+  /** The largest INSERT: a server that loads it must take packets of its size. */
+  readonly largest = { table: '', bytes: 0 };
+  private state: State = State.Code;
+  private kind: Kind = Kind.Unknown;
+  /** The next byte of a quoted text is taken as it is. */
+  private escaped = false;
+  /** Code of the current statement's start; '' between statements. */
+  private head = '';
+  private nameBytes: number[] | null = null;
+  private table: string | null = null;
+  private depth = 0;
+  private comment = '';
+  private readonly rowsOf = new Map<string, number>();
+  private readonly tableFromLine: { line: number; table: string }[] = [];
+  /** Bytes and lines before the current chunk. */
+  private bytesBefore = 0;
+  private linesBefore = 0;
+  private statementStart = 0;
+  private statementLine = 0;
+
+  /** Tables in the order in which they were created, with the rows inserted. */
+  get tables(): { name: string; rows: number }[] {
+    return [...this.rowsOf].map(([name, rows]) => ({ name, rows }));
+  }
+
+  /** True when the last thing read is the tool's own mark that everything is written. */
+  get isComplete(): boolean {
+    const betweenStatements = this.head === '' && (this.state === State.Code || this.state === State.Comment);
+    return betweenStatements && /^\s*Dump completed\b/.test(this.comment);
+  }
+
+  /** The table whose statements stand at a line (counted from 1); null when there is none. */
+  tableAt(line: number): string | null {
+    return this.tableFromLine.findLast((entry) => entry.line <= line)?.table ?? null;
+  }
+
+  read(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.state === State.Code) at = this.readCode(chunk, at);
+      else if (this.state === State.Text) at = this.readQuoted(chunk, at, QUOTE);
+      else if (this.state === State.DoubleQuoted) at = this.readQuoted(chunk, at, DOUBLE_QUOTE);
+      else if (this.state === State.Comment) at = this.readComment(chunk, at);
+      else at = this.readName(chunk, at);
+    }
+    this.bytesBefore += chunk.length;
+    this.linesBefore += countLines(chunk, chunk.length);
+  }
+
+  private readCode(chunk: Uint8Array, start: number): number {
+    for (let at = start; at < chunk.length; at += 1) {
+      const byte = chunk[at] as number; // at < chunk.length, here and below
+      if (this.kind === Kind.Unknown) {
+        if (this.head === '' && byte <= SPACE) continue;
+        if (this.head === '') this.beginStatement(at);
+        this.readHead(byte, chunk, at);
+        if (this.state === State.Comment) return at + 1;
+      }
+      if (MATTERS[byte] === 0) continue;
+      switch (byte) {
+        case QUOTE:
+          this.state = State.Text;
+          return at + 1;
+        case DOUBLE_QUOTE:
+          this.state = State.DoubleQuoted;
+          return at + 1;
+        case BACKTICK:
+          this.state = State.Name;
+          if (this.table === null && this.kind !== Kind.Other) this.nameBytes = [];
+          return at + 1;
+        case OPEN:
+          if (this.depth === 0 && this.kind === Kind.InsertValues) this.countRow();
+          this.depth += 1;
+          break;
+        case CLOSE:
+          this.depth -= 1;
+          break;
+        case SEMICOLON:
+          this.endStatement(this.bytesBefore + at + 1);
+          break;
+        default:
+          // A bare word with V after the table's name: column names are in backticks, so it is VALUES.
+          if (this.kind === Kind.Insert && this.table !== null && this.depth === 0) this.kind = Kind.InsertValues;
+      }
+    }
+    return chunk.length;
+  }
+
+  /** Adds a byte of a statement's start and settles the statement's kind as soon as it shows. */
+  private readHead(byte: number, chunk: Uint8Array, at: number): void {
+    this.head += String.fromCharCode(byte);
+    if (byte === HASH && this.head.length === 1) return this.beginComment();
+    if (byte === DASH && this.head === '--') return this.beginComment();
+    if (byte !== BACKTICK && byte !== SEMICOLON && byte !== QUOTE && this.head.length < HEAD_BYTES) return;
+    if (/^(?:INSERT|REPLACE)\b/i.test(this.head)) this.kind = Kind.Insert;
+    else if (/^CREATE (?:TEMPORARY )?TABLE\b/i.test(this.head)) this.kind = Kind.CreateTable;
+    else this.kind = Kind.Other;
+    if (this.kind !== Kind.Other) this.statementLine = this.linesBefore + countLines(chunk, at) + 1;
+  }
+
+  private beginStatement(at: number): void {
+    this.statementStart = this.bytesBefore + at;
+    this.comment = '';
+  }
+
+  private beginComment(): void {
+    this.state = State.Comment;
+    this.head = '';
+    this.comment = '';
+  }
+
+  private endStatement(end: number): void {
+    const bytes = end - this.statementStart;
+    if (this.kind === Kind.InsertValues && bytes > this.largest.bytes) {
+      this.largest.bytes = bytes;
+      this.largest.table = this.table ?? '';
+    }
+    this.kind = Kind.Unknown;
+    this.head = '';
+    this.table = null;
+    this.depth = 0;
+  }
+
+  private readQuoted(chunk: Uint8Array, start: number, quote: number): number {
+    let at = start;
+    if (this.escaped) {
+      this.escaped = false;
+      at += 1;
+    }
+    for (; at < chunk.length; at += 1) {
+      const byte = chunk[at];
+      if (byte === quote) {
+        this.state = State.Code;
+        return at + 1;
+      }
+      if (byte === BACKSLASH) {
+        at += 1;
+        this.escaped = at === chunk.length;
+      }
+    }
+    return chunk.length;
+  }
+
+  private readName(chunk: Uint8Array, start: number): number {
+    for (let at = start; at < chunk.length; at += 1) {
+      const byte = chunk[at] as number;
+      if (this.state === State.NameEnd) {
+        if (byte !== BACKTICK) {
+          this.endName();
+          return at;
+        }
+        this.state = State.Name;
+        this.nameBytes?.push(byte);
+      } else if (byte === BACKTICK) this.state = State.NameEnd;
+      else this.nameBytes?.push(byte);
+    }
+    return chunk.length;
+  }
+
+  private endName(): void {
+    this.state = State.Code;
+    if (this.nameBytes === null) return;
+    this.table = Buffer.from(this.nameBytes).toString('utf8');
+    this.nameBytes = null;
+    if (!this.rowsOf.has(this.table)) this.rowsOf.set(this.table, 0);
+    if (this.tableFromLine.at(-1)?.table !== this.table) {
+      this.tableFromLine.push({ line: this.statementLine, table: this.table });
+    }
+  }
+
+  private readComment(chunk: Uint8Array, start: number): number {
+    const newline = chunk.indexOf(NEWLINE, start);
+    const end = newline < 0 ? chunk.length : newline;
+    const room = COMMENT_BYTES - this.comment.length;
+    if (room > 0) this.comment += Buffer.from(chunk.subarray(start, Math.min(end, start + room))).toString('latin1');
+    if (newline < 0) return end;
+    this.state = State.Code;
+    return newline + 1;
+  }
+
+  private countRow(): void {
+    if (this.table !== null) this.rowsOf.set(this.table, (this.rowsOf.get(this.table) ?? 0) + 1);
+  }
+}
+
+function countLines(chunk: Uint8Array, end: number): number {
+  let lines = 0;
+  for (let at = chunk.indexOf(NEWLINE); at >= 0 && at < end; at = chunk.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}

@@ -1,0 +1,659 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RunContext } from '../../src/engine/context';
+import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
+import { createMysqlDriver } from '../../src/engine/databases/mysql';
+import { readPrograms } from '../../src/engine/databases/mysql-programs-file';
+import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
+import type { ManifestDatabase } from '../../src/shared/manifest';
+import type { Message } from '../../src/shared/runs';
+import { connect, expectSame, fingerprint, withConnection } from '../support/compare';
+import { type FreshDatabase, freshDatabase } from '../support/servers';
+import { createMysqlObjects } from '../support/zoo/objects-mysql';
+
+const ALL: DumpScope = { excludeRowsOf: [], schemas: [] };
+const dropped: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function fresh(mayCreateDatabases = true, dialect: 'mariadb' | 'mysql' = 'mariadb'): Promise<FreshDatabase> {
+  const database = await freshDatabase(dialect, { mayCreateDatabases });
+  dropped.push(() => database.drop());
+  return database;
+}
+
+const connectionTo = (database: FreshDatabase, more: Partial<DatabaseConnection> = {}): DatabaseConnection => ({
+  dialect: database.dialect,
+  host: database.host,
+  port: database.port,
+  username: database.username,
+  password: database.password,
+  database: database.database,
+  tablePrefix: '',
+  underscored: false,
+  ...more,
+});
+
+interface TestRun extends RunContext {
+  said: Message[];
+  cancel(): void;
+}
+
+function runOf(): TestRun {
+  const controller = new AbortController();
+  const said: Message[] = [];
+  return {
+    said,
+    signal: controller.signal,
+    log: (_level, message) => said.push(message),
+    progress: () => undefined,
+    cancel: () => controller.abort(),
+  };
+}
+
+interface Dumped {
+  backup: ManifestDatabase;
+  parts: Map<string, Buffer>;
+}
+
+async function dumpAll(to: DatabaseConnection, scope = ALL, run = runOf()): Promise<Dumped> {
+  const driver = createMysqlDriver(to);
+  const facts = await driver.describe(scope);
+  const dump = await driver.dump(scope, run);
+  try {
+    const parts = new Map<string, Buffer>();
+    for await (const part of dump.parts) parts.set(part.name, await buffer(part.stream));
+    return { backup: { ...facts, ...(await dump.result()) }, parts };
+  } finally {
+    await dump.close();
+  }
+}
+
+async function planned(to: DatabaseConnection, { backup }: Pick<Dumped, 'backup'>, id = 'r1'): Promise<DatabasePlan> {
+  const { plan, blockers } = await createMysqlDriver(to).plan(id, backup, ALL);
+  if (!plan) throw new Error(`no plan: ${JSON.stringify(blockers)}`);
+  return plan;
+}
+
+async function staged(to: DatabaseConnection, dumped: Dumped, id = 'r1', run = runOf()) {
+  const driver = createMysqlDriver(to);
+  const plan = await planned(to, dumped, id);
+  await driver.stage(plan, dumped.backup, async (name) => pieces(dumped.parts.get(name)), run);
+  await driver.check(plan, dumped.backup, run);
+  return { driver, plan };
+}
+
+/** In pieces that fit nothing. */
+function pieces(part: Buffer | undefined): Readable {
+  const bytes = part ?? Buffer.alloc(0);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 9973) }, (_, at) =>
+    bytes.subarray(at * 9973, (at + 1) * 9973),
+  );
+  return Readable.from(chunks, { objectMode: false });
+}
+
+async function exec(to: DatabaseConnection, ...statements: string[]): Promise<void> {
+  await withConnection(to, async (connection) => {
+    for (const sql of statements) await connection.query(sql);
+  });
+}
+const rowsOf = (to: DatabaseConnection, sql: string) => withConnection(to, (connection) => connection.query(sql));
+const databasesOf = async (database: FreshDatabase) =>
+  (
+    await database.asAdmin(
+      `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE '${database.database}%' ORDER BY 1`,
+    )
+  ).map(({ name }) => name);
+
+async function fillWithEverything(to: DatabaseConnection) {
+  await exec(to, 'CREATE TABLE people (id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(50))');
+  await exec(to, "INSERT INTO people (name) VALUES ('Ada'), ('Bo')");
+  await withConnection(to, (connection) => createMysqlObjects(connection, 'people'));
+}
+
+describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s', (dialect) => {
+  it('brings back every value and object, undoes and redoes it', async () => {
+    const database = await fresh(true, dialect);
+    const to = connectionTo(database);
+    await fillWithEverything(to);
+    const before = await fingerprint(to);
+    const dumped = await dumpAll(to);
+    expect(dumped.backup).toMatchObject({ dialect, flavour: 'mariadb', parts: ['1-tables.sql', '2-programs.sql'] });
+    expect(dumped.backup.tables.map(({ name, rows }) => [name, rows])).toEqual(
+      Object.entries(before.tables)
+        .map(([name, { rows }]) => [name, rows])
+        .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+    );
+    expect([...dumped.parts.values()].some((part) => part.includes('DEFINER='))).toBe(false);
+
+    await exec(
+      to,
+      'DROP TRIGGER `zoo Trigger`',
+      'DROP VIEW zoo_checked',
+      'CREATE VIEW zoo_checked AS SELECT 1 AS other',
+      'DROP PROCEDURE `zoo Clear`',
+      'DELETE FROM zoo_parts',
+      'CREATE TABLE newer (id int PRIMARY KEY)',
+      'CREATE TRIGGER newer_trigger BEFORE INSERT ON newer FOR EACH ROW SET NEW.id = 1',
+      'CREATE FUNCTION newer_function() RETURNS int RETURN 7',
+      "ALTER TABLE people ADD COLUMN more varchar(10) DEFAULT 'x'",
+    );
+    const changed = await fingerprint(to);
+    const { driver, plan } = await staged(to, dumped);
+    expect(await driver.position(plan)).toBe('before switch');
+    expectSame(changed, await fingerprint(to));
+
+    const run = runOf();
+    await driver.switch(plan, run);
+    expect(await driver.position(plan)).toBe('after switch');
+    expectSame(before, await fingerprint(to));
+    await driver.undo(plan, run);
+    expect(await driver.position(plan)).toBe('before switch');
+    expectSame(changed, await fingerprint(to));
+    await driver.switch(plan, run);
+    await driver.switch(plan, run);
+    expectSame(before, await fingerprint(to));
+    await driver.discard(plan);
+    await driver.discard(plan);
+    expectSame(before, await fingerprint(to));
+    expect(await databasesOf(database)).toEqual([database.database]);
+    expect(await driver.position(plan)).toBe('unclear');
+  });
+});
+
+it('brings everything into an empty database of another name', async () => {
+  const from = await fresh();
+  await fillWithEverything(connectionTo(from));
+  // A default that names a sequence keeps the database's name: the one thing that can not move (the log says so).
+  await exec(connectionTo(from), 'DROP TABLE zoo_mariadb');
+  const dumped = await dumpAll(connectionTo(from));
+  const to = connectionTo(await fresh());
+  const { driver, plan } = await staged(to, dumped);
+  await driver.switch(plan, runOf());
+  expectSame(await fingerprint(connectionTo(from)), await fingerprint(to));
+});
+
+describe('what the dump holds', () => {
+  it('is one moment while others write', async () => {
+    const to = connectionTo(await fresh());
+    const accounts = 3000;
+    await exec(
+      to,
+      'CREATE TABLE a (id int PRIMARY KEY, amount int, pad varchar(2000))',
+      'CREATE TABLE z (id int PRIMARY KEY, amount int)',
+      `INSERT INTO a SELECT seq, 100, REPEAT('x', 2000) FROM seq_1_to_${accounts}`,
+      `INSERT INTO z SELECT seq, 100 FROM seq_1_to_${accounts}`,
+    );
+    const writer = await connect(to);
+    let writing = true;
+    const transfers = (async () => {
+      for (let round = 0; writing; round += 1) {
+        const id = 1 + (round % accounts);
+        await writer.query('START TRANSACTION');
+        await writer.query(`UPDATE z SET amount = amount + 7 WHERE id = ${accounts + 1 - id}`);
+        await writer.query(`UPDATE a SET amount = amount - 7 WHERE id = ${id}`);
+        await writer.query('COMMIT');
+      }
+    })();
+    const dumps: Dumped[] = [];
+    for (let round = 0; round < 3; round += 1) dumps.push(await dumpAll(to));
+    writing = false;
+    await transfers;
+    await writer.close();
+    const sums = new Set<string>();
+    for (const [index, dumped] of dumps.entries()) {
+      const { driver, plan } = await staged(to, dumped, `r${index}`);
+      const aside = { ...to, database: plan.names.staged };
+      const [sum] = await rowsOf(aside, 'SELECT (SELECT SUM(amount) FROM a) + (SELECT SUM(amount) FROM z) AS total');
+      expect(sum?.total).toBe(String(accounts * 200));
+      sums.add(String((await rowsOf(aside, 'SELECT SUM(amount) AS s FROM a'))[0]?.s));
+      await driver.discard(plan);
+    }
+    expect(sums.size).toBeGreaterThan(1);
+  });
+
+  it('has only the structure of run-time tables, and keeps the next id', async () => {
+    const to = connectionTo(await fresh());
+    await exec(
+      to,
+      'CREATE TABLE keep (id int)',
+      'INSERT INTO keep VALUES (1), (2)',
+      "CREATE TABLE runs (id int AUTO_INCREMENT PRIMARY KEY, secret varchar(20) DEFAULT 'x')",
+      "INSERT INTO runs VALUES (41, 'hush-hush')",
+    );
+    const dumped = await dumpAll(to, { excludeRowsOf: ['runs', 'missing'], schemas: [] });
+    expect(dumped.backup.tables).toEqual([
+      { name: 'keep', rows: 2 },
+      { name: 'runs', rows: 0, dataExcluded: true },
+    ]);
+    expect(dumped.parts.get('1-tables.sql')?.includes('hush')).toBe(false);
+    const { driver, plan } = await staged(to, dumped);
+    await driver.switch(plan, runOf());
+    await exec(to, 'INSERT INTO runs () VALUES ()');
+    expect(await rowsOf(to, 'SELECT id FROM runs')).toEqual([{ id: '42' }]);
+  });
+
+  it('names in the log what is not as safe as the rest', async () => {
+    const to = connectionTo(await fresh());
+    await exec(
+      to,
+      'CREATE TABLE old (id int) ENGINE = MyISAM',
+      'CREATE TABLE history (id int) WITH SYSTEM VERSIONING',
+      'CREATE TABLE gone (id int)',
+      'CREATE VIEW broken AS SELECT id FROM gone',
+      'CREATE VIEW on_broken AS SELECT id FROM broken',
+      'DROP TABLE gone',
+      'INSERT INTO history VALUES (1)',
+      'UPDATE history SET id = 2',
+    );
+    const run = runOf();
+    const dumped = await dumpAll(to, ALL, run);
+    expect(run.said.map(({ params }) => Object.values(params ?? {})[0])).toEqual([
+      'broken',
+      'on_broken',
+      'old',
+      'history',
+    ]);
+    const { driver, plan } = await staged(to, dumped);
+    await driver.switch(plan, runOf());
+    expect(await rowsOf(to, 'SELECT id FROM history')).toEqual([{ id: '2' }]);
+    await driver.undo(plan, runOf());
+  });
+
+  it('is the app’s own tables when they have a prefix', async () => {
+    const database = await fresh();
+    const to = connectionTo(database, { tablePrefix: 'p_' });
+    await exec(
+      to,
+      'CREATE TABLE p_users (id int PRIMARY KEY)',
+      'INSERT INTO p_users VALUES (1)',
+      'CREATE TABLE others (id int PRIMARY KEY)',
+      'CREATE VIEW p_view AS SELECT id FROM p_users',
+      'CREATE VIEW other_view AS SELECT id FROM others',
+      'CREATE SEQUENCE others_counter',
+      'CREATE TRIGGER others_trigger BEFORE INSERT ON others FOR EACH ROW SET @x = 1',
+    );
+    const dumped = await dumpAll(to);
+    expect(dumped.backup.tables).toEqual([{ name: 'p_users', rows: 1 }]);
+    expect(readPrograms(String(dumped.parts.get('2-programs.sql'))).map(({ name }) => name)).toEqual(['p_view']);
+    const before = await fingerprint(to);
+    await exec(to, 'DELETE FROM p_users', 'INSERT INTO others VALUES (7)');
+    const { driver, plan } = await staged(to, dumped);
+    await driver.switch(plan, runOf());
+    expect((await fingerprint(to)).schema).toBe(before.schema);
+    expect(await rowsOf(to, 'SELECT id FROM others UNION ALL SELECT id FROM p_users')).toEqual([
+      { id: '7' },
+      { id: '1' },
+    ]);
+    await driver.discard(plan);
+
+    await exec(to, 'CREATE TABLE others_child (id int REFERENCES p_users (id))');
+    const planning = await driver.plan('r2', dumped.backup, ALL);
+    expect(planning.plan).toBeNull();
+    expect(planning.blockers[0]?.reason.params?.keys).toContain('others_child');
+  });
+});
+
+describe('the switch', () => {
+  const small = async () => {
+    const database = await fresh();
+    const to = connectionTo(database);
+    await exec(
+      to,
+      'CREATE TABLE parent (id int PRIMARY KEY, child_id int)',
+      'CREATE TABLE child (id int PRIMARY KEY, parent_id int, CONSTRAINT up FOREIGN KEY (parent_id) REFERENCES parent (id))',
+      'ALTER TABLE parent ADD CONSTRAINT down FOREIGN KEY (child_id) REFERENCES child (id)',
+      'INSERT INTO parent VALUES (1, NULL)',
+      'INSERT INTO child VALUES (1, 1)',
+      'CREATE TABLE log (what int)',
+      'CREATE TRIGGER track AFTER INSERT ON child FOR EACH ROW INSERT INTO log VALUES (NEW.id)',
+      'CREATE VIEW seen AS SELECT what FROM log',
+    );
+    const dumped = await dumpAll(to);
+    await exec(to, 'INSERT INTO child VALUES (2, 1)', 'DROP VIEW seen');
+    return { database, to, dumped, changed: await fingerprint(to) };
+  };
+
+  it('gets through with a live session that holds the tables, and keeps foreign keys and triggers working', async () => {
+    const { to, dumped } = await small();
+    const { driver, plan } = await staged(to, dumped);
+    const holder = await connect(to);
+    await holder.query('START TRANSACTION');
+    await holder.query('INSERT INTO parent VALUES (9, NULL)');
+    const started = Date.now();
+    await driver.switch(plan, runOf());
+    expect(Date.now() - started).toBeLessThan(10_000);
+    await expect(holder.query('SELECT 1')).rejects.toThrow();
+    await exec(to, 'INSERT INTO child VALUES (3, 1)');
+    expect(await rowsOf(to, 'SELECT what FROM seen')).toEqual([{ what: '3' }]);
+    await expect(exec(to, 'INSERT INTO child VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
+    await expect(exec(to, 'INSERT INTO parent VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
+    await driver.undo(plan, runOf());
+    await expect(exec(to, 'INSERT INTO child VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
+    expect(await rowsOf(to, 'SELECT id FROM parent')).toEqual([{ id: '1' }]);
+  });
+
+  /** Lets only so many statements of a switch through; what comes after is as if the process had been killed. */
+  const killAfter = async (
+    to: DatabaseConnection,
+    plan: DatabasePlan,
+    statements: number,
+    direction: 'switch' | 'undo',
+  ) => {
+    const { createConnection } = await import('mysql2/promise');
+    const probe = await createConnection({ host: to.host, port: to.port, user: to.username, password: to.password });
+    const prototype = Object.getPrototypeOf(probe) as { query: (...args: unknown[]) => unknown };
+    await probe.end();
+    const { query } = prototype;
+    let left = statements;
+    prototype.query = function (this: unknown, ...args: unknown[]) {
+      const changes = /^\s*(CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT)/.test(String(args[0]));
+      if (changes && (left -= 1) < 0) return Promise.reject(new Error('killed'));
+      return query.apply(this, args);
+    };
+    try {
+      const driver = createMysqlDriver(to);
+      await driver[direction](plan, runOf()).catch(() => undefined);
+      return left >= 0;
+    } finally {
+      prototype.query = query;
+    }
+  };
+
+  it.each(['switch', 'undo'] as const)(
+    'killed at any statement of a %s, is finished or taken back completely',
+    async (direction) => {
+      const { to, dumped, changed } = await small();
+      const { driver, plan } = await staged(to, dumped);
+      await driver.switch(plan, runOf());
+      const restored = await fingerprint(to);
+      const [start, end] = direction === 'switch' ? [changed, restored] : [restored, changed];
+      const back = direction === 'switch' ? 'undo' : 'switch';
+      if (direction === 'switch') await driver.undo(plan, runOf());
+      const positions = new Set<string>();
+      for (let statements = 0; ; statements += 1) {
+        const completed = await killAfter(to, plan, statements, direction);
+        positions.add(await driver.position(plan));
+        if (completed) break;
+        if (statements % 2) {
+          await driver[direction](plan, runOf());
+          expectSame(end, await fingerprint(to));
+          await driver[back](plan, runOf());
+        } else if ((await driver.position(plan)) === 'unclear') {
+          await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
+          await driver[back](plan, runOf());
+        }
+        expectSame(start, await fingerprint(to));
+      }
+      expectSame(end, await fingerprint(to));
+      expect([...positions].sort()).toEqual(['after switch', 'before switch', 'unclear']);
+    },
+  );
+
+  it('is refused without a trace when a program can not be made in the live database', async () => {
+    const { database, to, dumped, changed } = await small();
+    const { driver, plan } = await staged(to, dumped);
+    await database.asAdmin(`REVOKE ALL PRIVILEGES ON \`${database.username}%\`.* FROM '${database.username}'@'%'`);
+    await database.asAdmin(
+      `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO '${database.username}'@'%'`,
+    );
+    const rights = 'SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, SHOW VIEW';
+    await database.asAdmin(`GRANT ${rights} ON \`${database.database}\`.* TO '${database.username}'@'%'`);
+    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    expect(await driver.position(plan)).toBe('before switch');
+    expectSame(changed, await fingerprint(to));
+    await driver.discard(plan);
+    expect(await databasesOf(database)).toEqual([database.database]);
+  });
+
+  it('drops nothing that only looks like a slot', async () => {
+    const { database, to, dumped } = await small();
+    const plan = await planned(to, dumped);
+    await database.asAdmin(`CREATE DATABASE \`${plan.names.staged}\``);
+    await database.asAdmin('CREATE TABLE precious (id int)', plan.names.staged);
+    const driver = createMysqlDriver(to);
+    await driver.discard(plan);
+    expect(await databasesOf(database)).toEqual([database.database, plan.names.staged]);
+    await expect(driver.discard({ ...plan, names: { staged: database.database, previous: 'mysql' } })).rejects.toThrow(
+      /plan/,
+    );
+  });
+});
+
+describe('rights', () => {
+  it('tells the grant that is missing, which then is enough', async () => {
+    const database = await fresh(false);
+    const to = connectionTo(database);
+    await exec(to, 'CREATE TABLE t (id int)', 'INSERT INTO t VALUES (1)');
+    const dumped = await dumpAll(to);
+    const planning = await createMysqlDriver(to).plan('r1', dumped.backup, ALL);
+    expect(planning.plan).toBeNull();
+    const grant = String(planning.blockers[0]?.remedy.params?.grant);
+    expect(grant).toBe(
+      `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO '${database.username}'@'%';`,
+    );
+    await database.asAdmin(grant);
+    const { driver, plan } = await staged(to, dumped);
+    await exec(to, 'DELETE FROM t');
+    await driver.switch(plan, runOf());
+    expect(await rowsOf(to, 'SELECT id FROM t')).toEqual([{ id: '1' }]);
+    await driver.discard(plan);
+  });
+
+  it.each([
+    [`it's "q" \\b\\ #c ;d`],
+    [' lead and trail '],
+    ['пароль 😀 ñ'],
+    ['a\ttab'],
+    ["'single'"],
+    ['"double"'],
+    ['# hash'],
+    ['\\'],
+  ])('signs in with the password %j', async (password) => {
+    const database = await fresh();
+    const quoted = password.replaceAll('\\', '\\\\').replaceAll("'", "''");
+    await database.asAdmin(`ALTER USER '${database.username}'@'%' IDENTIFIED BY '${quoted}'`);
+    const to = connectionTo(database, { password });
+    await exec(to, 'CREATE TABLE t (id int)', 'INSERT INTO t VALUES (1)');
+    const { driver, plan } = await staged(to, await dumpAll(to));
+    await driver.discard(plan);
+  });
+
+  it('tells a wrong password and a server that is not there', async () => {
+    const database = await fresh();
+    for (const wrong of [{ password: 'no' }, { port: 1 }, { database: 'nosuch' }]) {
+      const driver = createMysqlDriver(connectionTo(database, wrong));
+      await expect(driver.describe(ALL)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+    }
+  });
+});
+
+describe('what fails', () => {
+  let to: DatabaseConnection;
+  let database: FreshDatabase;
+  beforeEach(async () => {
+    database = await fresh();
+    to = connectionTo(database);
+    await exec(
+      to,
+      'CREATE TABLE first (id int PRIMARY KEY)',
+      'INSERT INTO first VALUES (1)',
+      'CREATE TABLE second (id int PRIMARY KEY)',
+      'INSERT INTO second VALUES (1), (2)',
+      'CREATE TRIGGER watch BEFORE INSERT ON second FOR EACH ROW SET @x = 1',
+    );
+  });
+  const altered = (dumped: Dumped, part: string, change: (text: string) => string): Dumped => ({
+    ...dumped,
+    parts: new Map(dumped.parts).set(part, Buffer.from(change(String(dumped.parts.get(part))))),
+  });
+
+  it('names the table or program that the server refuses, and leaves live data alone', async () => {
+    const dumped = await dumpAll(to);
+    const before = await fingerprint(to);
+    const cases: [string, Dumped, object][] = [
+      [
+        'table',
+        altered(dumped, '1-tables.sql', (sql) => sql.replace('\n(2)', '\n(1)')),
+        { code: 'TOOL_FAILED', message: expect.stringMatching(/table second: .*Duplicate/) },
+      ],
+      [
+        'trigger',
+        altered(dumped, '2-programs.sql', (sql) => sql.replace('SET @x = 1', 'SET NEW.nosuch = 1')),
+        { code: 'TOOL_FAILED', message: expect.stringMatching(/trigger watch: .*nosuch/) },
+      ],
+      [
+        'cut',
+        altered(dumped, '1-tables.sql', (sql) => sql.slice(0, sql.indexOf('-- Table structure for table `second`'))),
+        { code: 'ARCHIVE_DAMAGED' },
+      ],
+      ['cutp', altered(dumped, '2-programs.sql', (sql) => sql.slice(0, -20)), { code: 'ARCHIVE_DAMAGED' }],
+      [
+        'rows',
+        altered(dumped, '1-tables.sql', (sql) => sql.replace(',\n(2)', '')),
+        { code: 'STAGED_DATA_DIFFERS', message: expect.stringContaining('table second has 1 rows, not 2') },
+      ],
+      [
+        'extra',
+        altered(dumped, '1-tables.sql', (sql) =>
+          sql.replace('-- Dump completed', 'CREATE TABLE `x` (a int);\n-- Dump completed'),
+        ),
+        { code: 'STAGED_DATA_DIFFERS' },
+      ],
+    ];
+    for (const [id, damaged, error] of cases) {
+      await expect(staged(to, damaged, id), id).rejects.toMatchObject(error);
+      await createMysqlDriver(to).discard(await planned(to, dumped, id));
+      expectSame(before, await fingerprint(to));
+    }
+    expect(await databasesOf(database)).toEqual([database.database]);
+  });
+
+  it('does not let a dump run programs or read files', async () => {
+    const dumped = await dumpAll(to);
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-evil-'));
+    dropped.push(() => rm(folder, { recursive: true }));
+    await writeFile(path.join(folder, 'secret'), '5\n', { mode: 0o644 });
+    for (const [id, line] of [
+      ['shell', `\\! touch ${folder}/was-here\n`],
+      ['system', `system touch ${folder}/was-here\n`],
+      ['source', `source ${folder}/secret\n`],
+      ['infile', `LOAD DATA LOCAL INFILE '${folder}/secret' INTO TABLE second;\n`],
+    ] as const) {
+      const evil = altered(dumped, '1-tables.sql', (sql) =>
+        sql.replace('-- Dump completed', `${line}-- Dump completed`),
+      );
+      await expect(staged(to, evil, id), id).rejects.toThrow();
+      await createMysqlDriver(to).discard(await planned(to, dumped, id));
+    }
+    expect(await readdir(folder)).toEqual(['secret']);
+  });
+
+  it('leaves nothing behind when it is cancelled', async () => {
+    await exec(
+      to,
+      'CREATE TABLE big (id int, pad varchar(500))',
+      "INSERT INTO big SELECT seq, REPEAT('x', 500) FROM seq_1_to_60000",
+    );
+    const before = await leftovers();
+    const run = runOf();
+    const dump = await createMysqlDriver(to).dump(ALL, run);
+    const parts = dump.parts[Symbol.asyncIterator]();
+    const { value: first } = (await parts.next()) as { value: { stream: Readable } };
+    first.stream.once('data', () => run.cancel());
+    await expect(buffer(first.stream)).rejects.toMatchObject({ code: 'CANCELLED' });
+    await dump.close();
+    await dump.close();
+
+    const dumped = await dumpAll(to);
+    const staging = runOf();
+    const stop = new Error('the archive is damaged');
+    const half = async () => Readable.from([dumped.parts.get('1-tables.sql')?.subarray(0, 100_000)]);
+    const driver = createMysqlDriver(to);
+    const plan = await planned(to, dumped);
+    staging.progress = () => staging.cancel();
+    await expect(driver.stage(plan, dumped.backup, half, staging)).rejects.toMatchObject({ code: 'CANCELLED' });
+    await driver.discard(plan);
+    const failing = async () =>
+      Readable.from(
+        (function* () {
+          yield dumped.parts.get('1-tables.sql')?.subarray(0, 100_000);
+          throw stop;
+        })(),
+      );
+    await expect(driver.stage(plan, dumped.backup, failing, runOf())).rejects.toThrow('the archive is damaged');
+    await driver.discard(plan);
+    expect(await databasesOf(database)).toEqual([database.database]);
+    expect(await leftovers()).toEqual(before);
+  });
+});
+
+const leftovers = async () =>
+  (await readdir(os.tmpdir())).filter((name) => /^safekeep-[A-Za-z0-9]{6}$/.test(name)).sort();
+
+describe('the client program', () => {
+  const tool = async (script: string, version = '10.11.6-MariaDB') => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-tools-'));
+    dropped.push(() => rm(folder, { recursive: true }));
+    const file = path.join(folder, 'mariadb-dump');
+    const head = `#!/bin/sh\nif [ "$1" = --version ]; then echo "mariadb-dump from ${version}"; exit 0; fi\n`;
+    await writeFile(file, head + script);
+    await chmod(file, 0o755);
+    process.env[TOOLS_PATH_VARIABLE] = folder;
+    dropped.push(async () => {
+      delete process.env[TOOLS_PATH_VARIABLE];
+    });
+  };
+  const dumping = async () => {
+    const to = connectionTo(await fresh());
+    await exec(to, 'CREATE TABLE t (id int)');
+    return dumpAll(to);
+  };
+
+  it.each([
+    ['prints half and fails', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "oh no" >&2; exit 1', 'TOOL_FAILED'],
+    ['says nothing and succeeds', 'exit 0', 'DUMP_INCOMPLETE'],
+    ['leaves out the end', 'echo "CREATE TABLE \\`t\\` (id int);"; exit 0', 'DUMP_INCOMPLETE'],
+    ['leaves out a table', 'echo "-- Dump completed"; exit 0', 'DUMP_INCOMPLETE'],
+    ['is killed', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "-- Dump completed"; kill -9 $$', 'TOOL_FAILED'],
+    ['closes its output and then fails', 'echo "-- Dump completed"; exec >&-; sleep 0.3; exit 7', 'TOOL_FAILED'],
+  ])('fails the dump when it %s', async (_how, script, code) => {
+    await tool(script);
+    await expect(dumping()).rejects.toMatchObject({ code });
+  });
+
+  it('is refused when it is too old or the other server’s, before anything starts', async () => {
+    await tool('exit 0', '10.2.44-MariaDB');
+    await expect(dumping()).rejects.toMatchObject({ code: 'TOOL_TOO_OLD' });
+    await tool('exit 0', 'MySQL 8.0.40');
+    await expect(dumping()).rejects.toMatchObject({ code: 'TOOL_MISSING', hint: expect.stringContaining('mariadb') });
+    const reports = await createMysqlDriver(connectionTo(await fresh())).tools();
+    expect(reports.map(({ name, status }) => [name, status])).toEqual([
+      ['mariadb-dump', 'missing'],
+      ['mariadb', 'missing'],
+    ]);
+  });
+
+  it('never gets a password in its arguments', async () => {
+    await tool('echo "$@" >&2; env >&2; exit 3');
+    const database = await fresh();
+    const run = runOf();
+    await expect(dumpAll(connectionTo(database), ALL, run)).rejects.toMatchObject({ code: 'TOOL_FAILED' });
+    expect(run.said.length).toBeGreaterThan(0);
+    expect(JSON.stringify(run.said)).not.toContain(database.password);
+  });
+});
+
+it('gives the same bytes for the same data', async () => {
+  const to = connectionTo(await fresh());
+  await fillWithEverything(to);
+  const hash = ({ parts }: Dumped) =>
+    [...parts.values()].map((part) => createHash('sha256').update(part).digest('hex'));
+  expect(hash(await dumpAll(to))).toEqual(hash(await dumpAll(to)));
+});
