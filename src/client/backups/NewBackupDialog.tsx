@@ -122,6 +122,7 @@ function NotIncluded() {
     <Alert
       type="info"
       showIcon
+      role="note"
       message={t('Not included')}
       description={t(
         'Files in cloud storages, external data sources, other apps on this server, plugin packages, the .env file and its keys.',

@@ -13,7 +13,7 @@ import { BackupActions, type ActionHandlers } from './BackupActions';
 
 export type RowActions = Omit<ActionHandlers, 'onChanged'>;
 
-const NAME_MIN_WIDTH = 240;
+const NAME_MIN_WIDTH = 224;
 
 interface BackupColumns {
   columns: TableColumnsType<BackupView>;
@@ -39,14 +39,14 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
     {
       title: t('Contents'),
       dataIndex: 'contents',
-      width: 176,
+      width: 168,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
-    { title: t('Status'), dataIndex: 'status', width: 142, render: (_, backup) => <StatusCell backup={backup} /> },
+    { title: t('Status'), dataIndex: 'status', width: 132, render: (_, backup) => <StatusCell backup={backup} /> },
     {
       title: t('Trigger'),
       dataIndex: 'trigger',
-      width: 96,
+      width: 84,
       hidden: !xl,
       render: (_, { trigger }) => triggerLabel(trigger, t),
     },
@@ -61,14 +61,14 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
     {
       title: t('Started'),
       dataIndex: 'startedAt',
-      width: 168,
+      width: 164,
       ...sortable('startedAt'),
       render: (_, { startedAt }) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(startedAt)}</span>,
     },
     {
       title: t('Duration'),
       dataIndex: 'durationMs',
-      width: 112,
+      width: 100,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
@@ -76,7 +76,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
     {
       title: t('Size'),
       dataIndex: 'bytes',
-      width: 94,
+      width: 84,
       align: 'right',
       ...sortable('bytes'),
       render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
@@ -84,7 +84,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
     {
       title: t('Actions'),
       key: 'actions',
-      width: 188,
+      width: 180,
       fixed: md ? 'right' : undefined,
       render: (_, backup) => <BackupActions backup={backup} {...actions} />,
     },

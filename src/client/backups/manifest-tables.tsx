@@ -73,6 +73,7 @@ export function FileRootsTable({ roots, missing }: { roots: ManifestFileRoot[]; 
         <Alert
           type="warning"
           showIcon
+          role="note"
           message={t('Files that were missing on disk: {{count}}. The log names them.', {
             count: formatNumber(missing),
           })}

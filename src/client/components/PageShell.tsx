@@ -45,18 +45,19 @@ function FinishedNotes() {
             {line}
           </div>
         ));
+        const options = { description, placement: 'bottomRight' as const };
         if (run.status === 'succeeded') {
-          notification.success({ message: t('{{kind}}: succeeded', { kind }), description, role: 'status' });
+          notification.success({ ...options, message: t('{{kind}}: succeeded', { kind }), role: 'status' });
         } else if (run.status === 'succeeded with warnings') {
           notification.warning({
+            ...options,
             message: t('{{kind}}: succeeded with warnings', { kind }),
-            description,
             role: 'status',
           });
         } else if (run.status === 'cancelled') {
-          notification.info({ message: t('{{kind}}: cancelled', { kind }), description, role: 'status' });
+          notification.info({ ...options, message: t('{{kind}}: cancelled', { kind }), role: 'status' });
         } else {
-          notification.error({ message: t('{{kind}}: failed', { kind }), description, role: 'alert' });
+          notification.error({ ...options, message: t('{{kind}}: failed', { kind }), role: 'alert' });
         }
       }),
     [onFinished, watchedId, notification, t],

@@ -1,3 +1,4 @@
+import { CloseOutlined } from '@ant-design/icons';
 import { Alert, Button, Space, theme, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import type { RunView } from '../../shared/runs';
@@ -55,7 +56,7 @@ export function RunResult({ run, extra, onDismiss }: Props) {
           )}
         </Space>
       }
-      closable={onDismiss !== undefined}
+      closable={onDismiss && { closeIcon: <CloseOutlined />, 'aria-label': t('Dismiss'), ...testId('dismiss-result') }}
       onClose={onDismiss}
       {...testId('run-result')}
       data-status={run.status}

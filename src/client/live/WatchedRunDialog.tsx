@@ -55,6 +55,7 @@ export function WatchedRunDialog() {
         <Alert
           type="warning"
           showIcon
+          role="status"
           message={t('This run is no longer known.')}
           description={t('Its record was removed. The History tab shows what is known.')}
         />

@@ -49,6 +49,7 @@ export function CheckStep({ plan }: { plan: RestorePlan }) {
       {!blocked && open > 0 && (
         <Alert
           type="warning"
+          role="status"
           showIcon
           message={t('Accept every warning to go on. Still open: {{count}}.', { count: open })}
         />

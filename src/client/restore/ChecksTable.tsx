@@ -22,16 +22,16 @@ export function ChecksTable({ checks, accepted, onAccept }: Props) {
       size="small"
       pagination={false}
       dataSource={checks}
-      scroll={{ x: 620 }}
+      scroll={{ x: 740 }}
       columns={[
         {
           title: t('Check'),
           dataIndex: 'code',
-          width: 150,
+          width: 160,
           render: (code: string) => checkLabel(code, t),
         },
-        { title: t('In the backup'), dataIndex: 'backup', width: 150, render: value },
-        { title: t('In this app'), dataIndex: 'current', width: 150, render: value },
+        { title: t('In the backup'), dataIndex: 'backup', width: 190, render: value },
+        { title: t('In this app'), dataIndex: 'current', width: 190, render: value },
         {
           title: t('Verdict'),
           dataIndex: 'status',

@@ -27,6 +27,7 @@ export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }:
       <Alert
         type="warning"
         showIcon
+        role="note"
         message={t('This overwrites the app {{app}} with its state of {{time}}.', {
           app: appName,
           time: formatTime(manifest.createdAt),

@@ -1,0 +1,87 @@
+// @vitest-environment jsdom
+import { act, fireEvent, screen } from '@testing-library/react';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PageShell } from '../components/PageShell';
+import { aRun, maintenance } from '../testing/fixtures';
+import { fakeHost, prepareBrowser, renderPage, type FakeHost } from '../testing/render-page';
+import { RunBanner } from './RunBanner';
+import { readWatchedRun, writeWatchedRun } from './watched-run';
+
+const page = (
+  <PageShell name="backups">
+    <RunBanner />
+  </PageShell>
+);
+const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+
+describe('a restore that is watched', () => {
+  let host: FakeHost;
+  const serve = (change: Parameters<typeof aRun>[0]) =>
+    host.answer('safekeepRuns:list', () => ({ data: [aRun(change)], meta: { count: 1 } }));
+
+  beforeEach(async () => {
+    await prepareBrowser();
+    vi.useFakeTimers();
+    host = fakeHost();
+    writeWatchedRun({ runId: 'run-1', open: true });
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  it('is shown again after a reload of the page', async () => {
+    serve({ percent: 42 });
+    renderPage(page, host);
+    await pass(100);
+    expect(screen.getByTestId('safekeep-run-dialog')).toBeTruthy();
+    expect(screen.getByTestId('safekeep-run-progress').dataset.percent).toBe('42');
+  });
+
+  it('waits calmly while the app is in maintenance and then shows how it ended', async () => {
+    serve({});
+    renderPage(page, host);
+    await pass(100);
+    host.answer('safekeepRuns:list', () => {
+      throw maintenance('Switching to the restored data');
+    });
+    await pass(2100);
+    expect(screen.getByTestId('safekeep-run-away').textContent).toContain('Switching to the restored data');
+    await pass(20_000);
+    serve({ status: 'succeeded', finishedAt: '2026-11-20T10:01:00.000Z' });
+    await pass(2100);
+    expect(screen.queryByTestId('safekeep-run-away')).toBeNull();
+    expect(screen.getByTestId('safekeep-run-result').dataset.status).toBe('succeeded');
+  });
+
+  it('shows message and hint of a failed one, and offers no way back', async () => {
+    const error = { code: 'RESTORED_APP_UNHEALTHY', message: 'It did not come up.', hint: 'It was switched back.' };
+    serve({ status: 'failed', error, undoUntil: '2999-01-01T00:00:00.000Z' });
+    renderPage(page, host);
+    await pass(100);
+    const result = screen.getByTestId('safekeep-run-result');
+    expect(result.getAttribute('role')).toBe('alert');
+    expect(result.textContent).toContain('It did not come up.It was switched back.');
+    expect(screen.queryByTestId('safekeep-undo:run-1')).toBeNull();
+  });
+
+  it('leaves its result on the page when its dialog is closed, until that is dismissed', async () => {
+    serve({ status: 'succeeded', undoUntil: '2999-01-01T00:00:00.000Z' });
+    renderPage(page, host);
+    await pass(100);
+    fireEvent.click(screen.getByTestId('safekeep-run-close'));
+    await pass(1000);
+    const banner = screen.getByTestId('safekeep-run-banner');
+    expect(banner.textContent).toContain('Restore: succeeded');
+    expect(screen.getByTestId('safekeep-undo:run-1')).toBeTruthy();
+    expect(readWatchedRun()).toEqual({ runId: 'run-1', open: false });
+    fireEvent.click(screen.getByLabelText('Dismiss'));
+    await pass(1000);
+    expect(readWatchedRun()).toBeNull();
+  });
+
+  it('moves with websocket messages between two questions', async () => {
+    serve({ percent: 10 });
+    renderPage(page, host);
+    await pass(100);
+    act(() => host.say(aRun({ percent: 77 })));
+    expect(screen.getByTestId('safekeep-run-progress').dataset.percent).toBe('77');
+  });
+});
