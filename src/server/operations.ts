@@ -190,7 +190,7 @@ export async function dropExpired(safekeep: Safekeep, now: Date): Promise<void> 
   for (const record of await safekeep.runs.all()) {
     if (record.undoUntil && Date.parse(record.undoUntil) <= now.getTime()) await letGo(safekeep, record);
   }
-  await safekeep.uploads.removeAbandoned(now.getTime(), null);
+  await safekeep.uploads.removeAbandoned(now.getTime());
 }
 
 /** Keeps what a restore replaced; of earlier restores nothing is kept any more, as their states no longer follow each other. */

@@ -256,6 +256,6 @@ export class Safekeep {
   private async removeLeftovers(): Promise<void> {
     const left = await this.storage.removeLeftovers();
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
-    await this.uploads.removeAbandoned(Date.now(), null);
+    await this.uploads.removeAbandoned(Date.now());
   }
 }

@@ -35,11 +35,7 @@ export class UploadStore {
 
   /** @throws NO_SPACE */
   async start(fileName: string, bytes: number): Promise<UploadStartAnswer> {
-    const { bavail, bsize } = await statfs(this.folder);
-    if (bavail * bsize < bytes + SPARE_BYTES) {
-      const params = { folder: this.folder, needed: readableBytes(bytes), free: readableBytes(bavail * bsize) };
-      throw new SafekeepError('NO_SPACE', params);
-    }
+    if ((await this.freeBytes()) < bytes + SPARE_BYTES) throw await this.noSpace(bytes);
     const uploadId = randomLetters(20);
     await writeFileAtomically(this.infoFile(uploadId), JSON.stringify({ fileName, bytes, complete: false }));
     await writeFile(this.dataFile(uploadId), '', { flag: 'wx', mode: 0o600 });
@@ -48,34 +44,37 @@ export class UploadStore {
 
   /**
    * Appends a chunk that starts where the last one ended. A chunk that breaks off leaves what has arrived.
-   * @throws NOT_FOUND, UPLOAD_OUT_OF_ORDER, UPLOAD_TOO_LARGE
+   * @throws NOT_FOUND, UPLOAD_OUT_OF_ORDER, UPLOAD_TOO_LARGE, NO_SPACE
    */
   async append(uploadId: string, offset: number, chunk: Readable): Promise<number> {
     const info = await this.info(uploadId);
-    const expected = await this.received(uploadId);
-    if (offset !== expected || this.writing.has(uploadId)) {
-      throw new SafekeepError('UPLOAD_OUT_OF_ORDER', { offset, expected });
-    }
-    const room = info.bytes - expected;
+    const isAlone = !this.writing.has(uploadId);
     this.writing.add(uploadId);
     try {
-      await pipeline(
-        chunk,
-        async function* (source: AsyncIterable<Buffer>) {
-          let arrived = 0;
-          for await (const part of source) {
-            arrived += part.length;
-            if (arrived > room) throw new SafekeepError('UPLOAD_TOO_LARGE', { bytes: info.bytes });
-            if (arrived > MAX_CHUNK_BYTES) throw new SafekeepError('BAD_REQUEST', { detail: 'the chunk is too large' });
-            yield part;
-          }
-        },
-        createWriteStream(this.dataFile(uploadId), { flags: 'a' }),
-      );
+      const expected = await this.received(uploadId);
+      if (offset !== expected || !isAlone) throw new SafekeepError('UPLOAD_OUT_OF_ORDER', { offset, expected });
+      const sink = createWriteStream(this.dataFile(uploadId), { flags: 'a' });
+      await pipeline(this.limited(chunk, info, expected), sink);
+    } catch (error) {
+      // The rest of a refused request is thrown away, so that its connection goes on.
+      chunk.resume();
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      throw await this.noSpace(info.bytes - offset, error);
     } finally {
-      this.writing.delete(uploadId);
+      if (isAlone) this.writing.delete(uploadId);
     }
     return await this.received(uploadId);
+  }
+
+  /** Bytes of a chunk as far as they may come. A refused request stays open, so that its answer arrives. */
+  private async *limited(chunk: Readable, info: UploadInfo, received: number): AsyncGenerator<Buffer> {
+    let arrived = 0;
+    for await (const part of chunk.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      arrived += part.length;
+      if (received + arrived > info.bytes) throw new SafekeepError('UPLOAD_TOO_LARGE', { bytes: info.bytes });
+      if (arrived > MAX_CHUNK_BYTES) throw new SafekeepError('BAD_REQUEST', { detail: 'the chunk is too large' });
+      yield part;
+    }
   }
 
   /**
@@ -121,17 +120,17 @@ export class UploadStore {
     await rm(this.infoFile(uploadId), { force: true });
   }
 
-  /** Removes uploads that nobody has touched for a day. */
-  async removeAbandoned(now: number, inUse: string | null): Promise<string[]> {
-    const removed: string[] = [];
-    for (const file of await readdir(this.folder)) {
-      const uploadId = file.replace(/\..*$/, '');
+  /** Removes uploads none of whose files has been touched for a day; returns the names of the files. */
+  async removeAbandoned(now: number): Promise<string[]> {
+    const files = await readdir(this.folder);
+    const touched = new Map<string, number>();
+    for (const file of files) {
       const stats = await stat(path.join(this.folder, file)).catch(() => null);
-      if (!stats || uploadId === inUse || now - stats.mtimeMs < KEEP_ABANDONED_MS) continue;
-      await rm(path.join(this.folder, file), { force: true });
-      removed.push(file);
+      touched.set(uploadOf(file), Math.max(touched.get(uploadOf(file)) ?? 0, stats?.mtimeMs ?? 0));
     }
-    return removed;
+    const abandoned = files.filter((file) => now - (touched.get(uploadOf(file)) ?? 0) >= KEEP_ABANDONED_MS);
+    for (const file of abandoned) await rm(path.join(this.folder, file), { force: true });
+    return abandoned;
   }
 
   /** Bytes that have arrived. @throws NOT_FOUND */
@@ -150,6 +149,16 @@ export class UploadStore {
     return hash.digest('hex');
   }
 
+  private async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.folder);
+    return bavail * bsize;
+  }
+
+  private async noSpace(neededBytes: number, cause?: unknown): Promise<SafekeepError> {
+    const [needed, free] = [readableBytes(neededBytes), readableBytes(await this.freeBytes())];
+    return new SafekeepError('NO_SPACE', { folder: this.folder, needed, free }, { cause });
+  }
+
   private unknown(uploadId: string): never {
     throw new SafekeepError('NOT_FOUND', { what: 'upload', name: uploadId });
   }
@@ -166,4 +175,9 @@ export class UploadStore {
     if (!uploadIdSchema.safeParse(uploadId).success) this.unknown(uploadId);
     return path.join(this.folder, uploadId + extension);
   }
+}
+
+/** The id in the name of a file, whatever it ends with. */
+function uploadOf(file: string): string {
+  return file.replace(/\..*$/, '');
 }

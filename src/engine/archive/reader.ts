@@ -113,10 +113,9 @@ export class ArchiveReader {
     const raw = await this.zip.openReadStreamPromise(found).catch((cause: Error) => {
       throw damaged(entry.name, cause);
     });
-    const checked = verifying(entry);
-    pipeline(raw, checked).catch((cause: Error) => {
-      checked.destroy(cause instanceof SafekeepError ? cause : damaged(entry.name, cause));
-    });
+    const checked = verifying(entry, raw);
+    // What goes wrong here goes on as the error of `checked`.
+    pipeline(raw, checked).catch(() => undefined);
     return checked;
   }
 
@@ -143,7 +142,8 @@ function damaged(name: string, cause: Error): SafekeepError {
   return new SafekeepError('ARCHIVE_DAMAGED', { detail: `${name} can not be read` }, { cause });
 }
 
-function verifying(entry: ArchiveEntry): Transform {
+/** Passes the bytes on and ends only when they are the listed ones; an error of `raw` becomes ARCHIVE_DAMAGED. */
+function verifying(entry: ArchiveEntry, raw: Readable): Transform {
   const hash = createHash('sha256');
   let bytes = 0;
   return new Transform({
@@ -156,6 +156,9 @@ function verifying(entry: ArchiveEntry): Transform {
     flush(done) {
       const same = bytes === entry.bytes && hash.digest('hex') === entry.sha256;
       done(same ? null : new SafekeepError('ARCHIVE_DAMAGED', { detail: `${entry.name} is not what was backed up` }));
+    },
+    destroy(error, done) {
+      done(error && error === raw.errored ? damaged(entry.name, error) : error);
     },
   });
 }
