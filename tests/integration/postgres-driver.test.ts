@@ -1,29 +1,11 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
 import { expectSame, fingerprint } from '../support/compare';
-import { connectionTo, everything, requirePlan, stage, take, testRun } from '../support/postgres-driver';
+import { connectionTo, everything, sql, stage, take, testRun } from '../support/postgres-driver';
 import { type FreshDatabase, freshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: ['public.runtime'] };
-
-/** Runs statements as the app's role. */
-async function sql(connection: DatabaseConnection, text: string) {
-  const { host, port, username: user, password, database } = connection;
-  const client = new pg.Client({ host, port, user, password, database });
-  await client.connect();
-  try {
-    const answer: unknown = await client.query(text);
-    return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult<Record<string, unknown>>;
-  } finally {
-    await client.end();
-  }
-}
-
-/** Damage that a restore has to put right. */
-const CHANGE = `DELETE FROM totals_source; `;
-void CHANGE;
 
 const changeEverything = (schema = 'public') => `
   SET search_path = ${schema};
@@ -93,7 +75,7 @@ describe.each(SITUATIONS)('$name', (situation) => {
     await driver.switch(plan, run);
     expect(await driver.position(plan)).toBe('after switch');
     expect(await createPostgresDriver(connection).position(plan)).toBe('after switch');
-    expect((await sql(connection, 'SELECT count(*)::int AS n FROM books')).rows).toEqual([{ n: 2000 }]);
+    expect(await sql(connection, 'SELECT count(*)::int AS n FROM books')).toEqual([{ n: 2000 }]);
 
     await driver.undo(plan, run);
     expect(await driver.position(plan)).toBe('before switch');
@@ -108,8 +90,7 @@ describe.each(SITUATIONS)('$name', (situation) => {
     await driver.switch(again, run);
     await driver.discard(again);
     expectSame(before, await fingerprint(connection, ignoring));
-    expect((await sql(connection, 'SELECT * FROM runtime')).rows).toEqual([]);
+    expect(await sql(connection, 'SELECT * FROM runtime')).toEqual([]);
     await driver.close();
   });
 });
-void requirePlan;

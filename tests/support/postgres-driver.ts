@@ -1,5 +1,6 @@
 /** What the tests of the PostgreSQL driver share: a database full of everything, runs, dumps in memory. */
 import { Readable } from 'node:stream';
+import pg from 'pg';
 import type { RunContext } from '../../src/engine/context';
 import type {
   DatabaseConnection,
@@ -27,6 +28,26 @@ export function connectionTo(db: FreshDatabase, more: Partial<DatabaseConnection
     underscored: false,
     ...more,
   };
+}
+
+/** Opens a session of its own, which the caller ends. */
+export async function session(connection: DatabaseConnection): Promise<pg.Client> {
+  const { host, port, username: user, password, database } = connection;
+  const client = new pg.Client({ host, port, user, password, database });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Runs statements as the app's role and answers with the rows of the last one. */
+export async function sql(connection: DatabaseConnection, text: string): Promise<Record<string, unknown>[]> {
+  const client = await session(connection);
+  try {
+    const answer = (await client.query(text)) as pg.QueryResult | pg.QueryResult[];
+    return (Array.isArray(answer) ? answer.at(-1)?.rows : answer.rows) ?? [];
+  } finally {
+    await client.end();
+  }
 }
 
 export interface TestRun extends RunContext {

@@ -30,7 +30,7 @@ import * as slots from './postgres-slots';
 import { allExtensions, serverVersionNumber } from './postgres-sql';
 
 /** How long sessions that hold a database may take to end. */
-const END_SESSIONS_MS = 30_000;
+const END_SESSIONS_MS = 10_000;
 /** SQLSTATE of a rename or drop that is refused because of other sessions. */
 const OBJECT_IN_USE = '55006';
 

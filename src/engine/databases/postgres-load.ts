@@ -120,7 +120,7 @@ async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: 
     restore.stdout.destroy();
   });
   try {
-    await pipeline(restore.stdout, withoutUnknownSettings(load), countingRows(load), (sql: AsyncIterable<Buffer>) =>
+    await pipeline(restore.stdout, withoutUnknownSettings(load), watching(load), (sql: AsyncIterable<Buffer>) =>
       session.feed(sql),
     );
     await restore.exited;
@@ -131,7 +131,8 @@ async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: 
     restore.stdout.destroy();
     if (!dumpError) dump.destroy();
     await fed;
-    throw dumpError ?? error;
+    // The first cause: when one of the three ends, the others end with errors of their own.
+    throw dumpError ?? (await session.failure()) ?? error;
   }
 }
 
@@ -172,22 +173,39 @@ function withoutUnknownSettingsIn(sql: Buffer, versionNumber: number): Buffer {
   return at < 0 ? sql : Buffer.concat([sql.subarray(0, at), sql.subarray(at + unknown.length)]);
 }
 
-/** A row is a line of the script; the few lines of the statements around them are counted along. */
-function countingRows({ backup, run }: Load): Transform {
+/**
+ * Tells progress: a row is a line of the script, and the few lines of the statements around them are counted along. Refuses the end
+ * of a script that is not whole: psql would take whatever came next for rows of the table that was cut.
+ */
+function watching({ backup, run }: Load): Transform {
   const total = backup.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   let lines = 0;
+  let tail = Buffer.alloc(0);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       lines += countLines(chunk);
+      tail = Buffer.concat([tail, chunk.subarray(-SCRIPT_TAIL_BYTES)]).subarray(-SCRIPT_TAIL_BYTES);
       run.progress({ done: Math.min(lines, total), total, unit: 'rows' });
       done(null, chunk);
     },
+    flush(done) {
+      done(tail.includes(SCRIPT_END) ? null : scriptCut());
+    },
   });
+}
+
+/** The comment that pg_restore ends a script with; a key for psql may follow it. */
+const SCRIPT_END = '-- PostgreSQL database dump complete';
+const SCRIPT_TAIL_BYTES = 512;
+
+function scriptCut(): SafekeepError {
+  return new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: 'what it wrote ends early' });
 }
 
 async function rightsText(load: Load, entries: TocEntry[]): Promise<string> {
   const list = await writeList(load, 'rights', entries);
   const text = await restoreText(load, ['-f', '-', `--use-list=${list}`]);
+  if (!text.slice(-SCRIPT_TAIL_BYTES).includes(SCRIPT_END)) throw scriptCut();
   return withoutUnknownSettingsIn(Buffer.from(text), load.versionNumber).toString();
 }
 

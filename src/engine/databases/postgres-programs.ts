@@ -29,10 +29,12 @@ async function findSuites(): Promise<Found> {
   for (const name of NAMES) {
     for (const { path: file, version } of await findPrograms([name])) {
       single[name] ??= { path: file, version };
-      const folder = path.dirname(await realpath(file).catch(() => file));
-      const companions = byFolder.get(folder) ?? {};
-      companions[name] ??= { path: file, version };
-      byFolder.set(folder, companions);
+      // Links to the three may lie together, or what they lead to.
+      for (const folder of new Set([path.dirname(file), path.dirname(await realpath(file).catch(() => file))])) {
+        const companions = byFolder.get(folder) ?? {};
+        companions[name] ??= { path: file, version };
+        byFolder.set(folder, companions);
+      }
     }
   }
   const suites: PostgresPrograms[] = [];

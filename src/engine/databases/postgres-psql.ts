@@ -109,6 +109,11 @@ export class PsqlSession {
     await this.#tool.exited.catch(() => undefined);
   }
 
+  /** Why psql has ended; null while it runs. */
+  async failure(): Promise<unknown> {
+    return this.#ended ? this.#failed.catch((error: unknown) => error) : null;
+  }
+
   get isOpen(): boolean {
     return !this.#ended;
   }

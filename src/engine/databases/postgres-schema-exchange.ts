@@ -5,7 +5,7 @@ import { type Client, inTransaction, quoteName, quoteText, rows, withClient } fr
 import { asSwitchFailed, notThere } from './postgres-database';
 import * as slots from './postgres-slots';
 
-const END_SESSIONS_MS = 30_000;
+const END_SESSIONS_MS = 10_000;
 const LOCK_TIMEOUT_MS = 30_000;
 
 /** The name that a live schema's counterpart has. */

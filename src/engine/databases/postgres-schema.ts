@@ -25,7 +25,7 @@ import { asideOf, exchangeSchemas, positionOfSchemas } from './postgres-schema-e
 import * as slots from './postgres-slots';
 import { allExtensions, serverVersionNumber } from './postgres-sql';
 
-const END_SESSIONS_MS = 30_000;
+const END_SESSIONS_MS = 10_000;
 
 /** A loaded backup that is not committed yet. */
 interface OpenLoad {

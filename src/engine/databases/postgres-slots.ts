@@ -102,14 +102,15 @@ export interface Session {
   who: string;
 }
 
-const WHO = `coalesce(usename, backend_type) || coalesce(' (' || nullif(application_name, '') || ')', '')`;
+/** All that a plain role sees of other roles' sessions is pid and user; an autovacuum worker has no user and gives way by itself. */
+const IS_SESSION = `usesysid IS NOT NULL AND backend_type IS DISTINCT FROM 'autovacuum worker'`;
+const WHO = `coalesce(usename, '?') || coalesce(' (' || nullif(application_name, '') || ')', '')`;
 
 /** Sessions in these databases, other than the asking one. */
 export function sessionsIn(client: Client, databases: string[]): Promise<Session[]> {
   return rows(
     client,
-    `SELECT pid, ${WHO} AS who FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid()
-        AND backend_type <> 'autovacuum worker'`,
+    `SELECT pid, ${WHO} AS who FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid() AND ${IS_SESSION}`,
     [databases],
   );
 }
@@ -122,7 +123,7 @@ export function writersTo(client: Client, schemas: string[], exceptPid: number):
        FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid JOIN pg_class c ON c.oid = l.relation
        JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND n.nspname = ANY($1)
-        AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND s.backend_type <> 'autovacuum worker'
+        AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND ${IS_SESSION}
         AND s.pid NOT IN (pg_backend_pid(), $2)`,
     [schemas, exceptPid],
   );

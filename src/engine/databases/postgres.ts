@@ -86,8 +86,13 @@ class PostgresDriver implements DatabaseDriver {
     // A dump is read by tools of its own release or a newer one, whatever the server's.
     const programs = await requirePrograms(majorOf(backup.tool.version));
     const request = { programs, backup, openPart, run };
-    if (isSchemaPlan(plan)) await this.#schemas.stage(plan, request);
-    else await stageDatabase(this.connection, plan, request);
+    try {
+      if (isSchemaPlan(plan)) await this.#schemas.stage(plan, request);
+      else await stageDatabase(this.connection, plan, request);
+    } catch (error) {
+      if (run.signal.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
+      throw error;
+    }
   }
 
   async check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void> {

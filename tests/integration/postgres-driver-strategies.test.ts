@@ -1,0 +1,367 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
+import { createPostgresDriver } from '../../src/engine/databases/postgres';
+import { expectSame, fingerprint } from '../support/compare';
+import { connectionTo, everything, requirePlan, session, sql, stage, take, testRun } from '../support/postgres-driver';
+import { type FreshDatabase, freshDatabase } from '../support/servers';
+
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+
+let db: FreshDatabase;
+let app: DatabaseConnection;
+const roles: string[] = [];
+
+async function start(mayCreateDatabases: boolean, more: Partial<DatabaseConnection> = {}) {
+  db = await freshDatabase('postgres', { mayCreateDatabases });
+  app = connectionTo(db, more);
+}
+
+async function role(suffix: string): Promise<string> {
+  const name = `${db.database}_${suffix}`;
+  await db.asAdmin(`CREATE ROLE ${name}`);
+  roles.push(name);
+  return name;
+}
+
+beforeEach(() => void (roles.length = 0));
+afterEach(async () => {
+  for (const name of roles) await db.asAdmin(`DROP OWNED BY ${name} CASCADE`).catch(() => undefined);
+  await db.drop();
+  for (const name of roles) await db.asAdmin(`DROP ROLE IF EXISTS ${name}`, 'postgres');
+});
+
+/** The two ways a restore can go: with and without the right to create databases. */
+const WAYS = [
+  { strategy: 'database', mayCreateDatabases: true },
+  { strategy: 'schema', mayCreateDatabases: false },
+] as const;
+
+describe('an app in a schema of its own', () => {
+  const schema = 'Tenant "A" 😀';
+  const scope: DumpScope = { schemas: [schema], excludeRowsOf: [`${schema}.runtime`] };
+  const quoted = `"Tenant ""A"" 😀"`;
+
+  it('leaves the sibling’s schema alone while rows are written to it', async () => {
+    await start(true, { schema });
+    const reader = await role('reader');
+    await sql(
+      app,
+      `CREATE SCHEMA ${quoted}; ${everything(reader, quoted)}
+      CREATE SCHEMA sibling; CREATE TABLE sibling.log (id serial, at timestamptz DEFAULT now())`,
+    );
+    await sql(app, `COMMENT ON SCHEMA ${quoted} IS 'tenant'`);
+    const driver = createPostgresDriver(app);
+    const before = await fingerprint(app, { ignoreRowsOf: ['runtime', 'log'] });
+    const dump = await take(driver, scope);
+    expect(dump.backup.tables.map(({ name }) => name)).not.toContain('sibling.log');
+    await sql(app, `UPDATE ${quoted}.books SET title = 'changed'; CREATE TABLE ${quoted}.later (id int)`);
+
+    const writer = await session(app);
+    let written = 0;
+    let writing = true;
+    const writes = (async () => {
+      while (writing) {
+        await writer.query('INSERT INTO sibling.log DEFAULT VALUES');
+        written += 1;
+      }
+    })();
+    const plan = await stage(driver, 's1', dump, scope);
+    expect(plan.strategy).toBe('schema');
+    await driver.switch(plan, testRun());
+    await driver.discard(plan);
+    writing = false;
+    await writes;
+    await writer.end();
+    expect(await sql(app, 'SELECT count(*)::int AS n FROM sibling.log')).toEqual([{ n: written }]);
+    expect(written).toBeGreaterThan(10);
+    expectSame(before, await fingerprint(app, { ignoreRowsOf: ['runtime', 'log'] }));
+  });
+
+  it('is restored into an empty database of another server that has the schema only in the backup', async () => {
+    await start(true, { schema: 'tenant' });
+    await sql(app, `CREATE SCHEMA tenant; CREATE TABLE tenant.t (id int); INSERT INTO tenant.t VALUES (1)`);
+    const own = { schemas: ['tenant'], excludeRowsOf: [] };
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, own);
+    await sql(app, 'DROP SCHEMA tenant CASCADE');
+    const plan = await stage(driver, 's2', dump, own);
+    expect(plan.strategy).toBe('database');
+    await driver.switch(plan, testRun());
+    await driver.discard(plan);
+    expect(await sql(app, 'SELECT * FROM tenant.t')).toEqual([{ id: 1 }]);
+  });
+});
+
+describe('sessions in the way', () => {
+  it('are ended at the switch, and new ones find the new data at once', async () => {
+    await start(true);
+    await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    await sql(app, 'UPDATE t SET v = 2');
+    const plan = await stage(driver, 'x1', dump, PUBLIC);
+
+    const holder = await session(app);
+    await holder.query('BEGIN; LOCK TABLE t');
+    let trying = true;
+    const failures: string[] = [];
+    const clients = [1, 2, 3, 4].map(async () => {
+      while (trying) {
+        const client = await session(app).catch((error: Error) => void failures.push(error.message));
+        await client?.query('SELECT pg_sleep(0.01)').catch(() => undefined);
+        await client?.end().catch(() => undefined);
+      }
+    });
+    const began = performance.now();
+    await driver.switch(plan, testRun());
+    console.log(`switch of databases with live sessions: ${Math.round(performance.now() - began)} ms`);
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
+    await driver.undo(plan, testRun());
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
+    trying = false;
+    await Promise.all(clients);
+    await expect(holder.query('SELECT 1')).rejects.toThrow();
+    await driver.discard(plan);
+    expect([...new Set(failures)].filter((text) => !/renamed|terminating|does not exist/.test(text))).toEqual([]);
+  });
+
+  it('that write to the app’s tables are ended, those of siblings are not', async () => {
+    await start(false);
+    await sql(
+      app,
+      'CREATE TABLE t (v int); INSERT INTO t VALUES (1); CREATE SCHEMA sibling; CREATE TABLE sibling.t (v int)',
+    );
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    const plan = await stage(driver, 'x2', dump, PUBLIC);
+    const writer = await session(app);
+    await writer.query('BEGIN; INSERT INTO t VALUES (99)');
+    const sibling = await session(app);
+    await sibling.query('BEGIN; INSERT INTO sibling.t VALUES (5)');
+    const began = performance.now();
+    await driver.switch(plan, testRun());
+    console.log(`switch of schemas with live sessions: ${Math.round(performance.now() - began)} ms`);
+    await expect(writer.query('COMMIT')).rejects.toThrow();
+    await sibling.query('COMMIT');
+    await sibling.end();
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
+    expect(await sql(app, 'SELECT v FROM sibling.t')).toEqual([{ v: 5 }]);
+    await driver.discard(plan);
+  });
+
+  it('that can not be ended make the switch fail and change nothing', async () => {
+    await start(true);
+    await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    await sql(app, 'UPDATE t SET v = 2');
+    const plan = await stage(driver, 'x3', dump, PUBLIC);
+    // A superuser's session, which an ordinary role can't end.
+    const name = `holder_${db.database}`;
+    const endless = db.asAdmin(`SET application_name = '${name}'; SELECT pg_sleep(600)`).catch(() => 'ended');
+    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({
+      code: 'SWITCH_FAILED',
+      message: expect.stringContaining(`postgres (${name})`) as string,
+    });
+    expect(await driver.position(plan)).toBe('before switch');
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
+    await db.asAdmin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${name}'`,
+      'postgres',
+    );
+    expect(await endless).toBe('ended');
+    await driver.switch(plan, testRun());
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
+    await driver.discard(plan);
+  });
+});
+
+describe('extensions', () => {
+  it('that live in a schema are moved with it, forth and back', async () => {
+    await start(true);
+    await db.asAdmin(`ALTER ROLE ${db.username} SUPERUSER`);
+    await sql(
+      app,
+      `CREATE EXTENSION hstore; CREATE SCHEMA sibling; CREATE TABLE sibling.t (h public.hstore);
+      CREATE TABLE t (h hstore); INSERT INTO t VALUES ('a=>1'); CREATE EXTENSION cube; CREATE EXTENSION earthdistance`,
+    );
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    expect(dump.backup.extensions.map(({ name }) => name)).toEqual(['hstore', 'cube', 'earthdistance']);
+    await sql(app, 'UPDATE t SET h = NULL');
+    const changed = await fingerprint(app);
+    const plan = await stage(driver, 'e1', dump, PUBLIC);
+    expect(plan.strategy).toBe('schema');
+    const home = `SELECT DISTINCT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql'`;
+    for (const act of ['switch', 'undo', 'switch'] as const) {
+      await driver[act](plan, testRun());
+      expect(await sql(app, home)).toEqual([{ nspname: 'public' }]);
+      expect(await sql(app, `SELECT h -> 'a' AS a FROM t`)).toEqual([{ a: act === 'switch' ? '1' : null }]);
+    }
+    await driver.undo(plan, testRun());
+    await driver.discard(plan);
+    expectSame(changed, await fingerprint(app));
+  });
+
+  it('that the app’s role can not move or create are named with the way out', async () => {
+    await start(false);
+    await sql(app, `CREATE EXTENSION hstore; CREATE TABLE t (h hstore)`);
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    const planning = await driver.plan('e2', dump.backup, PUBLIC);
+    expect(planning.plan).toBeNull();
+    expect(planning.blockers).toMatchObject([
+      {
+        reason: { params: { extension: 'hstore' } },
+        remedy: { params: { statement: `ALTER ROLE "${db.username}" CREATEDB` } },
+      },
+    ]);
+    const backup = {
+      ...dump.backup,
+      extensions: [
+        { name: 'nonsense', version: '1', schema: 'public' },
+        { name: 'pageinspect', version: '1', schema: 'public' },
+      ],
+    };
+    const other = await driver.plan('e2', backup, PUBLIC);
+    expect(other.blockers.map(({ reason }) => reason.params?.extension)).toEqual(['nonsense', 'pageinspect', 'hstore']);
+  });
+
+  it('are created where the live database has none of them', async () => {
+    await start(true);
+    await sql(app, `CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE TABLE t (h ext.hstore)`);
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    await sql(app, 'DROP EXTENSION hstore CASCADE; DROP SCHEMA ext');
+    const plan = await stage(driver, 'e3', dump, PUBLIC);
+    await driver.switch(plan, testRun());
+    expect(await sql(app, `SELECT h FROM t`)).toEqual([]);
+    await driver.discard(plan);
+  });
+});
+
+describe('blockers of a plain owner', () => {
+  it('name each statement that helps', async () => {
+    await start(false);
+    await sql(app, 'CREATE TABLE t (id int PRIMARY KEY)');
+    const dump = await take(createPostgresDriver(app), PUBLIC);
+    await db.asAdmin(`ALTER DATABASE ${db.database} OWNER TO postgres; ALTER SCHEMA public OWNER TO postgres;
+      GRANT ALL ON SCHEMA public TO ${db.username}; CREATE SCHEMA reports; CREATE VIEW reports.all_t AS SELECT * FROM public.t`);
+    try {
+      const { plan, blockers } = await createPostgresDriver(app).plan('b1', dump.backup, PUBLIC);
+      expect(plan).toBeNull();
+      expect(blockers.map(({ remedy }) => remedy.params?.statement)).toEqual([
+        `ALTER SCHEMA "public" OWNER TO "${db.username}"`,
+        `GRANT CREATE ON DATABASE "${db.database}" TO "${db.username}"`,
+        undefined,
+      ]);
+      expect(blockers[2]?.reason.params?.objects).toBe('view reports.all_t');
+      await db.asAdmin(`ALTER SCHEMA "public" OWNER TO ${db.username}; GRANT CREATE ON DATABASE ${db.database} TO ${db.username};
+        DROP VIEW reports.all_t`);
+      const driver = createPostgresDriver(app);
+      const staged = await stage(driver, 'b1', dump, PUBLIC);
+      await driver.switch(staged, testRun());
+      await driver.discard(staged);
+    } finally {
+      await db.asAdmin(`ALTER DATABASE ${db.database} OWNER TO ${db.username}`);
+    }
+  });
+
+  it('include more tables than the server has locks for', async () => {
+    await start(false);
+    await sql(app, 'CREATE TABLE t (id int)');
+    const { backup } = await take(createPostgresDriver(app), PUBLIC);
+    const tables = Array.from({ length: 20_000 }, (_, i) => ({ name: `public.t${i}`, rows: 0 }));
+    const { blockers } = await createPostgresDriver(app).plan('b2', { ...backup, tables }, PUBLIC);
+    expect(blockers[0]?.remedy.params?.statement).toMatch(/^ALTER SYSTEM SET max_locks_per_transaction = \d+$/);
+  });
+});
+
+describe.each(WAYS)('roles, by $strategy', ({ mayCreateDatabases, strategy }) => {
+  it('that are missing here are told before, and the rights of all others survive', async () => {
+    await start(mayCreateDatabases);
+    const [kept, lost] = [await role('kept'), await role('lost')];
+    await sql(
+      app,
+      `CREATE TABLE t (id int); GRANT SELECT ON t TO ${kept}, ${lost}; GRANT USAGE ON SCHEMA public TO ${lost};
+      CREATE TABLE u (id int); GRANT INSERT ON u TO ${lost}; GRANT DELETE ON u TO ${kept}`,
+    );
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    expect(dump.backup.roles).toEqual([kept, lost]);
+    await db.asAdmin(`DROP OWNED BY ${lost}; DROP ROLE ${lost}`);
+    const planning = await driver.plan('g1', dump.backup, PUBLIC);
+    expect(planning.warnings).toMatchObject([{ code: 'roles', current: kept }]);
+    expect(planning.warnings[0]?.remedy.params?.statements).toBe(`CREATE ROLE "${lost}"`);
+    const run = testRun();
+    const plan = await stage(driver, 'g1', dump, PUBLIC, run);
+    expect(plan.strategy).toBe(strategy);
+    expect(run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
+      `psql: ERROR:  role "${lost}" does not exist`,
+    ]);
+    await driver.switch(plan, run);
+    await driver.discard(plan);
+    const rights = `SELECT has_table_privilege('${kept}', 't', 'SELECT') AS t, has_table_privilege('${kept}', 'u', 'DELETE') AS u`;
+    expect(await sql(app, rights)).toEqual([{ t: true, u: true }]);
+  });
+
+  it('that own something keep it where the app’s role may give it to them, and lose it with a word otherwise', async () => {
+    await start(mayCreateDatabases);
+    const [member, stranger] = [await role('member'), await role('stranger')];
+    await db.asAdmin(`GRANT ${member} TO ${db.username}; GRANT CREATE ON SCHEMA public TO ${member}`);
+    await sql(app, `CREATE TABLE t (id int); ALTER TABLE t OWNER TO ${member}`);
+    const driver = createPostgresDriver(app);
+    const owner = `SELECT tableowner AS owner FROM pg_tables WHERE tablename = 't'`;
+    const restore = async (id: string) => {
+      const dump = await take(driver, PUBLIC);
+      const run = testRun();
+      const plan = await stage(driver, id, dump, PUBLIC, run);
+      await driver.switch(plan, run);
+      await driver.discard(plan);
+      return run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text);
+    };
+    expect(await restore('o1')).toEqual([]);
+    expect(await sql(app, owner)).toEqual([{ owner: member }]);
+    await db.asAdmin(`ALTER TABLE t OWNER TO ${stranger}; GRANT ALL ON t TO ${db.username}`);
+    expect(await restore('o2')).toContainEqual(expect.stringContaining('other owners can not be set here'));
+    expect(await sql(app, owner)).toEqual([{ owner: db.username }]);
+  });
+});
+
+describe.each(WAYS)('after a crash, by $strategy', ({ mayCreateDatabases }) => {
+  it('another process finds the place and cleans up', async () => {
+    await start(mayCreateDatabases);
+    await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    const before = await fingerprint(app);
+    const never = requirePlan(await driver.plan('c0', dump.backup, PUBLIC));
+    const next = createPostgresDriver(app);
+    expect(await next.position(never)).toBe('before switch');
+    await next.discard(never);
+    const plan = await stage(driver, 'c1', dump, PUBLIC);
+    expect(await next.position(plan)).toBe('before switch');
+    await next.discard(plan);
+    await next.discard(plan);
+    expectSame(before, await fingerprint(app));
+    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await driver.close();
+    expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
+  });
+
+  it('what only looks like the slot aside is never dropped', async () => {
+    await start(mayCreateDatabases);
+    await sql(app, 'CREATE TABLE t (v int)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    const plan = requirePlan(await driver.plan('c2', dump.backup, PUBLIC));
+    const aside = plan.names[mayCreateDatabases ? 'aside' : 'aside0'] ?? '';
+    const inside = mayCreateDatabases ? { ...app, database: aside } : app;
+    await sql(app, `CREATE ${mayCreateDatabases ? 'DATABASE' : 'SCHEMA'} "${aside}"`);
+    const table = mayCreateDatabases ? 'mine' : `"${aside}".mine`;
+    await sql(inside, `CREATE TABLE ${table} (id int)`);
+    await driver.discard(plan);
+    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    expect(await sql(inside, `SELECT * FROM ${table}`)).toEqual([]);
+  });
+});
