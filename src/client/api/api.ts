@@ -100,7 +100,8 @@ export function createApi(host: SafekeepHost) {
     },
     settings: {
       get: () => get<SettingsAnswer>('safekeepSettings:get'),
-      update: (settings: Settings) => post<unknown>('safekeepSettings:update', settings),
+      // The host lets no update through that names no record; there is only this one.
+      update: (settings: Settings) => post<unknown>('safekeepSettings:update', settings, { filterByTk: 1 }),
     },
   };
 }

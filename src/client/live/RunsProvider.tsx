@@ -66,6 +66,17 @@ export function RunsProvider({ children }: { children: ReactNode }) {
     setWatched(run);
   }, []);
 
+  // A restore that someone else has begun reloads this page too: its result is shown all the same.
+  useEffect(() => {
+    let seen: string | null = null;
+    return store.subscribe(() => {
+      const { active } = store.getSnapshot();
+      if (!active || active.id === seen || (active.kind !== 'restore' && active.kind !== 'undo')) return;
+      seen = active.id;
+      if (readWatchedRun()?.runId !== active.id) watch({ runId: active.id, open: false });
+    });
+  }, [store, watch]);
+
   const value = useMemo(
     () => ({ ...live, follow, watched, watch, onFinished: store.onFinished }),
     [live, follow, watched, watch, store],

@@ -77,6 +77,16 @@ describe('a restore that is watched', () => {
     expect(readWatchedRun()).toBeNull();
   });
 
+  it('is watched, with its dialog closed, when someone else has begun it', async () => {
+    writeWatchedRun(null);
+    serve({ percent: 10 });
+    renderPage(page, host);
+    await pass(100);
+    expect(screen.getByTestId('safekeep-run-banner').textContent).toContain('Restore');
+    expect(screen.queryByTestId('safekeep-run-dialog')).toBeNull();
+    expect(readWatchedRun()).toEqual({ runId: 'run-1', open: false });
+  });
+
   it('moves with websocket messages between two questions', async () => {
     serve({ percent: 10 });
     renderPage(page, host);
