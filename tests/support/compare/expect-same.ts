@@ -54,7 +54,7 @@ function byTitle(schema: string): Record<string, string> {
   let title = '';
   for (const line of schema.split('\n')) {
     if (line.startsWith('-- ')) title = line;
-    result[title] = title in result ? `${result[title]}\n${line}` : line;
+    if (line) result[title] = title in result ? `${result[title]}\n${line}` : line;
   }
   return result;
 }

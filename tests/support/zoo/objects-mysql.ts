@@ -39,6 +39,7 @@ const tables = [
   `CREATE TABLE zoo_zero (id int AUTO_INCREMENT PRIMARY KEY)`,
   `CREATE TABLE zoo_parts (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (TO_DAYS(day))
      (PARTITION old VALUES LESS THAN (TO_DAYS('2024-01-01')), PARTITION rest VALUES LESS THAN MAXVALUE)`,
+  `CREATE TABLE zoo_floats (id int PRIMARY KEY, a float, b float NOT NULL)`,
   `CREATE TABLE zoo_latin (name varchar(20)) DEFAULT CHARSET = latin1 ROW_FORMAT = COMPRESSED`,
 ];
 
@@ -66,7 +67,7 @@ async function insertHardValues(connection: RawConnection): Promise<void> {
     `(local, day, at) VALUES ('9999-12-31 23:59:59.999999', '9999-12-31', '2038-01-19 03:14:07.999999')`,
     `(local, day, at) VALUES ('1000-01-01', '0001-01-01', '1970-01-01 00:00:01')`,
     `(clock, year_of) VALUES ('-838:59:59', 1901), ('838:59:59', 2155), ('00:00:00.001', 0)`,
-    `(exact, short) VALUES (0.1e0 + 0.2e0, 0.1), (2.2250738585072014e-308, 1.17549435e-38), (1.7976931348623157e308, -0e0)`,
+    `(exact, short) VALUES (0.1e0 + 0.2e0, 0.1), (2.2250738585072014e-308, 1e-30), (1.7976931348623157e308, -0e0)`,
     `(big, total) VALUES (${MAX_BIGINT}, ${MAX_DECIMAL}), (${MIN_BIGINT}, ${MIN_DECIMAL}), (0, 0.0000000001)`,
     `(bits, fixed, bytes) VALUES (b'1', x'00', x''), (18446744073709551615, x'5c27000a00', NULL)`,
     `(\`select\`, doc, mood, many) VALUES ('', 'null', '', ''), (NULL, NULL, NULL, NULL), ('\\0\\Z', '{"a": 1, "a":  2}', 'ä,b', 'a,b c')`,
@@ -83,6 +84,8 @@ async function insertHardValues(connection: RawConnection): Promise<void> {
     `SET foreign_key_checks = 1`,
     `INSERT INTO zoo_parts VALUES (1, '2023-06-01'), (2, '2024-06-01')`,
     `INSERT INTO zoo_latin VALUES ('äöü€')`,
+    // The server prints six digits of a float, and holds more.
+    `INSERT INTO zoo_floats VALUES (1, 123456.789, 0.1234567), (2, 16777215, 1.17549435e-38)`,
     `INSERT INTO ZOO_LEFT_upper VALUES (1)`,
   ];
   for (const sql of more) await connection.query(sql);
