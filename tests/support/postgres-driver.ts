@@ -32,8 +32,8 @@ export function connectionTo(db: FreshDatabase, more: Partial<DatabaseConnection
 
 /** Opens a session of its own, which the caller ends. */
 export async function session(connection: DatabaseConnection): Promise<pg.Client> {
-  const { host, port, username: user, password, database } = connection;
-  const client = new pg.Client({ host, port, user, password, database });
+  const { host, port, username: user, password, database, tls: ssl } = connection;
+  const client = new pg.Client({ host, port, user, password, database, ssl });
   client.on('error', () => undefined);
   await client.connect();
   return client;

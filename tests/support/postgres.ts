@@ -18,10 +18,18 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Keeps PostgreSQL's own fsync on: for tests that kill the server. Slower. */
   durable?: boolean;
+  /** Further parameters of the server. */
+  settings?: Record<string, string | number>;
+  /** Files made in the data folder, readable by the server only: name to content. */
+  files?: Record<string, string>;
 }
 
 /** Starts a private PostgreSQL server in a temporary folder; sign-in over TCP needs the password. */
-export async function startPostgres({ durable = false }: PostgresOptions = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  durable = false,
+  settings: more = {},
+  files = {},
+}: PostgresOptions = {}): Promise<PostgresServer> {
   const folders = versionedFolders('/usr/lib/postgresql', 'bin');
   const initdb = findProgram(['initdb'], folders, 'apt-get install postgresql-15');
   const postgres = findProgram(['postgres'], folders, 'apt-get install postgresql-15');
@@ -45,7 +53,11 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
   );
   const host = '127.0.0.1';
   const port = await freePort();
-  const settings = { listen_addresses: host, port, unix_socket_directories: folder, max_connections: 200 };
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(path.join(data, name), content, { mode: 0o600 });
+    if (user) chownSync(path.join(data, name), user.uid, user.gid);
+  }
+  const settings = { listen_addresses: host, port, unix_socket_directories: folder, max_connections: 200, ...more };
   const unsafe = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
   const args = Object.entries({ ...settings, ...(durable ? {} : unsafe) }).flatMap(([k, v]) => ['-c', `${k}=${v}`]);
   const child = startChild(postgres, ['-D', data, ...args], {
