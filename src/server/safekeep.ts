@@ -131,22 +131,26 @@ export class Safekeep {
       await recorder.start();
       await this.index.saveRun(record);
     } catch (error) {
-      this.current = null;
+      const ended = await recorder.conclude(error);
       await release?.();
+      this.current = null;
+      recorder.publish(ended);
+      end();
       throw error;
     }
+    // Everything is written and the lock given back before anyone is told that the run has ended.
     const settle = async () => {
-      try {
-        await work(recorder);
-        await recorder.finish();
-      } catch (error) {
+      let failure: unknown;
+      await work(recorder).catch((error: unknown) => {
+        failure = error;
         this.app.log.error(`Safekeep: ${record.kind} ${record.id} failed: ${String(error)}`, { error });
-        await recorder.finish(error);
-        await this.bestEffort(record, () => afterFailure(record));
-      }
-      await this.saveRows(record);
-      this.current = null;
+      });
+      const ended = await recorder.conclude(failure);
+      if (failure !== undefined) await this.bestEffort(ended, () => afterFailure(ended));
+      await this.saveRows(ended);
       await release?.();
+      this.current = null;
+      recorder.publish(ended);
       end();
     };
     void settle();

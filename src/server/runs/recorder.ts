@@ -1,6 +1,6 @@
 import type { SteppedRun } from '../../engine/context';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
-import { type LogLevel, type LogLine, type Message, type Progress, type RunStatus, STEPS } from '../../shared/runs';
+import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
 import { type RunRecord, toStoredError } from './record';
 import type { RunStore } from './run-store';
 
@@ -79,23 +79,27 @@ export class RunRecorder implements SteppedRun<string> {
     await this.flush();
   }
 
-  /** Ends the run; `error` decides between failed and cancelled. */
-  async finish(error?: unknown): Promise<void> {
+  /** Writes how the run ended to disk and returns it; nobody is told before `publish`. */
+  async conclude(error?: unknown): Promise<RunRecord> {
     this.cancellable = false;
-    const { record } = this;
-    if (error !== undefined) {
-      const reason = toSafekeepError(error);
-      record.status = reason.code === 'CANCELLED' ? 'cancelled' : 'failed';
-      record.error = toStoredError(reason);
-      this.log('error', { text: '{{error}}', params: { error: reason.message } });
+    const ended: RunRecord = { ...this.record, finishedAt: new Date().toISOString() };
+    if (error === undefined) {
+      ended.status = ended.warnings > 0 ? 'succeeded with warnings' : 'succeeded';
+      ended.percent = 100;
     } else {
-      const status: RunStatus = record.warnings > 0 ? 'succeeded with warnings' : 'succeeded';
-      record.status = status;
-      record.percent = 100;
+      const reason = toSafekeepError(error);
+      ended.status = reason.code === 'CANCELLED' ? 'cancelled' : 'failed';
+      ended.error = toStoredError(reason);
+      this.log('error', { text: '{{error}}', params: { error: reason.message } });
     }
-    record.finishedAt = new Date().toISOString();
-    this.changed();
+    this.write(() => this.store.save(ended));
     await this.flush();
+    return ended;
+  }
+
+  publish(ended: RunRecord): void {
+    Object.assign(this.record, ended);
+    this.onChange(this.record);
   }
 
   /** Resolves when everything told so far is on disk. */

@@ -1,0 +1,156 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import SafekeepPlugin from '../../src/server';
+import { startBackup } from '../../src/server/operations';
+import { Safekeep } from '../../src/server/safekeep';
+import type { BackupView, SettingsAnswer } from '../../src/shared/api';
+import type { RunView } from '../../src/shared/runs';
+import { startApp, type TestApp } from '../support/app';
+import { endOfRun, logOf, makeBackup, makeRestore } from '../support/safekeep';
+
+let host: TestApp | undefined;
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+});
+
+const names = (rows: BackupView[]) => rows.map(({ name }) => name);
+
+describe('the history', () => {
+  it('keeps as many backups as the settings say, and pinned ones beyond', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { root } = host;
+    await root.get('safekeepSettings:update', { body: { maxBackups: 2 } });
+    const made: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      made.push((await makeBackup(root, { contents: ['files'] })).name);
+      if (n === 0) await root.get(`safekeepBackups:update?filterByTk=${made[0]}`, { body: { pinned: true } });
+    }
+    const kept = names(await root.get('safekeepBackups:list?sort=name'));
+    expect(kept.sort()).toEqual([made[0], made[2], made[3]].sort());
+    const archives = readdirSync(path.join(host.storage, 'safekeep/main/backups')).filter((file) =>
+      file.endsWith('.zip'),
+    );
+    expect(archives.sort()).toEqual(kept.map((name) => `${name}.safekeep.zip`).sort());
+  });
+
+  it('says "interrupted" of a run that the server did not survive, and shows no half archive', async () => {
+    const first = await startApp({ plugin: SafekeepPlugin });
+    const made = await makeBackup(first.root, { note: 'good' });
+    const folder = path.join(first.storage, 'safekeep/main');
+    const killed = `${made.name.slice(0, -6)}killed`;
+    await first.stop({ keepData: true });
+    const record = JSON.parse(readRecord(folder, made.runId ?? '')) as Record<string, unknown>;
+    const id = `${(made.runId ?? '').slice(0, -6)}killed`;
+    const running = { ...record, id, status: 'running', step: 'database', backupName: killed, finishedAt: null };
+    writeFileSync(path.join(folder, 'runs', `${id}.json`), JSON.stringify(running));
+    writeFileSync(path.join(folder, 'backups', `${killed}.safekeep.zip.partial`), 'half');
+
+    host = await startApp({ plugin: SafekeepPlugin, storage: first.storage, install: false });
+    const run: RunView = await host.root.get(`safekeepRuns:get?filterByTk=${id}`);
+    expect(run).toMatchObject({ status: 'interrupted', error: { code: 'INTERRUPTED' } });
+    const rows: BackupView[] = await host.root.get('safekeepBackups:list?sort=name');
+    expect(Object.fromEntries(rows.map(({ name, status }) => [name, status]))).toEqual({
+      [made.name]: 'succeeded',
+      [killed]: 'interrupted',
+    });
+    expect(readdirSync(path.join(folder, 'backups')).filter((file) => file.includes('partial'))).toEqual([]);
+    await makeBackup(host.root);
+  });
+
+  it('finds archives that were put into the folder by hand', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { root } = host;
+    const made = await makeBackup(root, { note: 'carried over' });
+    const folder = path.join(host.storage, 'safekeep/main/backups');
+    const bytes = readFileSync(path.join(folder, `${made.name}.safekeep.zip`));
+    await root.get(`safekeepBackups:destroy?filterByTk=${made.name}`, { method: 'POST' });
+    expect(names(await root.get('safekeepBackups:list'))).toEqual([]);
+    writeFileSync(path.join(folder, `${made.name}.safekeep.zip`), bytes);
+    await root.get('safekeepBackups:rescan', { method: 'POST' });
+    const [found]: BackupView[] = await root.get('safekeepBackups:list');
+    expect(found).toMatchObject({ name: made.name, note: 'carried over', sha256: made.sha256, bytes: made.bytes });
+  });
+});
+
+describe('a restore', () => {
+  it('leaves out the rows of run-time tables and of its own index, and keeps everything else', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { app, root } = host;
+    const fields = [{ name: 'what', type: 'string' }];
+    const runtime = app.db.collection({ name: 'checkpoints', dataCategory: 'runtime', fields });
+    await runtime.sync();
+    await runtime.repository.create({ values: { what: 'a checkpoint' } });
+    const made = await makeBackup(root);
+    await makeRestore(root, { name: made.name });
+    const [[{ n } = { n: -1 }]] = (await app.db.sequelize.query('SELECT count(*) AS n FROM checkpoints')) as [
+      { n: number }[],
+      unknown,
+    ];
+    expect(n).toBe(0);
+    const runs: RunView[] = await root.get('safekeepRuns:list');
+    expect(runs.map(({ kind, status }) => `${kind} ${status}`)).toEqual(['restore succeeded', 'backup succeeded']);
+  });
+
+  it.each(['sqlite', 'postgres', 'mariadb'] as const)(
+    'goes back by itself when the app does not come up on %s',
+    async (dialect) => {
+      host = await startApp({ plugin: SafekeepPlugin, database: dialect });
+      const { app, root, storage } = host;
+      const users = await app.db.getModel('users').findAll({ raw: true });
+      await app.db.getModel('users').destroy({ where: {}, hooks: false });
+      const safekeep = Safekeep.of(app);
+      const { backupName } = await startBackup(safekeep, { trigger: 'manual' }, { userId: null, name: null });
+      await safekeep.idle();
+      await app.db.getModel('users').bulkCreate(users as never[], { hooks: false });
+      await root.get('safekeepSettings:update', { body: { maxBackups: 7 } });
+
+      const { runId } = await root.get('safekeepBackups:restore', { body: { name: backupName } });
+      const run = await endOfRun(root, runId);
+      expect(run).toMatchObject({ status: 'failed', error: { code: 'RESTORED_APP_UNHEALTHY' } });
+      expect(await logOf(root, runId)).toContain('Going back to the previous state');
+      expect(await app.db.getModel('users').count()).toBe(users.length);
+      expect(((await root.get('safekeepSettings:get')) as SettingsAnswer).maxBackups).toBe(7);
+      expect(existsSync(path.join(storage, 'safekeep/main/journal.json'))).toBe(false);
+      await makeBackup(root);
+    },
+  );
+});
+
+describe('the settings', () => {
+  it('refuse what makes no sense and keep what they had', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { root } = host;
+    for (const body of [{ maxBackups: -1 }, { maxBackups: 1.5 }, { defaultContents: [] }, { undoHours: 'long' }]) {
+      const reply = await root.call('safekeepSettings:update', { body });
+      expect([reply.status, reply.body.errors[0].code]).toEqual([400, 'BAD_REQUEST']);
+    }
+    const settings: SettingsAnswer = await root.get('safekeepSettings:get');
+    expect(settings).toMatchObject({ maxBackups: 30, defaultContents: ['database', 'files'], undoHours: 72 });
+  });
+
+  it('decide what a new backup holds', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    mkdirSync(path.join(host.storage, 'uploads'), { recursive: true });
+    await host.root.get('safekeepSettings:update', { body: { defaultContents: ['files'] } });
+    expect((await makeBackup(host.root)).contents).toEqual(['files']);
+  });
+
+  it('keep no state aside when the undo period is 0', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { root, storage } = host;
+    await root.get('safekeepSettings:update', { body: { undoHours: 0 } });
+    const run = await makeRestore(root, { name: (await makeBackup(root)).name });
+    const reply = await root.call(`safekeepRuns:undo?filterByTk=${run.id}`, { method: 'POST' });
+    expect([reply.status, reply.body.errors[0].code]).toEqual([409, 'NOTHING_TO_UNDO']);
+    const left = readdirSync(storage, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\.(previous|staged)$/.test(file),
+    );
+    expect(left).toEqual([]);
+  });
+});
+
+function readRecord(folder: string, id: string): string {
+  return readFileSync(path.join(folder, 'runs', `${id}.json`), 'utf8');
+}
