@@ -13,6 +13,7 @@ import { pkg, root } from './project.mjs';
 import { prepareNewApp } from './sample.mjs';
 
 const GRACE_MS = 15_000;
+const PATIENCE_MS = 45_000;
 
 // npm runs scripts in the project's folder; relative paths mean the folder in which the user stands.
 process.chdir(process.env.INIT_CWD ?? process.cwd());
@@ -51,17 +52,34 @@ function startHost(hostCommand) {
     detached: true,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
-  let ending = false;
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => {
-      if (ending) return;
-      ending = true;
-      child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
-    });
+  let exitCode;
+  const end = (code) => {
+    if (exitCode !== undefined) return;
+    exitCode = code;
+    child.kill('SIGINT');
+    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(0));
+  child.on('exit', (code) => process.exit(exitCode ?? code ?? 1));
+  return { end };
+}
+
+/** @returns {Promise<string>} '' when the app serves, else why it will not */
+async function outcomeOfStart(api) {
+  const began = Date.now();
+  let hasToldToWait = false;
+  for (;;) {
+    // Nobody listens in the first seconds.
+    const reply = await api.call('__health_check').catch(() => null);
+    if (reply?.status === 200) return '';
+    const error = reply?.body?.error;
+    if (error?.code === 'APP_ERROR') return error.message;
+    if (!hasToldToWait && Date.now() - began > PATIENCE_MS) {
+      hasToldToWait = true;
+      console.log('Still starting. Can the database be reached? The logs tell more.');
+    }
+    await sleep(300);
   }
-  child.on('exit', (code) => process.exit(ending ? 0 : (code ?? 1)));
-  return child;
 }
 
 async function prepareOnce(api) {
@@ -76,6 +94,7 @@ async function prepareOnce(api) {
 }
 
 async function serve() {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) fail(`APP_PORT is not a port: ${env.APP_PORT}`);
   if (!(await isPortFree(port)))
     fail(`Port ${port} is in use. Choose another one, for example: APP_PORT=${port + 1} npm start`);
   const built = spawnSync(process.execPath, [path.join(root, 'scripts/build.mjs')], { stdio: 'inherit' });
@@ -83,11 +102,15 @@ async function serve() {
   stagePlugin(storage);
   linkModules(modules);
   console.log(`Starting NocoBase on ${url}. Its logs are in ${path.join(storage, 'logs')}`);
-  startHost(['start', '--quickstart']);
+  const host = startHost(['start', '--quickstart']);
   const api = new HostApi(`http://127.0.0.1:${port}`);
-  while (!(await api.isHealthy())) await sleep(300);
+  const failure = await outcomeOfStart(api);
+  if (failure) {
+    console.error(`NocoBase could not start: ${failure}`);
+    return host.end(1);
+  }
   await prepareOnce(api);
-  console.log(`
+  return console.log(`
   Safekeep is ready.
     Backup & restore   ${url}/admin/settings/safekeep
     in the new client  ${url}/v/admin/settings/safekeep
