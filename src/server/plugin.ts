@@ -1,6 +1,7 @@
 import { Plugin } from '@nocobase/server';
-import type { ResourcerContext } from '@nocobase/resourcer';
+import type { ActionType, ResourcerContext } from '@nocobase/resourcer';
 import { backupActions } from './actions/backups';
+import type { Action } from './actions/respond';
 import { runActions } from './actions/runs';
 import { settingsActions } from './actions/settings';
 import { transferActions } from './actions/transfers';
@@ -45,7 +46,7 @@ export class SafekeepPlugin extends Plugin {
     for (const [name, actions] of Object.entries(resources)) {
       // `only` closes the automatic create, update and destroy of the collections, for root too. The host adds its own
       // actions to the object it is given, which must not be the one that the next reload takes the names from.
-      app.resourceManager.define({ name, actions: { ...actions }, only: Object.keys(actions) });
+      app.resourceManager.define({ name, actions: withOwnChecks(actions), only: Object.keys(actions) });
     }
     for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
     app.acl.allow(BACKUPS, 'download', 'public');
@@ -72,6 +73,16 @@ export class SafekeepPlugin extends Plugin {
       this.log.warn(`Safekeep: ${String(error)}`);
     }
   }
+}
+
+/**
+ * The host answers 500 to an update or a destroy without a key before the action is asked. Ours look at the key
+ * themselves, and there is only one row of settings: these parameters leave the check out.
+ */
+function withOwnChecks(actions: Record<string, Action>): Record<string, ActionType> {
+  const leftOut: Record<string, object> = { update: { forceUpdate: true }, destroy: { truncate: true } };
+  const entries = Object.entries(actions).map(([name, handler]) => [name, { ...leftOut[name], handler }] as const);
+  return Object.fromEntries(entries) as Record<string, ActionType>;
 }
 
 /** Counts what a switch has to wait for; the restore's own polling and downloads would wait for each other. */

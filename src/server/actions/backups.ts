@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBackupName } from '../../engine/archive/format';
 import { SafekeepError } from '../../engine/errors';
 import type { BackupDetails, CreateBackupAnswer, InspectAnswer, RestoreAnswer, TicketAnswer } from '../../shared/api';
 import { BACKUPS } from '../collections';
@@ -116,7 +117,8 @@ function viewOf(safekeep: Safekeep, row: BackupRow, translate: Translate) {
 }
 
 async function rowOf(safekeep: Safekeep, name: string): Promise<BackupRow> {
-  const row = await safekeep.index.backup(name);
+  // A name that no backup can have is not shown to the database, which may choke on it (NUL).
+  const row = isBackupName(name) ? await safekeep.index.backup(name) : null;
   if (!row) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
   return row;
 }

@@ -1,6 +1,7 @@
 import type { Context } from '@nocobase/actions';
 import type { Filter, Model } from '@nocobase/database';
 import { z } from 'zod';
+import { SafekeepError } from '../../engine/errors';
 import { parse } from './respond';
 
 const listSchema = z.object({
@@ -13,7 +14,10 @@ const listSchema = z.object({
   filter: z.unknown().optional(),
 });
 
-/** A page of rows in the shape of the host's own list action: rows, count, page, pageSize, totalPage. */
+/**
+ * A page of rows in the shape of the host's own list action: rows, count, page, pageSize, totalPage.
+ * @throws BAD_REQUEST for a sort or filter that the collection does not understand
+ */
 export async function listRows<Row, View>(
   ctx: Context,
   collection: string,
@@ -22,7 +26,16 @@ export async function listRows<Row, View>(
   const { page, pageSize, sort, filter } = parse(listSchema, ctx.action.params);
   const repository = ctx.db.getRepository(collection);
   const wanted = { filter: filter as Filter | undefined, sort, limit: pageSize, offset: (page - 1) * pageSize };
-  const [rows, count] = (await repository.findAndCount(wanted)) as [Model[], number];
+  const known = new Set(Object.keys(repository.collection.model.rawAttributes));
+  const unknown = sort.find((field) => !known.has(field.replace(/^[-+]/, '')));
+  if (unknown !== undefined) throw new SafekeepError('BAD_REQUEST', { detail: `sort: there is no field ${unknown}` });
+  const [rows, count] = (await repository.findAndCount(wanted).catch(refuseFilter)) as [Model[], number];
   const totalPage = Math.ceil(count / pageSize);
   return { rows: rows.map((row) => view(row.toJSON() as Row)), count, page, pageSize, totalPage };
+}
+
+/** The host turns a filter into SQL without checking it, so that the database is the first to refuse it. */
+function refuseFilter(cause: Error): never {
+  if (/Connection|Timeout/.test(cause.name)) throw cause;
+  throw new SafekeepError('BAD_REQUEST', { detail: `filter: ${cause.message}` }, { cause });
 }

@@ -53,7 +53,8 @@ export function inputOf(ctx: Context): Record<string, unknown> {
 
 /** Name or id from `filterByTk`. @throws BAD_REQUEST */
 export function keyOf(ctx: Context): string {
-  return parse(z.object({ filterByTk: z.coerce.string().min(1) }), ctx.action.params).filterByTk;
+  const key = z.union([z.string(), z.number()]).transform(String).pipe(z.string().min(1));
+  return parse(z.object({ filterByTk: key }), ctx.action.params).filterByTk;
 }
 
 function translatorOf(ctx: Context): Translate {

@@ -44,6 +44,7 @@ export const runActions: Record<string, Action> = {
   }),
 };
 
+/** Whoever is told that a run has ended may start the next one at once. */
 async function recordOf(safekeep: Safekeep, id: string): Promise<RunRecord> {
   const active = safekeep.active?.record;
   const record = active?.id === id ? active : await safekeep.runs.load(id);

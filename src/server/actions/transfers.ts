@@ -40,6 +40,7 @@ export const transferActions: Record<string, Action> = {
     const { ticket } = parse(downloadSchema, ctx.action.params);
     const name = safekeep.tickets.redeem(ticket, Date.now());
     if (name === null) throw new SafekeepError('TICKET_INVALID');
+    if (!(await safekeep.storage.get(name))) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
     const source = await openLocalArchive(safekeep.storage.archivePath(name));
     const range = ctx.req.headers.range ? parseRange(source.size, ctx.req.headers.range) : undefined;
     ctx.withoutDataWrapping = true;
