@@ -239,6 +239,30 @@ describe('what the dump holds', () => {
     expect(await rowsOf(to, 'SELECT id FROM runs')).toEqual([{ id: '42' }]);
   });
 
+  it('has FLOAT values to the last bit, though the tool writes six digits', async () => {
+    const to = connectionTo(await fresh());
+    const stamp = "stamp timestamp NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP";
+    await exec(
+      to,
+      `CREATE TABLE numbered (id bigint PRIMARY KEY, f float, g float DEFAULT 16777216, half float AS (f / 2) STORED, ${stamp})`,
+      'INSERT INTO numbered (id, f) SELECT seq, seq / 7 FROM seq_1_to_2500',
+      'INSERT INTO numbered (id, f) VALUES (-1, NULL), (-2, 1.17549435e-38), (-3, 3.40282347e38), (-4, -0.1234567)',
+      `CREATE TABLE named (k varchar(20) CHARACTER SET latin1 COLLATE latin1_bin, n binary(3), d date, f float, ${stamp},
+         PRIMARY KEY (k, n, d))`,
+      "INSERT INTO named (k, n, d, f) VALUES ('ä', x'00275c', '2020-02-03', 1/3), ('Ä''\\\\', x'ff0000', '2020-02-03', 2/3)",
+      'CREATE TABLE keyless (f float)',
+      'INSERT INTO keyless VALUES (1/3)',
+    );
+    const before = await fingerprint(to);
+    const run = runOf();
+    const dumped = await dumpAll(to, ALL, run);
+    expect(run.said.map(({ params }) => params?.tables)).toEqual(['keyless']);
+    const { driver, plan } = await staged(to, dumped);
+    await driver.switch(plan, runOf());
+    const after = await fingerprint(to);
+    expect({ ...after.tables, keyless: null }).toEqual({ ...before.tables, keyless: null });
+  });
+
   it('names in the log what is not as safe as the rest', async () => {
     const to = connectionTo(await fresh());
     await exec(
@@ -500,8 +524,13 @@ describe('what fails', () => {
     const cases: [string, Dumped, object][] = [
       [
         'table',
+        altered(dumped, '1-tables.sql', (sql) => sql.replace('`id` int', '`id` nonsense')),
+        { code: 'TOOL_FAILED', message: expect.stringMatching(/table first: ERROR .* at line \d+.*nonsense/) },
+      ],
+      [
+        'row',
         altered(dumped, '1-tables.sql', (sql) => sql.replace('\n(2)', '\n(1)')),
-        { code: 'TOOL_FAILED', message: expect.stringMatching(/table second: .*Duplicate/) },
+        { code: 'TOOL_FAILED', message: expect.stringMatching(/table second: ERROR .* at line \d+/) },
       ],
       [
         'trigger',

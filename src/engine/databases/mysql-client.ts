@@ -121,7 +121,7 @@ export interface SignIn {
  * Writes host, user, password and TLS into a 0600 file in a 0700 folder. The client reads this file only, so that nothing in
  * the machine's own configuration changes what it dumps.
  */
-export async function signInFile(to: DatabaseConnection, server: MysqlServer): Promise<SignIn> {
+export async function signInFile(to: DatabaseConnection, server: MysqlServer, clientVersion: string): Promise<SignIn> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-')); // 0700 by itself
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
@@ -136,7 +136,7 @@ export async function signInFile(to: DatabaseConnection, server: MysqlServer): P
       ['port', String(to.port ?? 3306)],
       ['user', to.username ?? ''],
       ['password', to.password ?? ''],
-      ...(await tlsLines(to, server, write)),
+      ...(await tlsLines(to, server, clientVersion, write)),
     ];
     const lines = options.map(([key, value]) =>
       value === '' && key.startsWith('skip-') ? key : `${key}=${quote(value)}`,
@@ -156,6 +156,7 @@ export async function signInFile(to: DatabaseConnection, server: MysqlServer): P
 async function tlsLines(
   to: DatabaseConnection,
   server: MysqlServer,
+  clientVersion: string,
   write: (name: string, content: string) => Promise<string>,
 ): Promise<[string, string][]> {
   const tls = tlsOf(to);
@@ -170,7 +171,10 @@ async function tlsLines(
   // Without a certificate authority of its own the app trusts those of Node.js.
   const ca = tls.ca ?? (tls.rejectUnauthorized ? rootCertificates.join('\n') : '');
   if (ca && tls.rejectUnauthorized) lines.push(['ssl-ca', await write('ca.pem', ca)]);
-  if (isMariadb) lines.push(['ssl', '1'], ['ssl-verify-server-cert', tls.rejectUnauthorized ? '1' : '0']);
+  // As the app's own driver, the authority is checked and the host's name is not. Clients before 11.4 check the authority
+  // whenever one is named; from then on they check both or none.
+  const checksBoth = comparable(clientVersion).compare('11.4.0') >= 0;
+  if (isMariadb) lines.push(['ssl', '1'], ['ssl-verify-server-cert', tls.rejectUnauthorized && checksBoth ? '1' : '0']);
   else lines.push(['ssl-mode', tls.rejectUnauthorized ? 'VERIFY_CA' : 'REQUIRED']);
   return lines;
 }

@@ -33,7 +33,7 @@ interface Prepared {
 /** @throws DATABASE_UNREACHABLE, TOOL_MISSING, TOOL_TOO_OLD */
 export async function dumpMysql(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
   const prepared = await withMysql(connection, (session) => prepare(session, connection, scope, run));
-  const signIn = await signInFile(connection, prepared.server);
+  const signIn = await signInFile(connection, prepared.server, prepared.tool.version);
   const scanner = new DumpScanner();
   let open: Readable | null = null;
   let done = false;

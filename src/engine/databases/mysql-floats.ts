@@ -6,13 +6,14 @@
 import type { MysqlObject } from './mysql-catalog';
 import { type MysqlRow, type MysqlSession, quoteId, quoteString } from './mysql-connection';
 
-const ROWS_PER_TRANSACTION = 5_000;
+/** Rows that one statement puts right. */
+const BATCH_ROWS = 1_000;
 
 export interface FloatTable {
   name: string;
   floats: string[];
   /** Columns of the primary key with their types; empty where rows can not be told apart. */
-  key: { name: string; type: string }[];
+  key: { name: string; type: string; charset: string; collation: string }[];
   /** Columns that the server sets to the current time when the row changes. */
   touched: string[];
 }
@@ -20,7 +21,8 @@ export interface FloatTable {
 /** Tables with FLOAT columns. */
 export async function floatTables(session: MysqlSession, tables: MysqlObject[]): Promise<FloatTable[]> {
   const rows = await session.rows(
-    `SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, DATA_TYPE AS type, COLUMN_KEY AS role, EXTRA AS extra
+    `SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, DATA_TYPE AS type, COLUMN_KEY AS role, EXTRA AS extra,
+            CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation
        FROM information_schema.COLUMNS
       WHERE TABLE_SCHEMA = ? AND IFNULL(GENERATION_EXPRESSION, '') = '' ORDER BY TABLE_NAME, ORDINAL_POSITION`,
     [session.database],
@@ -31,6 +33,8 @@ export async function floatTables(session: MysqlSession, tables: MysqlObject[]):
     const columns = (byTable.get(name) ?? []).map((row) => ({
       name: String(row.name),
       type: String(row.type).toLowerCase(),
+      charset: String(row.charset ?? ''),
+      collation: String(row.collation ?? ''),
       isKey: row.role === 'PRI',
       isTouched: /on update/i.test(String(row.extra)),
     }));
@@ -45,26 +49,29 @@ export async function floatTables(session: MysqlSession, tables: MysqlObject[]):
   return found.filter(({ floats }) => floats.length > 0);
 }
 
-/** SQL, in lines, that gives loaded rows their exact values; nothing for values that six digits tell. */
+/** SQL that gives loaded rows their exact values; nothing for values that six digits tell. */
 export async function* floatCorrections(session: MysqlSession, tables: FloatTable[]): AsyncGenerator<string> {
-  let count = 0;
+  let isFirst = true;
   for (const table of tables.filter(({ key }) => key.length > 0)) {
+    let batch: string[][] = [];
+    const flush = () => {
+      const sql = `${isFirst ? INTRODUCTION : ''}${updateOf(table, batch)};\n`;
+      isFirst = false;
+      batch = [];
+      return sql;
+    };
     for await (const row of session.stream(exactValues(table))) {
-      const statement = correctionOf(table, row);
-      if (statement === null) continue;
-      if (count === 0) yield INTRODUCTION;
-      else if (count % ROWS_PER_TRANSACTION === 0) yield 'COMMIT;\nSTART TRANSACTION;\n';
-      count += 1;
-      yield `${statement};\n`;
+      const values = correctionOf(table, row);
+      if (values !== null) batch.push(values);
+      if (batch.length === BATCH_ROWS) yield flush();
     }
+    if (batch.length > 0) yield flush();
   }
-  if (count > 0) yield 'COMMIT;\n';
 }
 
 const INTRODUCTION = `
 -- What the dump tool cut off FLOAT values
 SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0;
-START TRANSACTION;
 `;
 
 function exactValues({ name, floats, key }: FloatTable): string {
@@ -80,31 +87,53 @@ function exactValues({ name, floats, key }: FloatTable): string {
 }
 
 const BINARY = /binary|blob/;
-const NUMBER = /^(?:tinyint|smallint|mediumint|int|bigint|decimal|double|year)$/;
+const NUMBER = /^(?:tinyint|smallint|mediumint|int|bigint|decimal|double|year|bit)$/;
 
 function printed(column: string, type: string): string {
   if (BINARY.test(type)) return `HEX(${column})`;
   return type === 'bit' ? `CAST(${column} + 0 AS CHAR)` : `CAST(${column} AS CHAR)`;
 }
 
-function literal(value: string, type: string): string {
-  if (BINARY.test(type)) return `x'${value}'`;
-  return NUMBER.test(type) || type === 'bit' ? value : quoteString(value);
+/** The values of one row in the order of `updateOf`: its key, then for each column what was loaded and what is right. */
+function correctionOf({ floats, key }: FloatTable, row: MysqlRow): string[] | null {
+  let differs = false;
+  const values = floats.flatMap((_column, index) => {
+    const [short, exact] = [row[`s${index}`], row[`e${index}`]];
+    if (typeof short !== 'string' || typeof exact !== 'string') return ['NULL', 'NULL'];
+    if (Math.fround(Number(short)) === Number(exact)) return ['NULL', 'NULL'];
+    differs = true;
+    // With an exponent the number is a DOUBLE, without one a DECIMAL.
+    return [`'${short}'`, exact.includes('e') ? exact : `${exact}e0`];
+  });
+  if (!differs) return null;
+  const literals = key.map(({ type }, index) => {
+    const value = String(row[`k${index}`]);
+    if (BINARY.test(type)) return `x'${value}'`;
+    return NUMBER.test(type) ? value : quoteString(value);
+  });
+  return [...literals, ...values];
 }
 
-/** null when every value of the row is told by six digits. */
-function correctionOf({ name, floats, key, touched }: FloatTable, row: MysqlRow): string | null {
-  const corrected = floats.flatMap((column, index) => {
-    const [short, exact] = [row[`s${index}`], row[`e${index}`]];
-    if (typeof short !== 'string' || typeof exact !== 'string') return [];
-    if (Math.fround(Number(short)) === Number(exact)) return [];
-    const id = quoteId(column);
-    return [`${id} = IF(CAST(${id} AS CHAR) = '${short}', ${exact}, ${id})`];
+/** One statement for many rows. */
+function updateOf({ name, floats, key, touched }: FloatTable, batch: string[][]): string {
+  const columns = [
+    ...key.map((_column, index) => `k${index}`),
+    ...floats.flatMap((_column, index) => [`s${index}`, `e${index}`]),
+  ];
+  const named = columns.map((column) => `NULL AS ${column}`).join(', ');
+  // The first line names the columns and fits no row.
+  const values = [`SELECT ${named}`, ...batch.map((row) => `SELECT ${row.join(', ')}`)].join('\nUNION ALL ');
+  const set = [
+    ...floats.map((column, index) => {
+      const id = `t.${quoteId(column)}`;
+      return `${id} = IF(CAST(${id} AS CHAR) = v.s${index}, v.e${index}, ${id})`;
+    }),
+    ...touched.map((column) => `t.${quoteId(column)} = t.${quoteId(column)}`),
+  ];
+  const on = key.map(({ name: column, charset, collation }, index) => {
+    // A text of ours has the session's rules; a comparison with the column's, by its index, needs the column's.
+    const value = charset ? `CONVERT(v.k${index} USING ${charset}) COLLATE ${collation}` : `v.k${index}`;
+    return `t.${quoteId(column)} = ${value}`;
   });
-  if (corrected.length === 0) return null;
-  const kept = touched.map((column) => `${quoteId(column)} = ${quoteId(column)}`);
-  const where = key.map((column, index) => {
-    return `${quoteId(column.name)} = ${literal(String(row[`k${index}`]), column.type)}`;
-  });
-  return `UPDATE ${quoteId(name)} SET ${[...corrected, ...kept].join(', ')} WHERE ${where.join(' AND ')}`;
+  return `UPDATE ${quoteId(name)} t JOIN (${values}) v ON ${on.join(' AND ')} SET ${set.join(', ')}`;
 }

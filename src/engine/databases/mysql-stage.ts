@@ -212,7 +212,7 @@ async function loadTables(
       next(null, chunk);
     },
   });
-  const signIn = await signInFile(slot, server);
+  const signIn = await signInFile(slot, server, tool.version);
   try {
     const clean = Readable.from(withoutSandboxLine(input), { objectMode: false });
     clean.on('error', (error) => watched.destroy(error));
@@ -222,8 +222,11 @@ async function loadTables(
         args: [signIn.firstArg, ...LOAD_FLAGS, `--database=${slot.database}`],
         env: signIn.env,
         signal: run.signal,
-        onStderrLine: (line) =>
-          run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } }),
+        onStderrLine: (line) => {
+          // Everything else is the statement that failed, with the user's data.
+          if (!/^(?:ERROR|WARNING|mysql|mariadb)\b/i.test(line)) return;
+          run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } });
+        },
       },
       clean.pipe(watched),
     );
@@ -239,10 +242,11 @@ async function loadTables(
 /** The client tells the line of the statement that failed; the scanner knows whose line that is. */
 function withTable(error: unknown, scanner: DumpScanner): unknown {
   const failure = toSafekeepError(error);
-  const line = /\bat line (\d+)/.exec(failure.message)?.[1];
-  const table = line === undefined ? null : scanner.tableAt(Number(line));
-  if (failure.code !== 'TOOL_FAILED' || table === null) return failure;
-  const detail = `table ${table}: ${failure.params.detail}`;
+  // Newer clients print the whole statement, data and all, before what is wrong with it.
+  const [said, line] = /ERROR \d+ .*?at line (\d+).*/s.exec(failure.message) ?? [];
+  if (failure.code !== 'TOOL_FAILED' || said === undefined) return failure;
+  const table = scanner.tableAt(Number(line));
+  const detail = table === null ? said : `table ${table}: ${said}`;
   return new SafekeepError('TOOL_FAILED', { ...failure.params, detail }, { cause: failure });
 }
 
