@@ -263,7 +263,6 @@ const settings: Record<string, Record<string, Operation>> = {
   update: {
     post: {
       summary: 'Change settings',
-      parameters: [query('filterByTk', count('', { enum: [1] }), true)],
       requestBody: body(ref('Settings')),
       answer: data(ref('SettingsAnswer')),
     },
