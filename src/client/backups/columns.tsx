@@ -40,6 +40,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Contents'),
       dataIndex: 'contents',
       width: 168,
+      hidden: !xl,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
     { title: t('Status'), dataIndex: 'status', width: 132, render: (_, backup) => <StatusCell backup={backup} /> },
@@ -47,7 +48,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Trigger'),
       dataIndex: 'trigger',
       width: 84,
-      hidden: !xl,
+      hidden: !xxl,
       render: (_, { trigger }) => triggerLabel(trigger, t),
     },
     {
@@ -69,6 +70,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Duration'),
       dataIndex: 'durationMs',
       width: 100,
+      hidden: !xxl,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',

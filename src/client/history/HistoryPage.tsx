@@ -1,5 +1,5 @@
 import { ReloadOutlined } from '@ant-design/icons';
-import { Button, Flex, Table, theme, Typography, type TableColumnsType } from 'antd';
+import { Button, Flex, Grid, Table, theme, Typography, type TableColumnsType } from 'antd';
 import { useState } from 'react';
 import type { RunView } from '../../shared/runs';
 import { useApi } from '../api/useApi';
@@ -54,7 +54,7 @@ function History() {
           columns={columns}
           dataSource={rows}
           loading={loading && !data ? true : { spinning: loading, delay: 500 }}
-          scroll={{ x: 1040 }}
+          scroll={{ x: 1010 }}
           tableLayout="fixed"
           locale={{ emptyText: <div style={{ padding: token.paddingLG }}>{t('Nothing has run yet.')}</div> }}
           pagination={{
@@ -75,21 +75,23 @@ function History() {
 
 function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
   const t = useT();
+  const { xxl } = Grid.useBreakpoint();
   return [
     {
       title: t('Kind'),
       dataIndex: 'kind',
-      width: 170,
+      width: 130,
       render: (_, run) => (
         <Typography.Link onClick={() => onOpen(run.id)} role="button" tabIndex={0} {...testId('run', run.id)}>
           {kindLabel(run.kind, t)}
         </Typography.Link>
       ),
     },
-    { title: t('Status'), dataIndex: 'status', width: 200, render: (_, run) => <RunStatusCell run={run} /> },
+    { title: t('Status'), dataIndex: 'status', width: 140, render: (_, run) => <RunStatusCell run={run} /> },
     {
       title: t('Backup'),
       dataIndex: 'backupName',
+      width: 224,
       render: (name: string | null, { uploadId }) => (
         <Typography.Text ellipsis={{ tooltip: true }}>{name ?? (uploadId ? t('Uploaded file') : '–')}</Typography.Text>
       ),
@@ -97,14 +99,15 @@ function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
     {
       title: t('Started'),
       dataIndex: 'startedAt',
-      width: 168,
+      width: 156,
       render: (time: string) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(time)}</span>,
     },
-    { title: t('Duration'), key: 'duration', width: 110, render: (_, run) => <Elapsed {...run} /> },
+    { title: t('Duration'), key: 'duration', width: 90, render: (_, run) => <Elapsed {...run} /> },
     {
       title: t('Started by'),
       dataIndex: 'startedBy',
       width: 120,
+      hidden: !xxl,
       ellipsis: true,
       render: (who: string | null) => who ?? t('System'),
     },
@@ -125,7 +128,7 @@ function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
     {
       title: t('Actions'),
       key: 'actions',
-      width: 150,
+      width: 120,
       fixed: 'right',
       render: (_, run) => <RunRowActions run={run} onOpen={onOpen} />,
     },
