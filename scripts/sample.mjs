@@ -77,13 +77,15 @@ async function enableLanguages(api) {
   await api.get('systemSettings:put', { body: { ...settings, enabledLanguages } });
 }
 
-async function addSample(api) {
+async function addCollection(api) {
   const found = await api.call(`collections:get?filterByTk=${NAME}`);
-  if (!found.body?.data) {
-    await api.get('collections:create', {
-      body: { name: NAME, title: TITLE, template: 'general', autoGenId: true, sortable: false, fields },
-    });
-  }
+  if (found.body?.data) return;
+  await api.get('collections:create', {
+    body: { name: NAME, title: TITLE, template: 'general', autoGenId: true, sortable: false, fields },
+  });
+}
+
+async function addRows(api) {
   const { meta } = (await api.call(`${NAME}:list?pageSize=1`)).body;
   if (meta.count > 0) return;
   const documents = [];
@@ -94,11 +96,31 @@ async function addSample(api) {
   }
 }
 
+/** A page with a table, in both clients. */
+async function addPage(api) {
+  const filter = encodeURIComponent(JSON.stringify({ title: TITLE }));
+  const found = await api.get(`desktopRoutes:list?filter=${filter}`);
+  if (found.length > 0) return;
+  const table = { type: 'table', collection: NAME, fields: fields.map(({ name }) => name) };
+  await api.get('flowSurfaces:applyBlueprint', {
+    body: {
+      version: '1',
+      mode: 'create',
+      navigation: { item: { title: TITLE, icon: 'TeamOutlined' } },
+      page: { title: TITLE },
+      tabs: [{ title: 'Customers', blocks: [table] }],
+    },
+  });
+}
+
 /**
  * Prepares a new app. @param {import('./host-api.mjs').HostApi} api signed in
  * @param {{ sample: boolean }} options
  */
 export async function prepareNewApp(api, { sample }) {
   await enableLanguages(api);
-  if (sample) await addSample(api);
+  if (!sample) return;
+  await addCollection(api);
+  await addRows(api);
+  await addPage(api);
 }

@@ -44,6 +44,8 @@ test('npm start: a first start puts in the sample, Ctrl-C ends it, a second star
   const sample = await customers(first.api);
   expect(sample).toHaveLength(5);
   expect(sample.flatMap(({ documents }) => documents)).toHaveLength(2);
+  const routes = (await first.api.get('desktopRoutes:list')) as { title: string }[];
+  expect(routes.map(({ title }) => title)).toContain('Safekeep sample: customers');
   expect((await first.api.get('systemSettings:get')).enabledLanguages).toEqual(['en-US', 'zh-CN']);
   await first.api.get('safekeepSampleCustomers:create', { body: { name: 'A new customer' } });
 

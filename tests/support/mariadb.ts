@@ -76,7 +76,7 @@ export async function startMariadb(): Promise<MariadbServer> {
     removeFolder(folder);
   };
   try {
-    await child.waitUntil(() => answers({ host, port, user, password }), 30_000);
+    await child.waitUntil(() => answers({ host, port, user, password }), 60_000);
   } catch (error) {
     await stop();
     throw error;

@@ -71,7 +71,7 @@ export async function startPostgres({
     removeFolder(folder);
   };
   try {
-    await child.waitUntil(() => answers({ host, port, user: superuser, password, database: 'postgres' }), 30_000);
+    await child.waitUntil(() => answers({ host, port, user: superuser, password, database: 'postgres' }), 60_000);
   } catch (error) {
     await stop();
     throw error;
