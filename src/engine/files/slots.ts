@@ -9,6 +9,7 @@
  *   S and P   rename: live is missing; children: live holds only new children
  *   P         after the switch
  */
+import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../atomic-file';
@@ -25,15 +26,25 @@ export interface FolderPlan {
   id: string;
 }
 
+/** File systems allow 255 bytes for a name; the rest is for what a slot appends. */
+const MAX_BASE_BYTES = 200;
+
 /** Names of slots; such entries are never backed up and never moved as content. */
 export const SLOT_NAME = /^\.(?:.+\.)?safekeep-[a-z0-9]+\.(?:staged|previous|moving)$/;
 
 export function slotsOf(plan: FolderPlan): { staged: string; previous: string; moving: string } {
   const base =
     plan.mode === 'rename'
-      ? path.join(path.dirname(plan.folder), `.${path.basename(plan.folder).slice(0, 200)}.safekeep-${plan.id}`)
+      ? path.join(path.dirname(plan.folder), `.${shortened(path.basename(plan.folder))}.safekeep-${plan.id}`)
       : path.join(plan.folder, `.safekeep-${plan.id}`);
   return { staged: `${base}.staged`, previous: `${base}.previous`, moving: `${base}.moving` };
+}
+
+/** A name short enough to have something appended; long ones stay apart by their hash. */
+function shortened(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_BASE_BYTES) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  return `${name.replace(/[^\w.-]/g, '').slice(0, 100)}-${hash}`;
 }
 
 /** Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. */

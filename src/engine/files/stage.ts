@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ArchiveEntry } from '../../shared/manifest';
 import { syncFolder } from '../atomic-file';
 import type { RunContext } from '../context';
-import { SafekeepError } from '../errors';
+import { SafekeepError, toSafekeepError } from '../errors';
 import { isInside } from './roots';
 import { walk } from './walk';
 
@@ -29,9 +29,11 @@ export async function stageFiles(
 ): Promise<void> {
   const folders = new Set<string>();
   const waiting = files[Symbol.iterator]();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([run.signal, stop.signal]);
   const worker = async () => {
     for (const file of waiting) {
-      run.signal.throwIfAborted();
+      signal.throwIfAborted();
       const target = path.join(staged, file.path);
       if (!isInside(staged, target)) throw new SafekeepError('UNSAFE_ENTRY', { entry: file.entry.name });
       const folder = path.dirname(target);
@@ -39,10 +41,19 @@ export async function stageFiles(
         await mkdir(folder, { recursive: true });
         folders.add(folder);
       }
-      await writeOne(target, file.entry, await openEntry(file.entry), run.signal, onBytes);
+      await writeOne(target, file.entry, await openEntry(file.entry), signal, onBytes);
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  // The first failure stops the others, and all have stopped when it is thrown: the caller removes the folder then.
+  let failure: unknown;
+  const stopping = async () => {
+    await worker().catch((error: unknown) => {
+      failure ??= error;
+      stop.abort();
+    });
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, stopping));
+  if (failure !== undefined) throw failure;
   for (const folder of [staged, ...folders]) await syncFolder(folder);
 }
 
@@ -55,7 +66,11 @@ async function writeOne(
 ): Promise<void> {
   source.on('data', (chunk: Buffer) => onBytes(chunk.length));
   source.pause();
-  await pipeline(source, createWriteStream(target, { flags: 'wx', flush: true }), { signal });
+  await pipeline(source, createWriteStream(target, { flags: 'wx', flush: true }), { signal }).catch(
+    (error: unknown) => {
+      throw toSafekeepError(error, path.dirname(target));
+    },
+  );
   if (entry.mode !== undefined) await chmod(target, entry.mode & 0o777);
   if (entry.mtimeMs !== undefined) await utimes(target, new Date(), new Date(entry.mtimeMs));
 }

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exchangeModeOf, fileRootsOf, isInside, resolveFolder } from './roots';
+
+let home: string;
+beforeEach(() => {
+  home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'safekeep-roots-')));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+it.each([
+  ['/a', '/a', true],
+  ['/a', '/a/b', true],
+  ['/', '/a', true],
+  ['/a', '/ab', false],
+  ['/a/b', '/a', false],
+  ['/a', '/a/..b', true],
+  ['/a', '/a/../b', false],
+  ['/a', '/', false],
+])('tells whether %s holds %s', (outer, inner, expected) => {
+  expect(isInside(outer, inner)).toBe(expected);
+});
+
+it('resolves links, also above parts that do not exist yet', async () => {
+  mkdirSync(path.join(home, 'real'));
+  symlinkSync('real', path.join(home, 'link'));
+  expect(await resolveFolder(path.join(home, 'link'))).toBe(path.join(home, 'real'));
+  expect(await resolveFolder(path.join(home, 'link/not/yet'))).toBe(path.join(home, 'real/not/yet'));
+  symlinkSync('loop', path.join(home, 'loop'));
+  await expect(resolveFolder(path.join(home, 'loop'))).rejects.toThrow('ELOOP');
+});
+
+describe('roots of storages', () => {
+  const rootsOf = async (...storages: [name: string, folder: string][]) => {
+    const roots = await fileRootsOf(
+      storages.map(([name, folder]) => ({ name, documentRoot: folder, folder: path.join(home, folder) })),
+    );
+    return roots.map(({ id, storages: names, folder }) => [id, names.join(), path.relative(home, folder)]);
+  };
+
+  it('are one for storages that share a folder, or lie in one another', async () => {
+    mkdirSync(path.join(home, 'uploads'));
+    symlinkSync('uploads', path.join(home, 'same'));
+    expect(
+      await rootsOf(['inner', 'uploads/inner'], ['other', 'uploads-2'], ['local', 'uploads'], ['link', 'same']),
+    ).toEqual([
+      ['link', 'link,local,inner', 'uploads'],
+      ['other', 'other', 'uploads-2'],
+    ]);
+  });
+
+  it('have ids that are plain and differ, whatever the storages are called', async () => {
+    const ids = (await rootsOf(['a/b', '1'], ['a.b', '2'], ['../..', '3'], ['备份', '4'], ['', '5'])).map(([id]) => id);
+    expect(new Set(ids).size).toBe(5);
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]+$/);
+  });
+});
+
+describe('the way to exchange a folder', () => {
+  it('is to rename it, also when it does not exist yet', async () => {
+    mkdirSync(path.join(home, 'uploads'));
+    expect(await exchangeModeOf(path.join(home, 'uploads'))).toBe('rename');
+    expect(await exchangeModeOf(path.join(home, 'not/yet'))).toBe('rename');
+  });
+
+  // Only root may mount.
+  it.skipIf(process.getuid?.() !== 0).each([
+    ['a disk of its own', ['-t', 'tmpfs', 'safekeep-test']],
+    ['a bind mount of the same disk', ['--bind', 'source']],
+  ])('is child by child for %s', async (_what, [option = '', ...rest]) => {
+    const folder = path.join(home, 'up loads \\ é');
+    mkdirSync(folder);
+    mkdirSync(path.join(home, 'source'));
+    const source = rest.map((one) => (one === 'source' ? path.join(home, one) : one));
+    execFileSync('mount', [option, ...source, folder]);
+    try {
+      expect(await exchangeModeOf(folder)).toBe('children');
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+    expect(await exchangeModeOf(folder)).toBe('rename');
+  });
+});

@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { LogLevel, Message } from '../../shared/runs';
+import { walk } from './walk';
+
+let folder: string;
+let warned: string[];
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'safekeep-walk-'));
+  warned = [];
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (signal = new AbortController().signal) => ({
+  signal,
+  log: (level: LogLevel, { params }: Message) => void warned.push(`${level} ${params?.file} ${params?.reason}`),
+});
+
+async function found(exclude: string[] = []): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const file of walk(folder, run(), exclude)) paths.push(file.path);
+  return paths.sort();
+}
+
+function put(name: string, content = ''): void {
+  mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+  writeFileSync(path.join(folder, name), content);
+}
+
+it('finds every file, however it is called and however deep it lies', async () => {
+  const longest = `${'é'.repeat(127)}x`;
+  const names = [
+    'a',
+    '.hidden',
+    'd/e/e/p',
+    longest,
+    `${longest}.d/${longest}`.slice(1),
+    '\u202Egpj.exe',
+    '🛟',
+    'back\\slash',
+    'new\nline',
+  ];
+  for (const name of names) put(name);
+  expect(await found()).toEqual([...names].sort());
+  expect(warned).toEqual([]);
+});
+
+it('tells size, time and permissions', async () => {
+  put('a', 'four');
+  const at = new Date('2024-02-03T04:05:06.789Z');
+  utimesSync(path.join(folder, 'a'), at, at);
+  for await (const file of walk(folder, run())) {
+    expect(file).toMatchObject({ path: 'a', bytes: 4, mode: 0o644 });
+    expect(Math.round(file.mtimeMs)).toBe(at.getTime());
+  }
+  expect(await found()).toEqual(['a']);
+});
+
+it('holds nothing where there is no folder', async () => {
+  rmSync(folder, { recursive: true });
+  expect(await found()).toEqual([]);
+  expect(warned).toEqual([]);
+});
+
+it('leaves out links and special files, and says so', async () => {
+  put('real/file');
+  symlinkSync('real', path.join(folder, 'link to a folder'));
+  symlinkSync('/etc/passwd', path.join(folder, 'link to a file'));
+  symlinkSync('loop', path.join(folder, 'loop'));
+  execFileSync('mkfifo', [path.join(folder, 'pipe')]);
+  expect(await found()).toEqual(['real/file']);
+  expect(warned.sort()).toEqual([
+    'warn link to a file symbolic link',
+    'warn link to a folder symbolic link',
+    'warn loop symbolic link',
+    'warn pipe not a regular file',
+  ]);
+});
+
+it('leaves out a name that is no UTF-8, and says so', async () => {
+  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff])]), '');
+  put('b');
+  expect(await found()).toEqual(['b']);
+  expect(warned).toEqual(['warn a\uFFFD ENOENT']);
+});
+
+it('leaves out slots of restores and excluded folders without a word', async () => {
+  put('.safekeep-abc.staged/x');
+  put('deep/.uploads.safekeep-abc.previous/x');
+  put('own/backup');
+  put('owner/kept');
+  put('safekeep-abc.staged');
+  expect(await found([path.join(folder, 'own')])).toEqual(['owner/kept', 'safekeep-abc.staged']);
+  expect(warned).toEqual([]);
+});
+
+it('stops when the run is cancelled', async () => {
+  put('a');
+  const abort = new AbortController();
+  abort.abort();
+  await expect(walk(folder, run(abort.signal)).next()).rejects.toMatchObject({ name: 'AbortError' });
+});
