@@ -205,7 +205,7 @@ async function keepAside(
     if (earlier.slots?.database?.id === slots.database?.id && earlier.slots?.folders[0]?.id === slots.folders[0]?.id) {
       earlier.undoUntil = null;
       await safekeep.runs.save(earlier);
-      await safekeep.saveRows(earlier);
+      await safekeep.index.saveRun(earlier);
     } else {
       await letGo(safekeep, earlier);
     }
@@ -224,7 +224,7 @@ async function letGo(safekeep: Safekeep, record: RunRecord): Promise<void> {
     record.undoUntil = null;
     record.slots = null;
     await safekeep.runs.save(record);
-    await safekeep.saveRows(record);
+    await safekeep.index.saveRun(record);
   } finally {
     await driver.close();
   }

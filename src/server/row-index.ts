@@ -1,8 +1,12 @@
-/** The rows behind the lists. Written best-effort: whatever is lost is made anew from the files at the next start. */
+/**
+ * The rows behind the lists. Written best-effort, as the truth lies in files: a row that can not be written is logged,
+ * and made anew at the next start.
+ */
 import type { Model, Repository } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import type { Sidecar, StoredBackup } from '../engine/storages/local';
 import { BACKUPS, RUNS } from './collections';
+import { putRow } from './put-row';
 import { isFinal, type RunRecord } from './runs/record';
 import type { BackupRow } from './views';
 
@@ -63,12 +67,9 @@ export class RowIndex {
   }
 
   private async save(collection: string, key: string, values: Record<string, unknown>): Promise<void> {
-    const { model } = this.app.db.getCollection(collection);
-    const [row, created] = await model.findOrCreate({
-      where: { [model.primaryKeyAttribute]: key },
-      defaults: { [model.primaryKeyAttribute]: key, ...values },
+    await putRow(this.app.db, collection, key, values).catch((error: Error) => {
+      this.app.log.warn(`Safekeep: a row of ${collection} (${key}) could not be written: ${error.message}`);
     });
-    if (!created) await row.update(values);
   }
 
   private repository(collection: string): Repository {

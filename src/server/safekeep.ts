@@ -146,26 +146,18 @@ export class Safekeep {
         this.app.log.error(`Safekeep: ${record.kind} ${record.id} failed: ${String(error)}`, { error });
       });
       const ended = await recorder.conclude(failure);
-      if (failure !== undefined) await this.bestEffort(ended, () => afterFailure(ended));
-      await this.saveRows(ended);
-      await release?.();
-      this.current = null;
-      recorder.publish(ended);
-      end();
+      try {
+        if (failure !== undefined) await afterFailure(ended);
+        await this.index.saveRun(ended);
+      } finally {
+        await release?.();
+        this.current = null;
+        recorder.publish(ended);
+        end();
+      }
     };
-    void settle();
+    settle().catch((error: Error) => this.app.log.error(`Safekeep: run ${record.id}: ${error.message}`));
     return recorder;
-  }
-
-  /** Writes the row of a run; while the database is away the next start makes up for it. */
-  async saveRows(record: RunRecord): Promise<void> {
-    await this.bestEffort(record, () => this.index.saveRun(record));
-  }
-
-  private async bestEffort(record: RunRecord, write: () => Promise<void>): Promise<void> {
-    await write().catch((error: Error) => {
-      this.app.log.warn(`Safekeep: the index rows of run ${record.id} could not be written: ${error.message}`);
-    });
   }
 
   /** After a start: what was running is not any more, what lies on disk is what the lists show. */

@@ -2,6 +2,7 @@ import type { Application } from '@nocobase/server';
 import { z } from 'zod';
 import type { Settings } from '../shared/api';
 import { SETTINGS } from './collections';
+import { putRow } from './put-row';
 
 export const settingsSchema = z.object({
   maxBackups: z.number().int().min(0).max(10_000),
@@ -22,8 +23,6 @@ export async function readSettings(app: Application): Promise<Settings> {
 
 export async function writeSettings(app: Application, change: Partial<Settings>): Promise<Settings> {
   const settings = settingsSchema.parse({ ...(await readSettings(app)), ...change });
-  const { model } = app.db.getCollection(SETTINGS);
-  const [row, created] = await model.findOrCreate({ where: { id: KEY }, defaults: { id: KEY, ...settings } });
-  if (!created) await row.update(settings);
+  await putRow(app.db, SETTINGS, KEY, settings);
   return settings;
 }
