@@ -124,8 +124,8 @@ const BEFORE_DEFINER = '\\s*CREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:ALGORITHM\\s*=\\s
 const WITH_DEFINER = new RegExp(`^(${BEFORE_DEFINER})${DEFINER}`, 'i');
 const QUALIFIED = `(${NAME}\\s*\\.\\s*)?${NAME}`;
 const TRIGGER_HEAD = new RegExp(
-  `^${BEFORE_DEFINER}TRIGGER\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?${QUALIFIED}\\s+` +
-    `(?:BEFORE|AFTER)\\s+(?:INSERT|UPDATE|DELETE)\\s+ON\\s+${QUALIFIED}\\s*` +
+  `^${BEFORE_DEFINER}TRIGGER\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?${QUALIFIED}\\s*` +
+    `(?:BEFORE|AFTER)\\s+(?:INSERT|UPDATE|DELETE)\\s+ON\\s*${QUALIFIED}\\s*` +
     `FOR\\s+EACH\\s+ROW\\b\\s*((?:FOLLOWS|PRECEDES)\\s+${NAME}\\s+)?`,
   'i',
 );
