@@ -10,7 +10,7 @@ import { ArchiveWriter } from './archive/writer';
 import { readableBytes } from './compatibility';
 import type { SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
-import { SafekeepError } from './errors';
+import { SafekeepError, toSafekeepError } from './errors';
 import type { FileRoot } from './files/roots';
 import { walk, type WalkedFile } from './files/walk';
 import type { Site } from './site';
@@ -82,7 +82,7 @@ export async function backup(
   } catch (error) {
     await writer.abort();
     await storage.removePartial(request.name);
-    throw error;
+    throw toSafekeepError(error, storage.folder);
   }
 }
 

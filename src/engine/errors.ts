@@ -231,14 +231,14 @@ export function fill(text: string, params: Record<string, string | number> = {})
   return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (place, name: string) => String(params[name] ?? place));
 }
 
-/** The error as it is, or INTERNAL around it; ENOSPC and abort get their own code. */
-export function toSafekeepError(error: unknown): SafekeepError {
+/** The error as it is, or INTERNAL around it; ENOSPC (in `folder`, should the error not say where) and abort get their own code. */
+export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepError {
   if (error instanceof SafekeepError) return error;
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
-    const folder = (error as NodeJS.ErrnoException).path ?? 'the disk';
-    return new SafekeepError('NO_SPACE', { folder, needed: '?', free: '0' }, { cause: error });
+    const full = (error as NodeJS.ErrnoException).path ?? folder;
+    return new SafekeepError('NO_SPACE', { folder: full, needed: '?', free: '0' }, { cause: error });
   }
   return new SafekeepError('INTERNAL', { detail: message ?? String(error) }, { cause: error });
 }

@@ -57,7 +57,7 @@ export class UploadStore {
       await pipeline(this.limited(chunk, info, expected), sink);
     } catch (error) {
       // The rest of a refused request is thrown away, so that its connection goes on.
-      chunk.resume();
+      chunk.on('data', () => undefined);
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       throw await this.noSpace(info.bytes - offset, error);
     } finally {

@@ -1,4 +1,4 @@
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { altered, asSymbolicLink, flipped, foreignZip, replaced, resealed } from '../support/altered-archive';
@@ -12,7 +12,7 @@ import {
   startScene,
   tryUpload,
 } from '../support/bad-day';
-import { makeBackup } from '../support/safekeep';
+import { download, makeBackup } from '../support/safekeep';
 
 let scene: Scene;
 let name: string;
@@ -182,5 +182,35 @@ describe('a forged archive whose seal is right', () => {
     const run = await restoreOf(bytes);
     expect(expectFailed(run, 'STAGED_DATA_DIFFERS').message).toContain('things');
     expect(run.step).toBe('checkStaged');
+  });
+});
+
+describe('names of files that are hard to keep', () => {
+  it('come back as they were, from the list and from an upload', async () => {
+    const longest = `${'é'.repeat(127)}x`;
+    const names = [
+      longest,
+      `${'n'.repeat(251)}.txt`,
+      'نسخة.txt',
+      '\u202Egpj.exe',
+      '备份 🛟👩‍👩‍👧.png',
+      'back\\slash',
+      'new\nline',
+    ];
+    const folder = path.join(scene.uploads, 'hard', longest);
+    mkdirSync(folder, { recursive: true });
+    for (const one of names) writeFileSync(path.join(folder, one), `content of ${one}`);
+    await scene.remember();
+    const made = await makeBackup(scene.root, { contents: ['files'] });
+    for (const isUploaded of [false, true]) {
+      const { name: listed } = made;
+      const copy = isUploaded ? await tryUpload(scene.root, await download(scene.root, listed)) : null;
+      rmSync(path.join(scene.uploads, 'hard'), { recursive: true });
+      writeFileSync(path.join(scene.uploads, 'newer'), '');
+      const source = copy ? { uploadId: copy.uploadId } : { name: listed };
+      expect(await runToEnd(scene.root, 'safekeepBackups:restore', source)).toMatchObject({ status: 'succeeded' });
+      await scene.forgetPrevious();
+      expect(readdirSync(folder).sort()).toEqual([...names].sort());
+    }
   });
 });

@@ -53,7 +53,7 @@ export function createSqliteDriver(
       await pipeline(input, counted, createWriteStream(staged, { flags: 'wx', mode: 0o600 }), {
         signal: run.signal,
       }).catch((error: unknown) => {
-        throw toSafekeepError(error);
+        throw toSafekeepError(error, path.dirname(staged));
       });
       await finishStaged(staged, current);
     },

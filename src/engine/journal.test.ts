@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Journal, JournalFile } from './journal';
+
+let folder: string;
+let file: string;
+let journal: JournalFile;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'safekeep-journal-'));
+  file = path.join(folder, 'journal.json');
+  journal = new JournalFile(file);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const written: Journal = {
+  format: 1,
+  runId: '20261120T095107Z-qwerty',
+  state: 'switching',
+  direction: 'restore',
+  database: { dialect: 'sqlite', strategy: 'file', id: 'abc', names: { staged: 'a', previous: 'b' } },
+  folders: [{ folder: '/srv/uploads 备份', mode: 'rename', id: 'abc' }],
+};
+
+it('is read as it was written, replaced as a whole, and leaves nothing when it is removed', async () => {
+  expect(await journal.read()).toBeNull();
+  await journal.write({ ...written, state: 'staging', database: null });
+  await journal.write(written);
+  expect(await journal.read()).toEqual(written);
+  expect(readdirSync(folder)).toEqual(['journal.json']);
+  await journal.remove();
+  await journal.remove();
+  expect(await journal.read()).toBeNull();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+describe('a journal that can not be understood is never guessed:', () => {
+  it.each<[string, string]>([
+    ['empty', ''],
+    ['cut', JSON.stringify(written).slice(0, -20)],
+    ['no JSON', 'switched'],
+    ['null', 'null'],
+    ['of a future format', JSON.stringify({ ...written, format: 2 })],
+    ['without a format', JSON.stringify({ ...written, format: undefined })],
+    ['in a state of a future version', JSON.stringify({ ...written, state: 'dancing' })],
+    ['of a direction of a future version', JSON.stringify({ ...written, direction: 'sideways' })],
+    ['with a relative folder', JSON.stringify({ ...written, folders: [{ folder: 'x', mode: 'rename', id: 'a' }] })],
+    [
+      'with an id that leaves its folder',
+      JSON.stringify({ ...written, folders: [{ folder: '/x', mode: 'rename', id: '../a' }] }),
+    ],
+    [
+      'for a database of a future version',
+      JSON.stringify({ ...written, database: { ...written.database, strategy: 'new' } }),
+    ],
+    ['without folders', JSON.stringify({ ...written, folders: undefined })],
+  ])('%s', async (_what, text) => {
+    writeFileSync(file, text);
+    const reading = journal.read();
+    await expect(reading).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE', params: { file } });
+    await expect(reading).rejects.toThrow(/can not be read \(.+\): .+/);
+    expect(readdirSync(folder)).toEqual(['journal.json']);
+  });
+
+  it('not a file', async () => {
+    mkdirSync(file);
+    await expect(journal.read()).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
+  });
+});
