@@ -1,11 +1,14 @@
+import { useSize } from 'ahooks';
 import { Table, type TableProps } from 'antd';
+import { useRef } from 'react';
 import type { BackupView } from '../../shared/api';
+import { fitColumns } from '../components/fit-columns';
 import { FailureAlert } from '../components/FailureAlert';
 import type { Backups } from '../hooks/useBackups';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
 import { EmptyBackups } from './EmptyBackups';
-import { useBackupColumns, type RowActions } from './columns';
+import { NAME_MIN_WIDTH, useBackupColumns, type RowActions } from './columns';
 
 interface Props extends RowActions {
   backups: Backups;
@@ -15,7 +18,9 @@ interface Props extends RowActions {
 export function BackupsTable({ backups, onCreate, ...actions }: Props) {
   const t = useT();
   const { data, failure, loading, query, ask, reload, filtered } = backups;
-  const { columns, minWidth } = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
+  const box = useRef<HTMLDivElement>(null);
+  const all = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
+  const { columns, minWidth } = fitColumns(all, useSize(box)?.width, NAME_MIN_WIDTH);
   if (failure && !data && !failure.away) {
     return (
       <div {...testId('list-error')}>
@@ -32,29 +37,31 @@ export function BackupsTable({ backups, onCreate, ...actions }: Props) {
     }
   };
   return (
-    <Table<BackupView>
-      rowKey="name"
-      size="middle"
-      columns={columns}
-      dataSource={data?.rows ?? []}
-      loading={loading && !data ? true : { spinning: loading, delay: 500 }}
-      onChange={onChange}
-      showSorterTooltip={false}
-      scroll={{ x: minWidth }}
-      tableLayout="fixed"
-      locale={{
-        emptyText: data ? <EmptyBackups filtered={filtered} onCreate={onCreate} /> : <div style={{ height: 120 }} />,
-      }}
-      pagination={{
-        current: query.page,
-        pageSize: query.pageSize,
-        total: data?.count ?? 0,
-        hideOnSinglePage: (data?.count ?? 0) <= 10,
-        showSizeChanger: true,
-        pageSizeOptions: [10, 20, 50, 100],
-        showTotal: (total) => t('Backups: {{total}}', { total }),
-      }}
-      {...testId('backups-table')}
-    />
+    <div ref={box}>
+      <Table<BackupView>
+        rowKey="name"
+        size="middle"
+        columns={columns}
+        dataSource={data?.rows ?? []}
+        loading={loading && !data ? true : { spinning: loading, delay: 500 }}
+        onChange={onChange}
+        showSorterTooltip={false}
+        scroll={{ x: minWidth }}
+        tableLayout="fixed"
+        locale={{
+          emptyText: data ? <EmptyBackups filtered={filtered} onCreate={onCreate} /> : <div style={{ height: 120 }} />,
+        }}
+        pagination={{
+          current: query.page,
+          pageSize: query.pageSize,
+          total: data?.count ?? 0,
+          hideOnSinglePage: (data?.count ?? 0) <= 10,
+          showSizeChanger: true,
+          pageSizeOptions: [10, 20, 50, 100],
+          showTotal: (total) => t('Backups: {{total}}', { total }),
+        }}
+        {...testId('backups-table')}
+      />
+    </div>
   );
 }

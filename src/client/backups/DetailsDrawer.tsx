@@ -35,7 +35,11 @@ export function DetailsDrawer({ name, onClose, onRestore }: Props) {
       onClose={onClose}
       title={t('Backup details')}
       extra={data && <HeaderActions backup={data} onRestore={onRestore} />}
-      {...testId('details-drawer')}
+      drawerRender={(node) => (
+        <div {...testId('details-drawer')} style={{ height: '100%' }}>
+          {node}
+        </div>
+      )}
     >
       {failure && !failure.away && <FailureAlert failure={failure} onRetry={reload} />}
       {!data && !failure && <Skeleton active />}

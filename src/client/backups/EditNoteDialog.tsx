@@ -39,7 +39,7 @@ export function EditNoteDialog({ backup, onClose, onSaved }: Props) {
       okButtonProps={{ loading: saving, ...testId('note-submit') }}
       onOk={form.submit}
       onCancel={onClose}
-      {...testId('note-dialog')}
+      modalRender={(node) => <div {...testId('note-dialog')}>{node}</div>}
     >
       <FailureAlert failure={failure} style={{ marginBottom: 16 }} />
       <Form

@@ -61,7 +61,7 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
       onOk={form.submit}
       onCancel={onClose}
       maskClosable={false}
-      {...testId('create-dialog')}
+      modalRender={(node) => <div {...testId('create-dialog')}>{node}</div>}
     >
       <FailureAlert failure={failure} style={{ marginBottom: 16 }} />
       {defaults.data ? (

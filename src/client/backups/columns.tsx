@@ -1,6 +1,7 @@
 import { PushpinFilled } from '@ant-design/icons';
-import { Flex, Grid, theme, Tooltip, Typography, type TableColumnsType } from 'antd';
+import { Flex, Grid, theme, Tooltip, Typography } from 'antd';
 import type { BackupView } from '../../shared/api';
+import type { FittingColumn } from '../components/fit-columns';
 import { Elapsed } from '../components/Elapsed';
 import { RunProgress } from '../components/RunProgress';
 import { ContentTags, StatusTag } from '../components/tags';
@@ -13,23 +14,17 @@ import { BackupActions, type ActionHandlers } from './BackupActions';
 
 export type RowActions = Omit<ActionHandlers, 'onChanged'>;
 
-const NAME_MIN_WIDTH = 224;
+export const NAME_MIN_WIDTH = 224;
 
-interface BackupColumns {
-  columns: TableColumnsType<BackupView>;
-  /** Below this width of the table, in px, it scrolls sideways. */
-  minWidth: number;
-}
-
-/** Columns of the list; `sort` is the query's, so that the arrows show what the server did. The name takes what is left. */
-export function useBackupColumns(actions: ActionHandlers, sort: string): BackupColumns {
+/** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
+export function useBackupColumns(actions: ActionHandlers, sort: string): FittingColumn<BackupView>[] {
   const t = useT();
-  const { md, xl, xxl } = Grid.useBreakpoint();
+  const { md } = Grid.useBreakpoint();
   const sortable = (field: string) => ({
     sorter: true,
     sortOrder: sort === field ? ('ascend' as const) : sort === `-${field}` ? ('descend' as const) : null,
   });
-  const columns: TableColumnsType<BackupView> = [
+  return [
     {
       title: t('Name'),
       dataIndex: 'name',
@@ -40,7 +35,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Contents'),
       dataIndex: 'contents',
       width: 168,
-      hidden: !xl,
+      leaves: 4,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
     { title: t('Status'), dataIndex: 'status', width: 132, render: (_, backup) => <StatusCell backup={backup} /> },
@@ -48,14 +43,14 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Trigger'),
       dataIndex: 'trigger',
       width: 84,
-      hidden: !xxl,
+      leaves: 2,
       render: (_, { trigger }) => triggerLabel(trigger, t),
     },
     {
       title: t('Stored on'),
       dataIndex: 'destinations',
       width: 104,
-      hidden: !xxl,
+      leaves: 1,
       ellipsis: true,
       render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(', ') || '–',
     },
@@ -70,7 +65,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       title: t('Duration'),
       dataIndex: 'durationMs',
       width: 100,
-      hidden: !xxl,
+      leaves: 3,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
@@ -91,8 +86,6 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): BackupC
       render: (_, backup) => <BackupActions backup={backup} {...actions} />,
     },
   ];
-  const minWidth = columns.reduce((sum, { hidden, width }) => sum + (hidden ? 0 : Number(width ?? NAME_MIN_WIDTH)), 0);
-  return { columns, minWidth };
 }
 
 function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {

@@ -1,9 +1,11 @@
 import { ReloadOutlined } from '@ant-design/icons';
-import { Button, Flex, Grid, Table, theme, Typography, type TableColumnsType } from 'antd';
-import { useState } from 'react';
+import { useSize } from 'ahooks';
+import { Button, Flex, Table, theme, Typography } from 'antd';
+import { useRef, useState } from 'react';
 import type { RunView } from '../../shared/runs';
 import { useApi } from '../api/useApi';
 import { Elapsed } from '../components/Elapsed';
+import { fitColumns, type FittingColumn } from '../components/fit-columns';
 import { FailureAlert } from '../components/FailureAlert';
 import { PageShell } from '../components/PageShell';
 import { RunProgress } from '../components/RunProgress';
@@ -35,7 +37,9 @@ function History() {
   const [query, setQuery] = useState({ page: 1, pageSize: 20, sort: '-startedAt' });
   const [openId, setOpenId] = useState<string | null>(null);
   const { data, failure, loading, reload } = useLoad(() => api.runs.list(query), JSON.stringify(query), revision);
-  const columns = useColumns(setOpenId);
+  const box = useRef<HTMLDivElement>(null);
+  const all = useColumns(setOpenId);
+  const { columns, minWidth } = fitColumns(all, useSize(box)?.width, NAME_MIN_WIDTH);
   const rows = (data?.rows ?? []).map((run) => runs.get(run.id) ?? run);
   const open = openId === null ? undefined : (runs.get(openId) ?? rows.find(({ id }) => id === openId));
   return (
@@ -48,34 +52,37 @@ function History() {
       {failure && !data && !failure.away ? (
         <FailureAlert failure={failure} onRetry={reload} />
       ) : (
-        <Table<RunView>
-          rowKey="id"
-          size="middle"
-          columns={columns}
-          dataSource={rows}
-          loading={loading && !data ? true : { spinning: loading, delay: 500 }}
-          scroll={{ x: 1010 }}
-          tableLayout="fixed"
-          locale={{ emptyText: <div style={{ padding: token.paddingLG }}>{t('Nothing has run yet.')}</div> }}
-          pagination={{
-            current: query.page,
-            pageSize: query.pageSize,
-            total: data?.count ?? 0,
-            hideOnSinglePage: (data?.count ?? 0) <= 10,
-            showSizeChanger: true,
-            onChange: (page, pageSize) => setQuery((before) => ({ ...before, page, pageSize })),
-          }}
-          {...testId('runs-table')}
-        />
+        <div ref={box}>
+          <Table<RunView>
+            rowKey="id"
+            size="middle"
+            columns={columns}
+            dataSource={rows}
+            loading={loading && !data ? true : { spinning: loading, delay: 500 }}
+            scroll={{ x: minWidth }}
+            tableLayout="fixed"
+            locale={{ emptyText: <div style={{ padding: token.paddingLG }}>{t('Nothing has run yet.')}</div> }}
+            pagination={{
+              current: query.page,
+              pageSize: query.pageSize,
+              total: data?.count ?? 0,
+              hideOnSinglePage: (data?.count ?? 0) <= 10,
+              showSizeChanger: true,
+              onChange: (page, pageSize) => setQuery((before) => ({ ...before, page, pageSize })),
+            }}
+            {...testId('runs-table')}
+          />
+        </div>
       )}
       {open && <RunDrawer run={open} onClose={() => setOpenId(null)} />}
     </>
   );
 }
 
-function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
+const NAME_MIN_WIDTH = 224;
+
+function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
   const t = useT();
-  const { xxl } = Grid.useBreakpoint();
   return [
     {
       title: t('Kind'),
@@ -91,7 +98,6 @@ function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
     {
       title: t('Backup'),
       dataIndex: 'backupName',
-      width: 224,
       render: (name: string | null, { uploadId }) => (
         <Typography.Text ellipsis={{ tooltip: true }}>{name ?? (uploadId ? t('Uploaded file') : '–')}</Typography.Text>
       ),
@@ -102,18 +108,20 @@ function useColumns(onOpen: (id: string) => void): TableColumnsType<RunView> {
       width: 156,
       render: (time: string) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(time)}</span>,
     },
-    { title: t('Duration'), key: 'duration', width: 90, render: (_, run) => <Elapsed {...run} /> },
+    { title: t('Duration'), key: 'duration', width: 90, leaves: 2, render: (_, run) => <Elapsed {...run} /> },
     {
       title: t('Started by'),
       dataIndex: 'startedBy',
-      width: 120,
-      hidden: !xxl,
+      width: 108,
+      leaves: 1,
       ellipsis: true,
       render: (who: string | null) => who ?? t('System'),
     },
     {
       title: t('Error'),
       dataIndex: 'error',
+      width: 150,
+      leaves: 3,
       render: (_, { error, warnings }) =>
         error ? (
           <Typography.Text type="danger" ellipsis={{ tooltip: [error.message, error.hint].filter(Boolean).join(' ') }}>

@@ -28,7 +28,11 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
           </Button>
         )
       }
-      {...testId('run-drawer')}
+      drawerRender={(node) => (
+        <div {...testId('run-drawer')} style={{ height: '100%' }}>
+          {node}
+        </div>
+      )}
     >
       <Flex vertical gap="middle">
         <Descriptions

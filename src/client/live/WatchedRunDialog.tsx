@@ -42,7 +42,7 @@ export function WatchedRunDialog() {
           </Button>
         </Flex>
       }
-      {...testId('run-dialog')}
+      modalRender={(node) => <div {...testId('run-dialog')}>{node}</div>}
     >
       {run && <RunPanel run={run} away={away} />}
       {!run && away && <AwayAlert away={away} restoring />}

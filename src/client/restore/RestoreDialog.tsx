@@ -95,7 +95,7 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
           )}
         </Flex>
       }
-      {...testId('restore-dialog')}
+      modalRender={(node) => <div {...testId('restore-dialog')}>{node}</div>}
     >
       <Flex vertical gap={token.margin}>
         <Steps size="small" current={steps.indexOf(step)} items={steps.map((key) => ({ title: labels[key] }))} />
