@@ -22,6 +22,8 @@ export interface BackupRequest {
   note: string;
   trigger: Trigger;
   runId: string;
+  /** ISO 8601, UTC. */
+  startedAt: string;
   startedBy: string | null;
   pinned: boolean;
 }
@@ -47,7 +49,6 @@ export async function backup(
   storage: LocalStorage,
   run: BackupRun,
 ): Promise<Sidecar> {
-  const startedAt = new Date().toISOString();
   const { facts, files } = await run.step('prepare', () => prepare(request, site, driver, storage, run));
   const writer = new ArchiveWriter(storage.partialPath(request.name));
   try {
@@ -59,7 +60,7 @@ export async function backup(
       return await writer.finish({
         format: FORMAT,
         name: request.name,
-        createdAt: startedAt,
+        createdAt: request.startedAt,
         app: site.app,
         contents: [...request.contents],
         note: request.note,
@@ -73,7 +74,7 @@ export async function backup(
     await run.step('verify', () => verifyArchive(storage.partialPath(request.name), bytes, run));
     run.pointOfNoReturn();
     await storage.publish(request.name);
-    const { note, runId, startedBy, pinned } = request;
+    const { note, runId, startedAt, startedBy, pinned } = request;
     const finishedAt = new Date().toISOString();
     const sidecar = { bytes, sha256, manifest, note, pinned, runId, startedAt, finishedAt, startedBy };
     await storage.writeSidecar(request.name, sidecar);

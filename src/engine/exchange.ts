@@ -77,10 +77,12 @@ export async function exchange(
       await forward(made, driver, run);
       await journal.write({ ...journalled, state: 'switched' });
       switched = true;
+      run.log('info', { text: 'Exchanged; the app is loaded on the data that is live now' });
     });
     await run.step('reload', () => app.reload());
     await run.step('healthCheck', () => app.healthCheck());
     await journal.remove();
+    run.log('info', { text: 'The app is up; the state before is kept aside' });
   } catch (error) {
     await wayBack(backward, made, { driver, journal, app }, journalled, error, run);
     if (!switched) throw error;

@@ -60,7 +60,10 @@ export async function inspect(
   const { targets, problems } = request.contents.includes('files')
     ? await planFolders(manifest, request.slotId, !request.contents.includes('database'), site)
     : { targets: [], problems: [] };
-  const space = await spaceOf(targets);
+  const space = await spaceOf([
+    ...targets.map(({ plan, bytes }) => ({ folder: plan.folder, needed: bytes })),
+    ...(planning?.space ? [planning.space] : []),
+  ]);
   const stagedDatabase = backupDatabase?.dataBytes ?? 0;
   const checks = compatibilityOf(
     manifest,
@@ -93,6 +96,8 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
         run.log('warn', { text: 'Accepted by the user: {{code}}', params });
     }
     refuseUnlessFit(found.checks, request.acceptWarnings);
+    const params = { name: manifest.name, contents: request.contents.join(', ') };
+    run.log('info', { text: 'The backup {{name}} fits; to be restored: {{contents}}', params });
     return found;
   });
   const entries = await run.step('verify', () => verify(reader, manifest, run));
@@ -106,7 +111,10 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
     await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
     await run.step('checkStaged', async () => {
-      if (made.database && manifest.database) await driver.check(made.database, manifest.database, run);
+      if (!made.database || !manifest.database) return;
+      await driver.check(made.database, manifest.database, run);
+      const tables = manifest.database.tables.length;
+      run.log('info', { text: 'The loaded data matches the backup: {{tables}} tables', params: { tables } });
     });
     run.pointOfNoReturn();
   } catch (error) {

@@ -34,11 +34,11 @@ export async function startBackup(
   const note = request.note ?? '';
   const newRun = { kind: 'backup' as const, trigger: request.trigger, backupName: name, note, contents };
   const work = async (run: RunRecorder) => {
-    const { id, startedBy } = run.record;
+    const { id, startedAt, startedBy } = run.record;
     const driver = safekeep.driver();
     try {
       await safekeep.index.saveBackup(rowOfRun(run.record));
-      const wanted = { name, contents, note, trigger: request.trigger, runId: id, startedBy, pinned: false };
+      const wanted = { name, contents, note, trigger: request.trigger, runId: id, startedAt, startedBy, pinned: false };
       const sidecar = await backup(wanted, await safekeep.site(), driver, safekeep.storage, run);
       await safekeep.index.saveBackup(rowOfSidecar(name, sidecar));
       await applyRetention(safekeep, run);

@@ -203,7 +203,7 @@ export class Safekeep {
   private tellAll(record: RunRecord): void {
     const { app } = this;
     const payload: RunView = runView(record, (sentence) => sentence);
-    this.control.maintenanceText(`${record.kind}: ${record.step} (${record.percent} %)`);
+    this.control.maintenanceText(maintenanceText(record));
     // Any message clears the host's maintenance dialog.
     if (app.getMaintaining()?.status === 'command_running' || record.userId === null) return;
     app.emit('ws:sendToUser', { userId: record.userId, message: { type: RUN_MESSAGE, payload } });
@@ -254,4 +254,14 @@ export class Safekeep {
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
     await this.uploads.removeAbandoned(Date.now());
   }
+}
+
+/** In English, like everything the host itself says while it is being loaded. */
+function maintenanceText({ kind, step, percent }: RunRecord): string {
+  const doing: Record<string, string> = {
+    switch: 'exchanging the data',
+    reload: 'loading the app',
+    healthCheck: 'checking the app',
+  };
+  return `Safekeep ${kind}: ${doing[step] ?? step} (${percent} %)`;
 }

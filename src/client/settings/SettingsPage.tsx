@@ -72,7 +72,7 @@ function SettingsForm({ settings }: { settings: SettingsAnswer }) {
         extra={t('Older ones are deleted after each good backup. Pinned backups do not count. 0 means no limit.')}
         rules={[{ required: true, message: t('Enter a number.') }]}
       >
-        <InputNumber min={0} max={100_000} {...number} {...testId('max-backups')} />
+        <InputNumber min={0} max={10_000} {...number} {...testId('max-backups')} />
       </Form.Item>
       <Form.Item
         name="defaultContents"

@@ -88,6 +88,8 @@ export interface DatabasePlanning {
   warnings: { code: string; backup: string; current: string; remedy: Message }[];
   /** One sentence on what will happen. */
   summary: Message;
+  /** Disk that staging takes in a folder of this server; absent where the database server has disks of its own. */
+  space?: { folder: string; needed: number };
 }
 
 /** Where the two slots stand. 'unclear' = neither can be told for sure; nothing may be dropped then. */

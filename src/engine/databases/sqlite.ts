@@ -43,7 +43,7 @@ export function createSqliteDriver(
     describe: async () => describe(connection, await live()),
     tools: async () => [],
     dump: async (scope, run) => dumpSqlite(await live(), scope, run),
-    plan: async (id) => planFor(id, await live()),
+    plan: async (id, backup) => planFor(id, await live(), backup.dataBytes),
     stage: async (plan, backup, openPart, run) => {
       const { live: current, staged } = await slots(plan);
       const input = await openPart(backup.parts[0] ?? SQLITE_PART);
@@ -132,7 +132,7 @@ async function describe(connection: DatabaseConnection, live: string) {
   }
 }
 
-async function planFor(id: string, live: string): Promise<DatabasePlanning> {
+async function planFor(id: string, live: string, needed: number): Promise<DatabasePlanning> {
   const folder = path.dirname(live);
   const refusal = await refusalToWrite(folder);
   const plan = { dialect: 'sqlite' as const, strategy: 'file' as const, id, names: slotNames(live, id) };
@@ -154,6 +154,7 @@ async function planFor(id: string, live: string): Promise<DatabasePlanning> {
       text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
       params: { file: path.basename(live) },
     },
+    space: { folder, needed },
   };
 }
 

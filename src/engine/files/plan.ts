@@ -1,5 +1,5 @@
 /** Where the files of an archive go, and whether they may. */
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Manifest } from '../../shared/manifest';
 import type { Message } from '../../shared/runs';
@@ -74,15 +74,19 @@ async function problemOf(
   );
 }
 
+/** What is needed and free per file system; folders of one file system are added up under the first of them. */
 export async function spaceOf(
-  targets: readonly FolderTarget[],
+  needs: readonly { folder: string; needed: number }[],
 ): Promise<{ folder: string; needed: number; free: number }[]> {
-  return await Promise.all(
-    targets.map(async ({ plan, bytes }) => {
-      const { bavail, bsize } = await statfs(await nearestFolder(plan.folder));
-      return { folder: plan.folder, needed: bytes, free: bavail * bsize };
-    }),
-  );
+  const byDevice = new Map<number, { folder: string; needed: number; free: number }>();
+  for (const { folder, needed } of needs) {
+    const existing = await nearestFolder(folder);
+    const { dev } = await stat(existing);
+    const { bavail, bsize } = await statfs(existing);
+    const found = byDevice.get(dev) ?? { folder, needed: 0, free: bavail * bsize };
+    byDevice.set(dev, { ...found, needed: found.needed + needed });
+  }
+  return [...byDevice.values()];
 }
 
 async function nearestFolder(folder: string): Promise<string> {

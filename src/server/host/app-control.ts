@@ -26,6 +26,7 @@ export class HostControl implements AppControl {
 
   async enterMaintenance(): Promise<void> {
     this.maintaining = true;
+    this.maintenanceText('Safekeep: waiting for requests under way');
     this.versionsBefore = await this.versions();
     await this.app.setMaintaining({ status: 'command_begin', command: COMMAND });
     await this.app.setMaintaining({ status: 'command_running', command: COMMAND });
