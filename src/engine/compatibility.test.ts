@@ -3,7 +3,7 @@ import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content } from '../shared/runs';
 import { type Check, compatibilityOf, type CurrentSite, readableBytes, refuseUnlessFit } from './compatibility';
 import type { ToolReport } from './databases/driver';
-import { fill, SafekeepError } from './errors';
+import { fill, type SafekeepError } from './errors';
 
 const facts: DatabaseFacts = {
   dialect: 'postgres',
