@@ -1,6 +1,7 @@
 /** Dumps a MySQL or MariaDB database: tables with their data in one consistent moment, then everything that has code. */
 import { Readable } from 'node:stream';
 import type { ManifestDatabase, TableRows } from '../../shared/manifest';
+import type { Message } from '../../shared/runs';
 import type { RunContext } from '../context';
 import { SafekeepError } from '../errors';
 import { type FloatTable, floatCorrections, floatTables } from './mysql-floats';
@@ -96,20 +97,27 @@ async function tellSpecialTables(
   floats: FloatTable[],
   run: RunContext,
 ): Promise<void> {
-  const warn = (text: string, named: string[]) => {
-    if (named.length > 0) run.log('warn', { text, params: { tables: named.join(', ') } });
+  const warn = (message: Message, named: string[]) => {
+    if (named.length > 0) run.log('warn', { ...message, params: { tables: named.join(', ') } });
   };
   const names = (which: (table: MysqlObject) => boolean) => tables.filter(which).map(({ name }) => name);
   warn(
-    'These tables have a storage engine without transactions; changes while the backup runs can make them differ from the rest: {{tables}}',
+    {
+      text: 'These tables have a storage engine without transactions; changes while the backup runs can make them differ from the rest: {{tables}}',
+    },
     names((table) => !isTransactional(table) && !holdsNoRows(table)),
   );
-  warn('The rows of these tables lie outside of the database and are left out: {{tables}}', names(holdsNoRows));
-  warn('Of these system-versioned tables the current rows are backed up, not their history: {{tables}}', [
+  warn(
+    { text: 'The rows of these tables lie outside of the database and are left out: {{tables}}' },
+    names(holdsNoRows),
+  );
+  warn({ text: 'Of these system-versioned tables the current rows are backed up, not their history: {{tables}}' }, [
     ...names(({ systemVersioned }) => systemVersioned),
   ]);
   warn(
-    'The FLOAT values of these tables are backed up with six digits, since the tables have no primary key: {{tables}}',
+    {
+      text: 'The FLOAT values of these tables are backed up with six digits, since the tables have no primary key: {{tables}}',
+    },
     floats.filter(({ key }) => key.length === 0).map(({ name }) => name),
   );
   const own = new Set(tables.map(({ name }) => name));
@@ -118,7 +126,9 @@ async function tellSpecialTables(
     [session.database],
   );
   warn(
-    'Defaults of these tables use a sequence under the name of this database; they work only in a database of the same name: {{tables}}',
+    {
+      text: 'Defaults of these tables use a sequence under the name of this database; they work only in a database of the same name: {{tables}}',
+    },
     sequenced.filter((name) => own.has(name)),
   );
 }
