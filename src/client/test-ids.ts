@@ -4,22 +4,25 @@
  *
  * Pages            safekeep-backups, safekeep-history, safekeep-settings
  * Toolbar          safekeep-refresh, safekeep-restore-file, safekeep-new-backup, safekeep-search, safekeep-status-filter
- * Backups table    safekeep-backups-table, safekeep-empty, safekeep-list-error, safekeep-backup:<name> (the name cell),
- *                  safekeep-status:<name>, safekeep-restore:<name>, safekeep-download:<name>, safekeep-more:<name>,
- *                  safekeep-verify, safekeep-pin, safekeep-details, safekeep-edit-note, safekeep-delete (menu items),
- *                  safekeep-cancel:<run id>
+ * Backups table    safekeep-backups-table, safekeep-empty, safekeep-empty-new-backup, safekeep-list-error,
+ *                  safekeep-backup:<name> (the name cell), safekeep-status:<name> (data-status), safekeep-restore:<name>,
+ *                  safekeep-download:<name>, safekeep-more:<name>, safekeep-verify, safekeep-pin, safekeep-details,
+ *                  safekeep-edit-note, safekeep-delete (menu items), safekeep-delete-confirm, safekeep-cancel:<run id>,
+ *                  safekeep-cancel-confirm
  * Banners          safekeep-backup-alert (last backup failed), safekeep-run-banner (run under way or its result),
- *                  safekeep-show-progress, safekeep-dismiss-result, safekeep-undo:<run id>
- * New backup       safekeep-create-dialog, safekeep-create-contents, safekeep-create-note, safekeep-create-submit
- * Edit note        safekeep-note-dialog, safekeep-note-input
+ *                  safekeep-show-progress, safekeep-dismiss-result, safekeep-undo:<run id>, safekeep-undo-confirm
+ * New backup       safekeep-create-dialog, safekeep-create-contents, safekeep-create-contents:<content>,
+ *                  safekeep-create-note, safekeep-create-submit
+ * Edit note        safekeep-note-dialog, safekeep-note-input, safekeep-note-submit
  * Details          safekeep-details-drawer, safekeep-sha256, safekeep-table-search, safekeep-tables
- * Restore          safekeep-restore-dialog, safekeep-upload-file (the file input's drop area), safekeep-upload-progress,
- *                  safekeep-checks, safekeep-accept:<check code>, safekeep-restore-contents, safekeep-files-mode,
- *                  safekeep-restore-next, safekeep-restore-back, safekeep-restore-plan, safekeep-confirm-name,
- *                  safekeep-restore-submit, safekeep-error (role=alert: code, message, hint)
- * Run              safekeep-run-dialog, safekeep-run-progress, safekeep-run-status, safekeep-run-away,
- *                  safekeep-run-result, safekeep-run-log, safekeep-run-close
- * History          safekeep-runs-table, safekeep-run:<id>, safekeep-run-drawer
+ * Restore          safekeep-restore-dialog, safekeep-upload-file (holds the file input), safekeep-upload-progress
+ *                  (data-phase), safekeep-checks (rows with data-check and data-status), safekeep-accept:<check code>,
+ *                  safekeep-restore-contents, safekeep-files-mode, safekeep-restore-next, safekeep-restore-back,
+ *                  safekeep-restore-plan, safekeep-confirm-name, safekeep-restore-submit
+ * Errors           safekeep-error (role=alert: message, hint, code), safekeep-retry
+ * Run              safekeep-run-dialog, safekeep-run-progress (data-percent, data-step), safekeep-run-away,
+ *                  safekeep-run-result (data-status), safekeep-run-log, safekeep-run-close
+ * History          safekeep-runs-table, safekeep-run:<id>, safekeep-run-status:<id> (data-status), safekeep-run-drawer
  * Settings         safekeep-max-backups, safekeep-default-contents, safekeep-undo-hours, safekeep-settings-save,
  *                  safekeep-folder, safekeep-free-space, safekeep-tools
  */

@@ -72,7 +72,7 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
           onFinish={(v) => void submit(v)}
         >
           <ContentsField />
-          <Form.Item name="note" label={t('Note')} rules={[{ max: 500 }]}>
+          <Form.Item name="note" label={t('Note')} rules={[{ max: 500 }]} style={{ marginBottom: 32 }}>
             <Input.TextArea
               autoSize={{ minRows: 2, maxRows: 6 }}
               maxLength={500}

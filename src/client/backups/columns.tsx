@@ -59,7 +59,9 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       dataIndex: 'startedAt',
       width: 164,
       ...sortable('startedAt'),
-      render: (_, { startedAt }) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(startedAt)}</span>,
+      render: (_, { startedAt }) => (
+        <span style={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}>{formatTime(startedAt)}</span>
+      ),
     },
     {
       title: t('Duration'),

@@ -79,7 +79,7 @@ function History() {
   );
 }
 
-const NAME_MIN_WIDTH = 224;
+const NAME_MIN_WIDTH = 210;
 
 function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
   const t = useT();
@@ -105,8 +105,10 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
     {
       title: t('Started'),
       dataIndex: 'startedAt',
-      width: 156,
-      render: (time: string) => <span style={{ fontVariantNumeric: 'tabular-nums' }}>{formatTime(time)}</span>,
+      width: 164,
+      render: (time: string) => (
+        <span style={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}>{formatTime(time)}</span>
+      ),
     },
     { title: t('Duration'), key: 'duration', width: 90, leaves: 2, render: (_, run) => <Elapsed {...run} /> },
     {
