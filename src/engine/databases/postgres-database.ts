@@ -60,7 +60,10 @@ export async function stageDatabase(
       // What is staged is only made durable with the switch, whose commit waits for the disk.
       await session.run(`${sessionStart(here.versionNumber)}\nSET synchronous_commit = off;`);
       await session.run(schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)};`).join('\n'));
-      await session.lenient(here.schemaFacts.map(ownerAndDetails).join('\n'));
+      const fresh = await withClient(connection, { database: aside, signal: run.signal }, (client) =>
+        slots.schemaFacts(client, schemas),
+      );
+      await session.lenient(detailsToSet(here.schemaFacts, fresh));
       await session.run(here.extensions);
       await loadInto(session, lists, load);
       await session.quit();
@@ -82,9 +85,15 @@ async function lookAtLive(client: Client, schemas: string[], backup: ManifestDat
   };
 }
 
-function ownerAndDetails(schema: slots.SchemaFacts): string {
-  const owner = `ALTER SCHEMA ${quoteName(schema.name)} OWNER TO ${quoteName(schema.owner)};`;
-  return `${owner}\n${slots.schemaDetails(schema)}`;
+/** What makes the schemas of a new database like the live ones; nothing where they are alike, since not every role may do it. */
+function detailsToSet(live: slots.SchemaFacts[], fresh: slots.SchemaFacts[]): string {
+  const different = live.filter((schema) => {
+    const found = fresh.find(({ name }) => name === schema.name);
+    return JSON.stringify(found) !== JSON.stringify(schema);
+  });
+  const owner = ({ name, owner: role }: slots.SchemaFacts) =>
+    `ALTER SCHEMA ${quoteName(name)} OWNER TO ${quoteName(role)};`;
+  return different.map((schema) => `${owner(schema)}\n${slots.schemaDetails(schema)}`).join('\n');
 }
 
 export async function checkDatabase(

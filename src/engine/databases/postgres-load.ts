@@ -42,6 +42,8 @@ export interface RightsHere {
   /** Roles that may be made owners in these schemas. */
   possibleOwners: string[];
   missingRoles: string[];
+  /** The rights on the app's schemas themselves are the connecting role's to give. */
+  ownsSchemas: boolean;
 }
 
 export async function rightsHere(client: Client, backup: ManifestDatabase, schemas: string[]): Promise<RightsHere> {
@@ -61,10 +63,16 @@ export async function rightsHere(client: Client, backup: ManifestDatabase, schem
     [privilege, schemas],
   );
   const here = new Set(found.map(({ name }) => name));
+  const others = await rows(
+    client,
+    `SELECT FROM pg_namespace WHERE nspname = ANY($1) AND NOT pg_has_role(nspowner, 'MEMBER')`,
+    [schemas],
+  );
   return {
     isSuperuser: found[0]?.superuser ?? false,
     possibleOwners: found.filter(({ mine }) => mine).map(({ name }) => name),
     missingRoles: backup.roles.filter((role) => !here.has(role)),
+    ownsSchemas: others.length === 0,
   };
 }
 
@@ -89,12 +97,15 @@ export async function loadInto(session: PsqlSession, lists: RestoreLists, load: 
   const { rights, run, backup } = load;
   const keepsOwners = isOwnedByThese(lists.main, rights.possibleOwners);
   if (!keepsOwners) {
-    run.log('warn', {
+    // Another name of the app's own role, as on another server, is no loss.
+    run.log(backup.roles.length > 0 ? 'warn' : 'info', {
       text: 'Everything restored belongs to the app’s own database role: other owners can not be set here.',
     });
   }
   await loadMain(session, lists.main, keepsOwners, load);
-  if (lists.schemaRights.length > 0) await session.lenient(await rightsText(load, lists.schemaRights));
+  if (lists.schemaRights.length > 0 && rights.ownsSchemas) {
+    await session.lenient(await rightsText(load, lists.schemaRights));
+  }
   if (lists.rights.length > 0) {
     const text = await rightsText(load, lists.rights);
     // Rights granted by another role than the owner are given in its name, which only a superuser may.

@@ -76,8 +76,8 @@ export async function schemaFacts(client: Client, names: string[]): Promise<Sche
               SELECT coalesce(json_agg(json_build_object('grantee', g.rolname, 'privilege', a.privilege_type,
                                                          'grantable', a.is_grantable)), '[]')
                 FROM aclexplode(nspacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee) END AS grants
-       FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE n.nspname = ANY($1)
-      ORDER BY array_position($1, n.nspname::text)`,
+       FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE n.nspname = ANY($1::text[])
+      ORDER BY array_position($1::text[], n.nspname::text)`,
     [names],
   );
   return found;

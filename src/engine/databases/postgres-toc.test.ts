@@ -6,7 +6,8 @@ const LIST = `;
 ;     dbname: app
 ;
 6; 2615 2200 SCHEMA - public pg_database_owner
-3000; 0 0 COMMENT - SCHEMA public pg_database_owner
+3000; 0 0 COMMENT - SCHEMA "public" pg_database_owner
+2999; 0 0 COMMENT - SCHEMA Tenant A 😀 app
 3001; 0 0 ACL - SCHEMA public pg_database_owner
 2; 3079 16386 EXTENSION - hstore 
 3002; 0 0 COMMENT - EXTENSION hstore 
@@ -31,7 +32,7 @@ describe('the table of contents of a dump', () => {
     expect(ids(lists.main)).toEqual([215, 216, 3003, 3005, 218]);
     expect(ids(lists.schemaRights)).toEqual([3001]);
     expect(ids(lists.rights)).toEqual([3004, 826]);
-    expect(ids(lists.elsewhere)).toEqual([6, 3000, 2, 3002, 5]);
+    expect(ids(lists.elsewhere)).toEqual([6, 3000, 2999, 2, 3002, 5]);
     expect(ids(lists.leftOut)).toEqual([217, 3006]);
     expect(listFile(lists.rights)).toBe(
       '3004; 0 0 ACL public TABLE users app\n826; 826 16400 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES app\n',

@@ -25,8 +25,8 @@ export interface RestoreLists {
 
 /** Lines look like `215; 1259 16386 TABLE public users app`; those that begin with `;` are comments. */
 export function parseToc(text: string, schemas: readonly string[]): TocEntry[] {
-  // pg_restore prints line breaks within names as spaces. The longest schema first: one may begin like another.
-  const names = schemas.map((schema) => schema.replace(/[\r\n]/g, ' ')).sort((a, b) => b.length - a.length);
+  // The longest schema first: one may begin like another.
+  const names = schemas.map(printed).sort((a, b) => b.length - a.length);
   const alternatives = ['-', ...names].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
   const known = new RegExp(`^\\d+; \\d+ \\d+ ([A-Z][A-Z ]*?) (${alternatives}) (.*)$`);
   return text
@@ -46,7 +46,9 @@ const NOT_OURS = /^(DATABASE|DATABASE PROPERTIES|BLOB|BLOBS|BLOB METADATA|LARGE 
 export function sortToc(entries: readonly TocEntry[], existing: readonly string[]): RestoreLists {
   const lists: RestoreLists = { main: [], schemaRights: [], rights: [], elsewhere: [], leftOut: [] };
   const isAbout = (entry: TocEntry, kind: string) => entry.nameAndOwner.startsWith(`${kind} `);
-  const isExisting = (name: string) => existing.some((schema) => name.startsWith(`${schema.replace(/[\r\n]/g, ' ')} `));
+  // Within comments and rights pg_dump quotes the name.
+  const isExisting = (name: string) =>
+    existing.map(printed).some((schema) => name.startsWith(`${schema} `) || name.startsWith(`${quoted(schema)} `));
   for (const entry of entries) {
     const { type, nameAndOwner } = entry;
     if (type === 'ACL' && isAbout(entry, 'SCHEMA')) lists.schemaRights.push(entry);
@@ -63,8 +65,17 @@ export function sortToc(entries: readonly TocEntry[], existing: readonly string[
 
 /** True when each entry is owned by nobody or by one of the roles. */
 export function isOwnedByThese(entries: readonly TocEntry[], roles: readonly string[]): boolean {
-  const endings = roles.map((role) => ` ${role.replace(/[\r\n]/g, ' ')}`);
+  const endings = roles.map((role) => ` ${printed(role)}`);
   return entries.every(({ line }) => line.endsWith(' ') || endings.some((ending) => line.endsWith(ending)));
+}
+
+/** pg_restore prints line breaks within names as spaces. */
+function printed(name: string): string {
+  return name.replace(/[\r\n]/g, ' ');
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** A file for `pg_restore --use-list`. */
