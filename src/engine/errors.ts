@@ -238,7 +238,7 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
     const full = (error as NodeJS.ErrnoException).path ?? folder;
-    return new SafekeepError('NO_SPACE', { folder: full, needed: '?', free: '0' }, { cause: error });
+    return new SafekeepError('NO_SPACE', { folder: full, needed: 'more', free: '0 B' }, { cause: error });
   }
   return new SafekeepError('INTERNAL', { detail: message ?? String(error) }, { cause: error });
 }

@@ -1,6 +1,6 @@
 /** Compression of the database dump: zstd where the runtime has it, else the ZIP container's own fast deflate. */
 import { Decompress } from 'fzstd';
-import { type Readable, Transform } from 'node:stream';
+import { PassThrough, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { SafekeepError } from '../errors';
@@ -34,8 +34,15 @@ export function zstdCompressor(): Transform {
 export function decode(entryName: string, raw: Readable): Readable {
   if (!entryName.endsWith(ZSTD_EXTENSION)) return raw;
   const decoder = zstd.createZstdDecompress?.() ?? portableZstdDecoder();
-  pipeline(raw, decoder).catch((error: Error) => decoder.destroy(error));
-  return decoder;
+  const decoded = new PassThrough({ highWaterMark: 1 << 20 });
+  pipeline(raw, decoder, decoded).catch((cause: Error) => {
+    decoded.destroy(cause instanceof SafekeepError ? cause : unreadable(cause));
+  });
+  return decoded;
+}
+
+function unreadable(cause: unknown): SafekeepError {
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the compressed dump can not be read' }, { cause });
 }
 
 /** zstd for a Node.js without it, so that a backup made on Node 22 can be restored on Node 20. */
@@ -46,7 +53,7 @@ export function portableZstdDecoder(): Transform {
         decompress.push(chunk);
         done();
       } catch (cause) {
-        done(new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the compressed dump can not be read' }, { cause }));
+        done(unreadable(cause));
       }
     },
   });

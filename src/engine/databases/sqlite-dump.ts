@@ -68,7 +68,7 @@ async function vacuumInto(source: SqliteConnection, target: string): Promise<voi
   } catch (error) {
     const code = sqliteCode(error);
     if (code === 'SQLITE_FULL') {
-      throw new SafekeepError('NO_SPACE', { folder: path.dirname(target), needed: '?', free: '0' }, { cause: error });
+      throw new SafekeepError('NO_SPACE', { folder: path.dirname(target), needed: 'more', free: '0 B' }, { cause: error });
     }
     if (!code.startsWith('SQLITE_')) throw error;
     throw new SafekeepError('DUMP_INCOMPLETE', { detail: (error as Error).message }, { cause: error });

@@ -31,6 +31,10 @@ export const transferActions: Record<string, Action> = {
 
   uploadAbort: action(async ({ safekeep, ctx }) => {
     const { uploadId } = parse(abortSchema, inputOf(ctx));
+    const active = safekeep.active?.record;
+    if (active?.uploadId === uploadId) {
+      throw new SafekeepError('BUSY', { kind: active.kind, startedAt: active.startedAt });
+    }
     await safekeep.uploads.remove(uploadId);
     return { uploadId };
   }),
