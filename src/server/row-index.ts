@@ -43,8 +43,11 @@ export class RowIndex {
 
   /** Makes the rows what the files say. */
   async rebuild(stored: readonly StoredBackup[], runs: readonly RunRecord[]): Promise<void> {
-    const shown = new Map((await this.rows(RUNS, ['id', 'status'])).map((row) => [String(row.id), row.status]));
-    for (const record of runs) if (shown.get(record.id) !== record.status) await this.saveRun(record);
+    const told = ({ status, undoUntil }: { status?: unknown; undoUntil?: unknown }) =>
+      `${String(status)} ${undoUntil ? new Date(undoUntil as string).getTime() : ''}`;
+    const rows = await this.rows(RUNS, ['id', 'status', 'undoUntil']);
+    const shown = new Map(rows.map((row) => [String(row.id), told(row)]));
+    for (const record of runs) if (shown.get(record.id) !== told(record)) await this.saveRun(record);
     const wanted = new Map<string, BackupRow>();
     for (const record of runs) {
       if (record.kind !== 'backup' || record.dismissed || !record.backupName) continue;

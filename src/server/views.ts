@@ -18,6 +18,7 @@ export function apiError(error: SafekeepError, translate: Translate): ApiError {
     code: error.code satisfies ErrorCode,
     message: fill(translate(message), error.params),
     hint: fill(translate(hint), error.params),
+    params: error.params,
   };
 }
 

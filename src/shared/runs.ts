@@ -25,6 +25,8 @@ export interface ApiError {
   code: string;
   message: string;
   hint: string;
+  /** What the message was filled with, for machines: an upload goes on from `expected`. */
+  params?: Readonly<Record<string, unknown>>;
 }
 
 /** A message that is not translated yet: an English sentence with `{{name}}` places, and what goes into them. */

@@ -15,7 +15,8 @@ interface Props {
 export function ChecksTable({ checks, accepted, onAccept }: Props) {
   const t = useT();
   const { token } = theme.useToken();
-  const value = (text: string) => <span style={{ overflowWrap: 'anywhere' }}>{text || '–'}</span>;
+  const yesOrNo: Record<string, string> = { true: t('Yes'), false: t('No') };
+  const value = (text: string) => <span style={{ overflowWrap: 'anywhere' }}>{(yesOrNo[text] ?? text) || '–'}</span>;
   return (
     <Table<CheckView>
       rowKey={(check) => checks.indexOf(check)}

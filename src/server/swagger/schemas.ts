@@ -30,6 +30,7 @@ const error = object({
   code: text('For machines.', { enum: Object.keys(ERRORS) }),
   message: text('In the language of the request.'),
   hint: text('The way out, in the language of the request.'),
+  params: { type: 'object', description: 'What the message was filled with.', additionalProperties: true },
 });
 
 const run = object({
