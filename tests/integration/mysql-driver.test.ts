@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunContext } from '../../src/engine/context';
 import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
-import { readPrograms } from '../../src/engine/databases/mysql-programs-file';
+import { readPrograms } from '../../src/engine/databases/mysql/programs-file';
 import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { Message } from '../../src/shared/runs';

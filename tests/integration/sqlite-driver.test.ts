@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunContext } from '../../src/engine/context';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createSqliteDriver } from '../../src/engine/databases/sqlite';
-import { type SqliteRow, type SqliteValue, withSqlite } from '../../src/engine/databases/sqlite-connection';
+import { type SqliteRow, type SqliteValue, withSqlite } from '../../src/engine/databases/sqlite/connection';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { Message } from '../../src/shared/runs';
 

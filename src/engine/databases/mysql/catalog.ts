@@ -1,0 +1,115 @@
+/** What stands in a database of a MySQL or MariaDB server. */
+import type { DatabaseFacts } from '../../../shared/manifest';
+import type { DatabaseConnection, DumpScope } from '../driver';
+import type { MysqlSession } from './connection';
+
+export interface MysqlObject {
+  name: string;
+  kind: 'table' | 'sequence' | 'view';
+  /** '' for views. */
+  engine: string;
+  systemVersioned: boolean;
+  dataBytes: number;
+}
+
+const KINDS: Record<string, MysqlObject['kind']> = {
+  'BASE TABLE': 'table',
+  'SYSTEM VERSIONED': 'table',
+  SEQUENCE: 'sequence',
+  VIEW: 'view',
+};
+
+/** Engines whose rows lie elsewhere: they are neither dumped nor counted. */
+const REMOTE_ENGINES = /^(?:FEDERATED|MRG_MYISAM|CONNECT|SPIDER|S3|OQGRAPH)$/i;
+const TRANSACTIONAL_ENGINES = /^(?:InnoDB|ROCKSDB|TokuDB|ndbcluster)$/i;
+
+export const holdsNoRows = (object: MysqlObject) => REMOTE_ENGINES.test(object.engine);
+export const isTransactional = (object: MysqlObject) => TRANSACTIONAL_ENGINES.test(object.engine);
+
+/** Tables, sequences and views of a database, by name; Safekeep's own tables left out. */
+export async function objectsIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
+  const rows = await session.rows(
+    `SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine, DATA_LENGTH AS bytes
+       FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME`,
+    [database],
+  );
+  return rows
+    .map((row) => ({
+      name: String(row.name),
+      kind: KINDS[String(row.type)] ?? 'table',
+      engine: String(row.engine ?? ''),
+      systemVersioned: row.type === 'SYSTEM VERSIONED',
+      dataBytes: Number(row.bytes ?? 0),
+    }))
+    .filter(({ name }) => !name.startsWith(OWN_TABLE_PREFIX));
+}
+
+/** Start of the names of the tables by which Safekeep knows its own slots. */
+export const OWN_TABLE_PREFIX = '__safekeep_';
+
+/** Whether an object of this name belongs to the app. Without a prefix everything in the database does. */
+export type Belongs = (name: string) => boolean;
+
+export function belongsTo(connection: DatabaseConnection, session: MysqlSession): Belongs {
+  const prefix = session.fold(connection.tablePrefix);
+  return (name) => session.fold(name).startsWith(prefix);
+}
+
+/** Tables of the scope whose rows stay out, as the database writes them. */
+export function excludedTables(scope: DumpScope, tables: string[], session: MysqlSession): string[] {
+  const wanted = new Set(scope.excludeRowsOf.map((name) => session.fold(name)));
+  return tables.filter((name) => wanted.has(session.fold(name)));
+}
+
+export async function describeMysql(
+  session: MysqlSession,
+  connection: DatabaseConnection,
+  scope: DumpScope,
+): Promise<DatabaseFacts> {
+  const belongs = belongsTo(connection, session);
+  const tables = (await objectsIn(session, session.database)).filter(({ name }) => belongs(name));
+  const names = tables.map(({ name }) => name);
+  const excluded = new Set(excludedTables(scope, names, session));
+  const [charset] = await session.rows(
+    `SELECT DEFAULT_CHARACTER_SET_NAME AS encoding, DEFAULT_COLLATION_NAME AS collation
+       FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?`,
+    [session.database],
+  );
+  const zone = String(await session.value('SELECT @@global.time_zone'));
+  return {
+    dialect: connection.dialect,
+    flavour: session.server.flavour,
+    serverVersion: session.server.version,
+    underscored: connection.underscored,
+    tablePrefix: connection.tablePrefix,
+    schema: '',
+    encoding: String(charset?.encoding ?? ''),
+    collation: String(charset?.collation ?? ''),
+    timeZone: zone === 'SYSTEM' ? String(await session.value('SELECT @@system_time_zone')) : zone,
+    extensions: [],
+    roles: [],
+    dataBytes: tables.filter(({ name }) => !excluded.has(name)).reduce((sum, { dataBytes }) => sum + dataBytes, 0),
+  };
+}
+
+/**
+ * Foreign keys that would not survive an exchange of the app's tables in a database, as 'table → table': those of other tables
+ * to the app's, and those of the app's to other tables of the same database.
+ */
+export async function crossingForeignKeys(
+  session: MysqlSession,
+  database: string,
+  belongs: Belongs,
+): Promise<string[]> {
+  const rows = await session.rows(
+    `SELECT TABLE_SCHEMA AS child_schema, TABLE_NAME AS child, REFERENCED_TABLE_SCHEMA AS parent_schema,
+            REFERENCED_TABLE_NAME AS parent
+       FROM information_schema.KEY_COLUMN_USAGE
+      WHERE REFERENCED_TABLE_NAME IS NOT NULL AND REFERENCED_TABLE_SCHEMA = ?`,
+    [database],
+  );
+  const isApps = (schema: unknown, name: unknown) =>
+    session.fold(String(schema)) === session.fold(database) && belongs(String(name));
+  const crossing = rows.filter((row) => isApps(row.child_schema, row.child) !== isApps(row.parent_schema, row.parent));
+  return [...new Set(crossing.map((row) => `${row.child_schema}.${row.child} → ${row.parent_schema}.${row.parent}`))];
+}

@@ -1,0 +1,186 @@
+/** The command-line clients of MySQL and MariaDB: which one fits, with which flags, and how it signs in. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { SafekeepError } from '../../errors';
+import type { DatabaseConnection, ToolReport } from '../driver';
+import { type MysqlServer, tlsOf } from './connection';
+import { type FoundProgram, comparable, findPrograms, installCommand, majorOf } from '../tools';
+
+type Flavour = MysqlServer['flavour'];
+export type ClientTask = 'dump' | 'load';
+
+const NAMES: Record<Flavour, Record<ClientTask, string[]>> = {
+  mariadb: { dump: ['mariadb-dump', 'mysqldump'], load: ['mariadb', 'mysql'] },
+  mysql: { dump: ['mysqldump'], load: ['mysql'] },
+};
+
+/** Oldest MariaDB client that dumps sequences, which servers have since then. */
+const OLDEST_MARIADB = '10.3.0';
+
+/** The best fitting client of each task; what it can not find it says in the report. Never throws. */
+export async function toolsFor(
+  server: Pick<MysqlServer, 'flavour' | 'version'>,
+): Promise<Record<ClientTask, ToolReport>> {
+  const install = await installCommand(server.flavour, server.version);
+  const report = async (task: ClientTask): Promise<ToolReport> => {
+    const names = NAMES[server.flavour][task];
+    const all = await findPrograms(names);
+    const found = all.filter(({ raw }) => /\d-MariaDB\b/i.test(raw) === (server.flavour === 'mariadb'));
+    const best = bestOf(found, server);
+    const shown = best ?? found[0];
+    return {
+      name: names[0] ?? '', // Every list of names has one.
+      path: best?.path ?? null,
+      version: shown?.version ?? null,
+      status: best ? 'ok' : shown ? 'too old' : 'missing',
+      install,
+    };
+  };
+  const [dump, load] = await Promise.all([report('dump'), report('load')]);
+  return { dump, load };
+}
+
+/** A client of the server's own release, else the next newer one, else the newest older one that is not too old. */
+export function bestOf(
+  found: FoundProgram[],
+  server: Pick<MysqlServer, 'flavour' | 'version'>,
+): FoundProgram | undefined {
+  const wanted = comparable(server.version);
+  const able = found.filter(({ version }) =>
+    // MySQL's tools know the next major version neither at sign-in nor in what they ask of it.
+    server.flavour === 'mysql'
+      ? majorOf(version) >= wanted.major
+      : comparable(version).compare(comparable(OLDEST_MARIADB)) >= 0,
+  );
+  const release = ({ version }: FoundProgram) => comparable(version).major * 1000 + comparable(version).minor;
+  const target = wanted.major * 1000 + wanted.minor;
+  const newer = able.filter((program) => release(program) >= target);
+  const nearest = newer.sort((a, b) => release(a) - release(b))[0];
+  return nearest ?? able.sort((a, b) => release(b) - release(a))[0];
+}
+
+/** @throws TOOL_MISSING, TOOL_TOO_OLD */
+export async function requireTool(server: MysqlServer, task: ClientTask): Promise<{ path: string; version: string }> {
+  const { [task]: tool } = await toolsFor(server);
+  if (tool.path && tool.version) return { path: tool.path, version: tool.version };
+  const { name, version, install } = tool;
+  if (tool.status === 'missing') throw new SafekeepError('TOOL_MISSING', { tool: name, install });
+  throw new SafekeepError('TOOL_TOO_OLD', {
+    tool: name,
+    version: version ?? '',
+    serverVersion: server.version,
+    install,
+  });
+}
+
+/**
+ * Flags common to every dump. TIMESTAMPs are written in UTC under a UTC session zone (the tools' default), so a moment stays
+ * that moment whatever the zone of the server that loads it; DATETIMEs have no zone and pass as they are.
+ */
+export function dumpFlags(server: MysqlServer, clientVersion: string): string[] {
+  const common = [
+    '--single-transaction',
+    '--quick',
+    '--hex-blob',
+    '--default-character-set=utf8mb4',
+    '--max-allowed-packet=1G',
+    '--no-tablespaces',
+    '--skip-lock-tables',
+    '--skip-add-locks',
+    '--skip-triggers',
+    // The end mark is a comment; without a date the same data gives the same bytes.
+    '--comments',
+    '--skip-dump-date',
+  ];
+  if (server.flavour === 'mariadb') return common;
+  // Version 8 asks for statistics that older servers do not have; nothing here needs them.
+  const statistics = majorOf(clientVersion) >= 8 ? ['--column-statistics=0'] : [];
+  return [...common, '--set-gtid-purged=OFF', ...statistics];
+}
+
+/** `--binary-mode` also turns off the client's own commands, so a dump can not make it run programs or read files. */
+export const LOAD_FLAGS = [
+  '--binary-mode',
+  '--batch',
+  '--default-character-set=utf8mb4',
+  '--max-allowed-packet=1G',
+  '--local-infile=0',
+];
+
+/** How a client signs in: the first argument, and what to add to its environment. */
+export interface SignIn {
+  firstArg: string;
+  env: Record<string, string>;
+  /** Removes the files. Idempotent. */
+  remove(): Promise<void>;
+}
+
+/**
+ * Writes host, user, password and TLS into a 0600 file in a 0700 folder. The client reads this file only, so that nothing in
+ * the machine's own configuration changes what it dumps.
+ */
+export async function signInFile(to: DatabaseConnection, server: MysqlServer, clientVersion: string): Promise<SignIn> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-')); // 0700 by itself
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const write = async (name: string, content: string) => {
+      const file = path.join(folder, name);
+      await writeFile(file, content, { mode: 0o600, flag: 'wx' });
+      return file;
+    };
+    const options: [string, string][] = [
+      ['protocol', 'tcp'],
+      ['host', to.host ?? 'localhost'],
+      ['port', String(to.port ?? 3306)],
+      ['user', to.username ?? ''],
+      ['password', to.password ?? ''],
+      ...(await tlsLines(to, server, clientVersion, write)),
+    ];
+    const lines = options.map(([key, value]) =>
+      value === '' && key.startsWith('skip-') ? key : `${key}=${quote(value)}`,
+    );
+    const file = await write('client.cnf', ['[client]', ...lines, ''].join('\n'));
+    return {
+      firstArg: `--defaults-file=${file}`,
+      env: { MYSQL_TEST_LOGIN_FILE: path.join(folder, 'none') },
+      remove,
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function tlsLines(
+  to: DatabaseConnection,
+  server: MysqlServer,
+  clientVersion: string,
+  write: (name: string, content: string) => Promise<string>,
+): Promise<[string, string][]> {
+  const tls = tlsOf(to);
+  const isMariadb = server.flavour === 'mariadb';
+  if (!tls) {
+    // Newer MariaDB clients insist on TLS with a verified certificate; the app itself does without.
+    return isMariadb ? [['skip-ssl', '']] : [['loose-get-server-public-key', '1']];
+  }
+  const lines: [string, string][] = [];
+  if (tls.cert) lines.push(['ssl-cert', await write('cert.pem', tls.cert)]);
+  if (tls.key) lines.push(['ssl-key', await write('key.pem', tls.key)]);
+  // Without a certificate authority of its own the app trusts those of Node.js.
+  const ca = tls.ca ?? (tls.rejectUnauthorized ? rootCertificates.join('\n') : '');
+  if (ca && tls.rejectUnauthorized) lines.push(['ssl-ca', await write('ca.pem', ca)]);
+  // As the app's own driver, the authority is checked and the host's name is not. Clients before 11.4 check the authority
+  // whenever one is named; from then on they check both or none.
+  const checksBoth = comparable(clientVersion).compare('11.4.0') >= 0;
+  if (isMariadb) lines.push(['ssl', '1'], ['ssl-verify-server-cert', tls.rejectUnauthorized && checksBoth ? '1' : '0']);
+  else lines.push(['ssl-mode', tls.rejectUnauthorized ? 'VERIFY_CA' : 'REQUIRED']);
+  return lines;
+}
+
+/** A value of an option file; the clients undo these escapes. */
+function quote(value: string): string {
+  const escapes: Record<string, string> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+  return `"${value.replace(/[\\"\n\r\t]/g, (char) => escapes[char] ?? char)}"`;
+}

@@ -1,0 +1,43 @@
+/** MySQL and MariaDB: SQL dumps by the server's own client, a restore exchanges all tables in one statement (docs/architecture.md). */
+import { SafekeepError } from '../../errors';
+import type { DatabaseConnection, DatabaseDriver } from '../driver';
+import { describeMysql } from './catalog';
+import { toolsFor } from './client';
+import { withMysql } from './connection';
+import { dumpMysql } from './dump';
+import { dropSlot, namesOf, positionIn, progressOf } from './slots';
+import { checkMysql, planMysql, stageMysql } from './stage';
+import { bringLive } from './switch';
+
+/**
+ * Driver for both dialects: which of the two servers it is, the server says. It opens sessions of its own and keeps none
+ * between calls.
+ */
+export function createMysqlDriver(connection: DatabaseConnection): DatabaseDriver {
+  return {
+    dialect: connection.dialect,
+    describe: (scope) => withMysql(connection, (session) => describeMysql(session, connection, scope)),
+    tools: async () => {
+      const { dump, load } = await withMysql(connection, (session) => toolsFor(session.server));
+      return [dump, load];
+    },
+    dump: (scope, run) => dumpMysql(connection, scope, run),
+    plan: (id, backup) => withMysql(connection, (session) => planMysql(id, backup, connection, session)),
+    stage: (plan, backup, openPart, run) => stageMysql(plan, backup, openPart, connection, run),
+    check: (plan, backup, run) => checkMysql(plan, backup, connection, run),
+    switch: (plan, run) => bringLive('after', plan, connection, run),
+    undo: (plan, run) => bringLive('before', plan, connection, run),
+    position: (plan) => withMysql(connection, (session) => positionIn(session, namesOf(session, plan), plan.id)),
+    discard: (plan) =>
+      withMysql(connection, async (session) => {
+        const names = namesOf(session, plan);
+        const progress = await progressOf(session, names, plan.id);
+        if (progress?.startsWith('to ')) {
+          throw new SafekeepError('INTERNAL', { detail: `the exchange of the tables of ${names.live} is half way` });
+        }
+        await dropSlot(session, names.staged, plan.id);
+        await dropSlot(session, names.previous, plan.id);
+      }),
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type MysqlProgram,
+  readPrograms,
+  sessionFor,
+  triggerParts,
+  withoutDefiner,
+  writePrograms,
+} from './programs-file';
+
+const program = (more: Partial<MysqlProgram>): MysqlProgram => ({
+  kind: 'procedure',
+  name: 'p',
+  sqlMode: '',
+  charset: 'utf8mb4',
+  collation: 'utf8mb4_general_ci',
+  sql: 'CREATE PROCEDURE `p`() SELECT 1',
+  ...more,
+});
+
+describe('the programs part', () => {
+  it('reads back whatever stands in the code', () => {
+    const programs = [
+      program({
+        sql: "CREATE PROCEDURE `p`()\nBEGIN\n-- safekeep {}\nDELIMITER ;\n//safekeep//\n\n-- Dump completed\n;; $$ 'ä🛟\r\n' END",
+      }),
+      program({ kind: 'trigger', name: 'we`ird\n', table: 't', sql: 'CREATE TRIGGER x' }),
+      program({ kind: 'event', name: 'e', timeZone: 'SYSTEM', sql: '' }),
+      program({ kind: 'view', name: 'v', broken: true, sql: '\n\n' }),
+    ];
+    expect(readPrograms(writePrograms(programs))).toEqual(programs);
+    expect(readPrograms(writePrograms([]))).toEqual([]);
+  });
+
+  it('is refused when it was cut or is something else', () => {
+    const text = writePrograms([program({})]);
+    const damaged = [text.slice(0, -1), text.replace('//safekeep//\nSET', 'SET'), text.replace('"kind"', '"king"'), ''];
+    for (const each of damaged) expect(() => readPrograms(each)).toThrow(/damaged/);
+  });
+
+  it('keeps the character set of code whose letters allow it', () => {
+    expect(sessionFor(program({ charset: 'latin1' }))).toContain('character_set_client = latin1');
+    expect(sessionFor(program({ charset: 'latin1', sql: 'ä' }))).toContain('character_set_client = utf8mb4');
+    expect(sessionFor(program({ charset: 'utf8mb3', sql: 'ä' }))).toContain('character_set_client = utf8mb3');
+  });
+});
+
+describe('code free of its definer', () => {
+  it.each([
+    [
+      'CREATE DEFINER=`a``b`@`%` PROCEDURE `p`() SELECT "DEFINER=`x`@`y` "',
+      'CREATE PROCEDURE `p`() SELECT "DEFINER=`x`@`y` "',
+    ],
+    [
+      'CREATE ALGORITHM=MERGE DEFINER=`r`@`h` SQL SECURITY DEFINER VIEW `v` AS select 1',
+      'CREATE ALGORITHM=MERGE SQL SECURITY DEFINER VIEW `v` AS select 1',
+    ],
+    ['CREATE DEFINER="r"@"h" EVENT e', 'CREATE EVENT e'],
+    ['CREATE OR REPLACE DEFINER=role FUNCTION f', 'CREATE OR REPLACE FUNCTION f'],
+  ])('%s', (sql, expected) => {
+    expect(withoutDefiner(sql)).toBe(expected);
+  });
+});
+
+describe('a trigger’s head', () => {
+  it.each([
+    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1', true, 'SET @x = 1'],
+    ['create trigger `a` after update on"t"for each row\nBEGIN END', true, 'BEGIN END'],
+    ['CREATE TRIGGER app.a BEFORE INSERT ON app . `t` FOR EACH ROW SET @x = 1', false, 'SET @x = 1'],
+    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW FOLLOWS `b c` SET @x = 1', false, 'SET @x = 1'],
+    ['CREATE TRIGGER IF NOT EXISTS `a.b` BEFORE DELETE ON `c.d` FOR EACH ROW CALL p()', true, 'CALL p()'],
+  ])('%s', (sql, isPlain, body) => {
+    expect(triggerParts(sql)).toEqual({ isPlain, body });
+  });
+
+  it('is not guessed', () => {
+    expect(triggerParts('CREATE /* odd */ TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1')).toBeNull();
+  });
+});

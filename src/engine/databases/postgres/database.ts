@@ -1,0 +1,250 @@
+/**
+ * Strategy 'database': the slot aside is a database of its own on the same server, and the exchange renames both.
+ *
+ * A rename locks the database until the transaction ends: sessions that begin meanwhile wait for the lock and are then told that
+ * the database was renamed. So nobody has to be shut out beforehand, and a process that dies at any moment leaves no database
+ * that refuses connections.
+ */
+import type { ManifestDatabase } from '../../../shared/manifest';
+import type { RunContext } from '../../context';
+import { SafekeepError } from '../../errors';
+import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
+import { checkTables } from './check';
+import {
+  type Client,
+  connect,
+  describe,
+  inTransaction,
+  quoteName,
+  quoteText,
+  rows,
+  sqlState,
+  toolEnvironment,
+  withClient,
+} from './connection';
+import { copyDatabaseSettings, createDatabase, type DatabaseRow, databaseRow } from './database-settings';
+import { availableExtensions, createExtensions, unionOf } from './extensions';
+import { loadInto, type LoadRequest, openLoadSession, readLists, rightsHere, sessionStart } from './load';
+import { withMaintenance } from './maintenance';
+import * as slots from './slots';
+import { allExtensions, serverVersionNumber } from './sql';
+
+/** How long sessions that hold a database may take to end. */
+const END_SESSIONS_MS = 10_000;
+/** SQLSTATE of a rename or drop that is refused because of other sessions. */
+const OBJECT_IN_USE = '55006';
+
+export async function stageDatabase(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  request: LoadRequest,
+): Promise<void> {
+  const { run, backup } = request;
+  const [live, aside, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside'), slots.schemasOf(plan)];
+  const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, schemas, backup));
+  await withMaintenance(connection, [live, aside], run.signal, async (client) => {
+    await client.query(createDatabase(aside, await requireRow(client, live)));
+    const mark = slots.markText(plan.id, { content: 'staged', comment: null });
+    await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(mark)}`);
+  });
+  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: aside } });
+  const environment = await toolEnvironment(connection, {
+    database: aside,
+    applicationName: slots.ownName(plan.id),
+  });
+  const load = { ...request, environment, schemas, rights: here.rights, versionNumber: here.versionNumber };
+  try {
+    const lists = await readLists(load);
+    const session = openLoadSession(request, environment);
+    try {
+      // What is staged is only made durable with the switch, whose commit waits for the disk.
+      await session.run(`${sessionStart(here.versionNumber)}\nSET synchronous_commit = off;`);
+      await session.run(schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)};`).join('\n'));
+      const fresh = await withClient(connection, { database: aside, signal: run.signal }, (client) =>
+        slots.schemaFacts(client, schemas),
+      );
+      await session.lenient(detailsToSet(here.schemaFacts, fresh));
+      await session.run(here.extensions);
+      await loadInto(session, lists, load);
+      await session.quit();
+    } finally {
+      await session.kill();
+    }
+  } finally {
+    await environment.close();
+  }
+}
+
+async function lookAtLive(client: Client, schemas: string[], backup: ManifestDatabase) {
+  const extensions = unionOf(backup.extensions, await allExtensions(client));
+  return {
+    rights: await rightsHere(client, backup, schemas),
+    versionNumber: await serverVersionNumber(client),
+    schemaFacts: await slots.schemaFacts(client, schemas),
+    extensions: createExtensions(extensions, await availableExtensions(client)),
+  };
+}
+
+/** What makes the schemas of a new database like the live ones; nothing where they are alike, since not every role may do it. */
+function detailsToSet(live: slots.SchemaFacts[], fresh: slots.SchemaFacts[]): string {
+  const different = live.filter((schema) => {
+    const found = fresh.find(({ name }) => name === schema.name);
+    return JSON.stringify(found) !== JSON.stringify(schema);
+  });
+  const owner = ({ name, owner: role }: slots.SchemaFacts) =>
+    `ALTER SCHEMA ${quoteName(name)} OWNER TO ${quoteName(role)};`;
+  return different.map((schema) => `${owner(schema)}\n${slots.schemaDetails(schema)}`).join('\n');
+}
+
+export async function checkDatabase(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  backup: ManifestDatabase,
+  run: RunContext,
+): Promise<void> {
+  const options = { database: slots.nameOf(plan, 'aside'), signal: run.signal };
+  await withClient(connection, options, async (client) => {
+    const ask = async (sql: string) =>
+      (await client.query({ text: sql, rowMode: 'array' })).rows.map((row: unknown[]) => String(row[0]));
+    await checkTables(ask, slots.schemasOf(plan), backup, run);
+  });
+}
+
+/** Makes the slot aside live, provided it holds `wanted`. @throws SWITCH_FAILED (nothing changed) */
+export async function exchangeDatabases(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  wanted: slots.Content,
+  run: RunContext,
+): Promise<void> {
+  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
+  try {
+    await withMaintenance(connection, [live, aside], undefined, async (renamer) => {
+      // Ends sessions while the rename waits for them: none can begin then.
+      await withMaintenance(connection, [live, aside], undefined, async (ender) => {
+        await renameWithoutSessions(renamer, ender, plan, wanted, run);
+      });
+    });
+  } catch (error) {
+    // A connection that was lost during the commit leaves open whether it happened: the server knows.
+    const other = wanted === 'staged' ? 'after switch' : 'before switch';
+    const done = !(error instanceof SafekeepError) && (await hasHappened(connection, plan, other));
+    if (!done) throw asSwitchFailed(error);
+  }
+}
+
+async function renameWithoutSessions(
+  renamer: Client,
+  ender: Client,
+  plan: DatabasePlan,
+  wanted: slots.Content,
+  run: RunContext,
+): Promise<void> {
+  const find = () => slots.sessionsIn(ender, [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')]);
+  const until = Date.now() + END_SESSIONS_MS;
+  await renamer.query(`SELECT set_config('lock_timeout', $1, false)`, [String(END_SESSIONS_MS)]);
+  for (;;) {
+    const left = await slots.endSessions(ender, find, until - Date.now());
+    if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
+    let working = true;
+    const renamed = inTransaction(renamer, () => rename(renamer, plan, wanted, run)).finally(() => (working = false));
+    const ending = (async () => {
+      while (working) {
+        await slots.endSessions(ender, find, 0);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
+    const [outcome] = await Promise.allSettled([renamed, ending]);
+    if (outcome.status === 'fulfilled') return;
+    if (sqlState(outcome.reason) !== OBJECT_IN_USE || Date.now() > until) throw outcome.reason;
+  }
+}
+
+/** Three renames of one transaction: all of them or none. */
+async function rename(client: Client, plan: DatabasePlan, wanted: slots.Content, run: RunContext): Promise<void> {
+  const [live, aside, between] = ['live', 'aside', 'between'].map((key) => slots.nameOf(plan, key)) as [
+    string,
+    string,
+    string,
+  ];
+  const [outgoing, incoming] = [await requireRow(client, live), await requireRow(client, aside)];
+  const mark = slots.parseMark(plan.id, incoming.comment);
+  if (mark?.content !== wanted) throw notThere(aside, wanted);
+  if (wanted === 'staged') await copyDatabaseSettings(client, outgoing, aside, run);
+  const move = (from: string, to: string) =>
+    client.query(`ALTER DATABASE ${quoteName(from)} RENAME TO ${quoteName(to)}`);
+  await move(live, between);
+  await move(aside, live);
+  await move(between, aside);
+  const content = wanted === 'staged' ? 'previous' : 'staged';
+  const newMark = slots.markText(plan.id, { content, comment: outgoing.comment });
+  await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(newMark)}`);
+  const comment = slots.commentValue(mark.comment ?? outgoing.comment);
+  await client.query(`COMMENT ON DATABASE ${quoteName(live)} IS ${comment}`);
+}
+
+async function requireRow(client: Client, name: string): Promise<DatabaseRow> {
+  const row = await databaseRow(client, name);
+  if (!row) throw new SafekeepError('SWITCH_FAILED', { detail: `there is no database named ${name}` });
+  return row;
+}
+
+export function notThere(name: string, wanted: slots.Content): SafekeepError {
+  const what = wanted === 'staged' ? 'the restored data' : 'the previous data';
+  return new SafekeepError('SWITCH_FAILED', { detail: `${name} does not hold ${what} of this restore` });
+}
+
+export function asSwitchFailed(error: unknown): SafekeepError {
+  if (error instanceof SafekeepError && error.code === 'SWITCH_FAILED') return error;
+  return new SafekeepError('SWITCH_FAILED', { detail: describe(error) }, { cause: error });
+}
+
+async function hasHappened(connection: DatabaseConnection, plan: DatabasePlan, wanted: SlotPosition): Promise<boolean> {
+  try {
+    return (await positionOfDatabases(connection, plan)) === wanted;
+  } catch {
+    return false; // Not to be reached: then nothing is known, and the journal's recovery asks again.
+  }
+}
+
+export async function positionOfDatabases(connection: DatabaseConnection, plan: DatabasePlan): Promise<SlotPosition> {
+  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
+  return withMaintenance(connection, [live, aside], undefined, async (client) => {
+    if (!(await databaseRow(client, live))) return 'unclear';
+    const row = await databaseRow(client, aside);
+    const mark = slots.parseMark(plan.id, row?.comment ?? null);
+    // Without a mark it has not been staged yet, or was discarded: an exchange always leaves one.
+    return mark?.content === 'previous' ? 'after switch' : 'before switch';
+  });
+}
+
+/** Drops the database aside, if it is that of this plan. */
+export async function discardDatabase(connection: DatabaseConnection, plan: DatabasePlan): Promise<void> {
+  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
+  await withMaintenance(connection, [live, aside], undefined, async (client) => {
+    const row = await databaseRow(client, aside);
+    if (!row) return;
+    // Killed between creating and marking it, a restore leaves an empty one.
+    if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, aside))) return;
+    for (let attempt = 0; ; attempt += 1) {
+      const left = await slots.endSessions(client, () => slots.sessionsIn(client, [aside]), END_SESSIONS_MS);
+      if (left) throw new SafekeepError('INTERNAL', { detail: `${aside} can not be dropped, it is in use: ${left}` });
+      try {
+        await client.query(`DROP DATABASE IF EXISTS ${quoteName(aside)}`);
+        return;
+      } catch (error) {
+        if (sqlState(error) !== OBJECT_IN_USE || attempt >= 5) throw error;
+      }
+    }
+  });
+}
+
+async function isEmpty(connection: DatabaseConnection, database: string): Promise<boolean> {
+  const client = await connect(connection, { database });
+  try {
+    const found = await rows(client, `SELECT FROM pg_class WHERE oid >= 16384 LIMIT 1`);
+    return found.length === 0;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * A dump in pg_dump's custom format and the row counts that belong to it, both from one exported snapshot.
+ *
+ * What is dumped: the app's schemas and all they hold, with owners and grants. Not dumped: extensions (named in the facts and
+ * created by a restore), large objects (they belong to the database and to no schema; NocoBase makes none), roles, and settings
+ * of the database.
+ */
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
+import type { RunContext } from '../../context';
+import { SafekeepError } from '../../errors';
+import { readFromTool } from '../../process';
+import type { DatabaseConnection, Dump, DumpPart, DumpScope } from '../driver';
+import {
+  type Client,
+  connect,
+  exactPattern,
+  inTransaction,
+  quoteName,
+  quoteText,
+  rows,
+  tableName,
+  toolEnvironment,
+  type ToolEnvironment,
+  withClient,
+} from './connection';
+import { requirePrograms, type PostgresPrograms } from './programs';
+import { type DumpedTable, largeObjectCount, serverVersionNumber, tablesWithRows } from './sql';
+
+export const DUMP_PART = 'dump.pgdump';
+
+const MAGIC = Buffer.from('PGDMP');
+/** How the data of a table ends in a custom-format archive: a chunk of length 0, as sign byte and 32-bit number. */
+const END_OF_DATA = Buffer.alloc(5);
+/** A transaction holds a lock on each table it read: counting in batches keeps the server's lock table small. */
+const TABLES_PER_TRANSACTION = 100;
+const LOCK_WAIT_MS = 5 * 60_000;
+/** pg_dump is silent while the reader of its output is slow, and while it waits for locks. */
+const IDLE_TIMEOUT_MS = 30 * 60_000;
+
+/** @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED */
+export async function dumpPostgres(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
+  const holder = await connect(connection, { signal: run.signal });
+  let environment: ToolEnvironment | undefined;
+  try {
+    const programs = await requirePrograms(Math.floor((await serverVersionNumber(holder)) / 10_000));
+    const snapshot = await exportSnapshot(holder);
+    const tables = await tablesWithRows(holder, scope.schemas, scope.excludeRowsOf);
+    const largeObjects = await largeObjectCount(holder);
+    if (largeObjects > 0) {
+      run.log('warn', {
+        text: 'The database holds {{count}} large objects. They belong to no schema and are not part of the backup.',
+        params: { count: largeObjects },
+      });
+    }
+    environment = await toolEnvironment(connection);
+    return new PostgresDump({ connection, scope, run, holder, programs, snapshot, tables, environment });
+  } catch (error) {
+    await holder.end().catch(() => undefined);
+    await environment?.close();
+    if (run.signal.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
+    throw error;
+  }
+}
+
+async function exportSnapshot(holder: Client): Promise<string> {
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  const [row] = await rows<{ snapshot: string }>(holder, 'SELECT pg_export_snapshot() AS snapshot');
+  if (!row) throw new Error('pg_export_snapshot returned nothing');
+  return row.snapshot;
+}
+
+interface DumpParts {
+  connection: DatabaseConnection;
+  scope: DumpScope;
+  run: RunContext;
+  /** Holds the snapshot for as long as it is open. */
+  holder: Client;
+  programs: PostgresPrograms;
+  snapshot: string;
+  tables: DumpedTable[];
+  environment: ToolEnvironment;
+}
+
+class PostgresDump implements Dump {
+  readonly #counts: Promise<TableRows[]>;
+  readonly #stop = new AbortController();
+  #bytes = 0;
+  #ended = false;
+
+  constructor(private readonly given: DumpParts) {
+    this.#counts = this.#countRows();
+    this.#counts.catch(() => undefined); // Told by result(); it may never be asked.
+  }
+
+  get parts(): AsyncIterable<DumpPart> {
+    return this.#parts();
+  }
+
+  async *#parts(): AsyncGenerator<DumpPart> {
+    yield { name: DUMP_PART, stream: this.#open() };
+    if (!this.#ended) throw new SafekeepError('DUMP_INCOMPLETE', { detail: `${DUMP_PART} was not read to its end` });
+  }
+
+  #open(): Readable {
+    const { programs, environment, run } = this.given;
+    const source = readFromTool({
+      path: programs.pg_dump,
+      args: dumpArguments(this.given),
+      env: environment.env,
+      signal: this.#signal,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      onStderrLine: (line) => run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: 'pg_dump', line } }),
+    });
+    const whole = this.#wholeDump();
+    pipeline(source, whole).catch((error: Error) => whole.destroy(error));
+    return whole;
+  }
+
+  /**
+   * Passes the dump on and refuses its end unless it is that of a whole one. pg_dump's exit code has been seen to be 0 by
+   * then. The format has no trailer, so beyond the exit code this holds: the file begins as an archive, the data of its
+   * last table has its end mark, and there are at least as many bytes as rows were counted in the same snapshot.
+   */
+  #wholeDump(): Transform {
+    const { run, tables } = this.given;
+    const estimate = tables.reduce((sum, { bytes, excluded }) => sum + (excluded ? 0 : bytes), 0);
+    let head = Buffer.alloc(0);
+    let tail = Buffer.alloc(0);
+    return new Transform({
+      highWaterMark: 1 << 20,
+      transform: (chunk: Buffer, _encoding, done) => {
+        if (head.length < MAGIC.length) head = Buffer.concat([head, chunk]).subarray(0, MAGIC.length);
+        tail = Buffer.concat([tail, chunk.subarray(-END_OF_DATA.length)]).subarray(-END_OF_DATA.length);
+        this.#bytes += chunk.length;
+        run.progress({ done: this.#bytes, total: Math.max(estimate, this.#bytes), unit: 'bytes' });
+        done(null, chunk);
+      },
+      flush: (done) => {
+        const hasData = tables.some(({ excluded }) => !excluded);
+        if (this.#bytes === 0) return done(incomplete('pg_dump wrote nothing'));
+        if (!head.equals(MAGIC)) return done(incomplete('what pg_dump wrote is not an archive of its format'));
+        if (hasData && !tail.equals(END_OF_DATA)) return done(incomplete('the end of the last table is missing'));
+        this.#counts.then(
+          (counted) => {
+            const total = counted.reduce((sum, table) => sum + (table.rows ?? 0), 0);
+            if (this.#bytes < total) return done(incomplete(`${this.#bytes} bytes can not hold ${total} rows`));
+            this.#ended = true;
+            done();
+          },
+          (error: Error) => done(error),
+        );
+      },
+    });
+  }
+
+  async #countRows(): Promise<TableRows[]> {
+    const { connection, tables, snapshot } = this.given;
+    const counted = new Map<DumpedTable, number>();
+    const wanted = tables.filter(({ excluded }) => !excluded);
+    await withClient(connection, { signal: this.#signal }, async (client) => {
+      // Fails loudly where a policy would hide rows, as pg_dump does.
+      await client.query('SET row_security = off');
+      for (let from = 0; from < wanted.length; from += TABLES_PER_TRANSACTION) {
+        await inTransaction(client, async () => {
+          await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+          await client.query(`SET TRANSACTION SNAPSHOT ${quoteText(snapshot)}`);
+          for (const table of wanted.slice(from, from + TABLES_PER_TRANSACTION)) {
+            counted.set(table, await countRows(client, table));
+          }
+        });
+      }
+    });
+    return tables.map((table) => ({
+      name: tableName(table.schema, table.name),
+      rows: counted.get(table) ?? 0,
+      ...(table.excluded ? { dataExcluded: true } : {}),
+    }));
+  }
+
+  async result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>> {
+    if (!this.#ended) throw incomplete(`${DUMP_PART} was not read to its end`);
+    const tool = { name: 'pg_dump', version: this.given.programs.version };
+    return { tables: await this.#counts, tool, parts: [DUMP_PART] };
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#counts.catch(() => undefined);
+    await this.given.holder.end().catch(() => undefined);
+    await this.given.environment.close();
+  }
+
+  get #signal(): AbortSignal {
+    return AbortSignal.any([this.given.run.signal, this.#stop.signal]);
+  }
+}
+
+/** Rows of the table itself: those of tables that inherit from it are counted there. */
+export async function countRows(client: Client, { schema, name }: { schema: string; name: string }): Promise<number> {
+  const from = `${quoteName(schema)}.${quoteName(name)}`;
+  const [row] = await rows<{ count: string }>(client, `SELECT count(*)::text AS count FROM ONLY ${from}`);
+  return Number(row?.count ?? 0);
+}
+
+function incomplete(detail: string): SafekeepError {
+  return new SafekeepError('DUMP_INCOMPLETE', { detail });
+}
+
+/** Options that pg_dump 12 to 18 all know. */
+function dumpArguments({ scope, snapshot, tables }: DumpParts): string[] {
+  return [
+    '--format=custom',
+    '--compress=0', // The archive compresses, with a better codec.
+    '--no-password',
+    '--no-sync',
+    `--snapshot=${snapshot}`,
+    `--lock-wait-timeout=${LOCK_WAIT_MS}`,
+    '--strict-names',
+    // Words that a newer server reserves are quoted already.
+    '--quote-all-identifiers',
+    ...scope.schemas.map((schema) => `--schema=${exactPattern(schema)}`),
+    ...tables
+      .filter(({ excluded }) => excluded)
+      .map(({ schema, name }) => `--exclude-table-data=${exactPattern(schema, name)}`),
+  ];
+}

@@ -1,0 +1,126 @@
+/** The driver for PostgreSQL 12 to 18. */
+import type { DatabaseFacts, ManifestDatabase } from '../../../shared/manifest';
+import type { RunContext } from '../../context';
+import { SafekeepError } from '../../errors';
+import type {
+  DatabaseConnection,
+  DatabaseDriver,
+  DatabasePlan,
+  DatabasePlanning,
+  Dump,
+  DumpScope,
+  OpenPart,
+  SlotPosition,
+  ToolReport,
+} from '../driver';
+import { withClient } from './connection';
+import { checkDatabase, discardDatabase, exchangeDatabases, positionOfDatabases, stageDatabase } from './database';
+import { dumpPostgres } from './dump';
+import { planPostgres } from './plan';
+import { reportPrograms, requirePrograms } from './programs';
+import { SchemaStrategy } from './schema';
+import { exchangeSchemas, positionOfSchemas } from './schema-exchange';
+import { dataBytes, dottedVersion, generalFacts, neededExtensions, rolesOf, serverVersionNumber } from './sql';
+import { majorOf } from '../tools';
+
+/**
+ * A driver for one database. With the strategy 'schema' the staged data lives in a transaction that this driver holds open: stage,
+ * check and the first switch are to be called on the same driver, and `close` throws uncommitted data away.
+ */
+export function createPostgresDriver(connection: DatabaseConnection): DatabaseDriver {
+  return new PostgresDriver(connection);
+}
+
+class PostgresDriver implements DatabaseDriver {
+  readonly dialect = 'postgres';
+  readonly #schemas: SchemaStrategy;
+
+  constructor(private readonly connection: DatabaseConnection) {
+    this.#schemas = new SchemaStrategy(connection);
+  }
+
+  describe(scope: DumpScope): Promise<DatabaseFacts> {
+    return withClient(this.connection, {}, async (client) => {
+      const general = await generalFacts(client);
+      return {
+        dialect: 'postgres',
+        flavour: 'postgres',
+        serverVersion: dottedVersion(general.versionNumber),
+        underscored: this.connection.underscored,
+        tablePrefix: this.connection.tablePrefix,
+        schema: this.connection.schema || scope.schemas[0] || 'public',
+        encoding: general.encoding,
+        collation: general.collation,
+        timeZone: this.connection.timeZone ?? general.timeZone,
+        extensions: await neededExtensions(client, scope.schemas),
+        roles: await rolesOf(client, scope.schemas),
+        dataBytes: await dataBytes(client, scope.schemas),
+      };
+    });
+  }
+
+  async tools(): Promise<ToolReport[]> {
+    // A server that does not answer tells no version: then any is reported as it is.
+    const major = await withClient(this.connection, {}, serverVersionNumber).then(
+      (number) => Math.floor(number / 10_000),
+      () => 0,
+    );
+    return reportPrograms(major);
+  }
+
+  dump(scope: DumpScope, run: RunContext): Promise<Dump> {
+    return dumpPostgres(this.connection, scope, run);
+  }
+
+  plan(id: string, backup: ManifestDatabase, scope: DumpScope): Promise<DatabasePlanning> {
+    return planPostgres(this.connection, id, backup, scope);
+  }
+
+  async stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void> {
+    // A dump is read by tools of its own release or a newer one, whatever the server's.
+    const programs = await requirePrograms(majorOf(backup.tool.version));
+    const request = { programs, backup, openPart, run };
+    try {
+      if (isSchemaPlan(plan)) await this.#schemas.stage(plan, request);
+      else await stageDatabase(this.connection, plan, request);
+    } catch (error) {
+      if (run.signal.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
+      throw error;
+    }
+  }
+
+  async check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void> {
+    if (isSchemaPlan(plan)) await this.#schemas.check(plan, backup, run);
+    else await checkDatabase(this.connection, plan, backup, run);
+  }
+
+  async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
+    if (isSchemaPlan(plan)) await this.#schemas.switch(plan, run);
+    else await exchangeDatabases(this.connection, plan, 'staged', run);
+  }
+
+  async undo(plan: DatabasePlan, run: RunContext): Promise<void> {
+    if (isSchemaPlan(plan)) await exchangeSchemas(this.connection, plan, 'previous');
+    else await exchangeDatabases(this.connection, plan, 'previous', run);
+  }
+
+  async position(plan: DatabasePlan): Promise<SlotPosition> {
+    return isSchemaPlan(plan) ? positionOfSchemas(this.connection, plan) : positionOfDatabases(this.connection, plan);
+  }
+
+  async discard(plan: DatabasePlan): Promise<void> {
+    if (isSchemaPlan(plan)) await this.#schemas.discard(plan);
+    else await discardDatabase(this.connection, plan);
+  }
+
+  close(): Promise<void> {
+    return this.#schemas.close();
+  }
+}
+
+function isSchemaPlan(plan: DatabasePlan): boolean {
+  if (plan.strategy !== 'schema' && plan.strategy !== 'database') {
+    throw new SafekeepError('INTERNAL', { detail: `PostgreSQL knows no strategy '${plan.strategy}'` });
+  }
+  return plan.strategy === 'schema';
+}

@@ -1,0 +1,100 @@
+/** A promise face over the `sqlite3` package, which is loaded only when a SQLite database is really opened. */
+import type { Database } from 'sqlite3';
+import { SafekeepError } from '../../errors';
+
+export type SqliteValue = string | number | bigint | Buffer | null;
+export type SqliteRow = Record<string, SqliteValue>;
+
+/** How long a statement waits for locks of other connections before it fails with SQLITE_BUSY. */
+const BUSY_TIMEOUT_MS = 30_000;
+
+/**
+ * One connection to an existing database file. Never open a live database file with node:fs in the same process: POSIX
+ * drops all locks of a process on a file when any of its descriptors is closed, those of the app's connection included.
+ */
+export class SqliteConnection {
+  private constructor(
+    private readonly database: Database,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    signal?.addEventListener('abort', this.interrupt);
+  }
+
+  /**
+   * @param signal interrupts the statement under way, which then throws CANCELLED
+   * @throws the error of SQLite, SQLITE_CANTOPEN when there is no such file
+   */
+  static async open(
+    file: string,
+    options: { signal?: AbortSignal; busyTimeoutMs?: number } = {},
+  ): Promise<SqliteConnection> {
+    const { default: sqlite } = await import('sqlite3');
+    const database = await new Promise<Database>((resolve, reject) => {
+      const opened: Database = new sqlite.Database(file, sqlite.OPEN_READWRITE, (error) =>
+        error ? reject(error) : resolve(opened),
+      );
+    });
+    database.configure('busyTimeout', options.busyTimeoutMs ?? BUSY_TIMEOUT_MS);
+    return new SqliteConnection(database, options.signal);
+  }
+
+  /** Runs one statement and returns its rows. */
+  async all(sql: string, params: SqliteValue[] = []): Promise<SqliteRow[]> {
+    if (this.signal?.aborted) throw new SafekeepError('CANCELLED');
+    return new Promise((resolve, reject) => {
+      this.database.all<SqliteRow>(sql, params, (error, rows) => {
+        if (!error) resolve(rows);
+        else reject(this.signal?.aborted ? new SafekeepError('CANCELLED', {}, { cause: error }) : error);
+      });
+    });
+  }
+
+  /** The first column of the first row. */
+  async value(sql: string, params: SqliteValue[] = []): Promise<SqliteValue> {
+    const [row] = await this.all(sql, params);
+    return (row && Object.values(row)[0]) ?? null;
+  }
+
+  /** Idempotent. As the last connection it leaves no -wal and -shm file behind. */
+  async close(): Promise<void> {
+    this.signal?.removeEventListener('abort', this.interrupt);
+    await new Promise<void>((resolve, reject) => {
+      this.database.close((error) => {
+        const { code } = (error ?? {}) as NodeJS.ErrnoException;
+        if (!error || code === 'SQLITE_MISUSE') resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  private readonly interrupt = () => this.database.interrupt();
+}
+
+/** Opens, works, closes. */
+export async function withSqlite<T>(
+  file: string,
+  options: { signal?: AbortSignal; busyTimeoutMs?: number },
+  work: (connection: SqliteConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await SqliteConnection.open(file, options);
+  try {
+    return await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A name for SQL text. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text for SQL text. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** `code` of an error of SQLite, '' where it has none. */
+export function sqliteCode(error: unknown): string {
+  return String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}

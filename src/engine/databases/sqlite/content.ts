@@ -1,0 +1,71 @@
+/** What a SQLite file holds: its tables with their rows, and whether it is sound. */
+import type { TableRows } from '../../../shared/manifest';
+import { quoteName, type SqliteConnection } from './connection';
+
+/**
+ * Tables in the order of their names, SQLite's own left out. A virtual table has null rows: its module may be missing here,
+ * and what it holds stands in its shadow tables, which are counted.
+ */
+export async function countTables(connection: SqliteConnection, onTable?: () => void): Promise<TableRows[]> {
+  const tables = await connection.all(
+    `SELECT name, rootpage FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name`,
+  );
+  const counted: TableRows[] = [];
+  for (const table of tables) {
+    const name = String(table.name);
+    const rows = table.rootpage ? Number(await connection.value(`SELECT count(*) FROM ${quoteName(name)}`)) : null;
+    counted.push({ name, rows });
+    onTable?.();
+  }
+  return counted;
+}
+
+export interface IntegrityReport {
+  /** The file itself is damaged. */
+  damage: string[];
+  /** Sound, but rows break their own rules (NOT NULL, CHECK, type): the app wrote them so, a copy must hold them so. */
+  rowFindings: string[];
+}
+
+const MAX_FINDINGS = 20;
+const ROW_FINDING = /^(NULL|NUMERIC|TEXT|non-\w+) value in |^CHECK constraint failed in /;
+
+/** `PRAGMA integrity_check`, sorted. Foreign keys are not looked at: SQLite lets an app break them at will. */
+export async function checkIntegrity(connection: SqliteConnection): Promise<IntegrityReport> {
+  const rows = await connection.all(`PRAGMA integrity_check(${MAX_FINDINGS})`);
+  const findings = rows.map((row) => String(Object.values(row)[0])).filter((finding) => finding !== 'ok');
+  return {
+    damage: findings.filter((finding) => !ROW_FINDING.test(finding)),
+    rowFindings: findings.filter((finding) => ROW_FINDING.test(finding)),
+  };
+}
+
+/** Deletes the rows of a table without firing its triggers, which could change other tables. Unknown names are passed over. */
+export async function emptyTable(connection: SqliteConnection, table: string): Promise<string | null> {
+  const name = await connection.value(
+    `SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ? COLLATE NOCASE`,
+    [table],
+  );
+  if (name === null) return null;
+  const triggers = await connection.all(
+    `SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`,
+    [name],
+  );
+  for (const trigger of triggers) await connection.all(`DROP TRIGGER ${quoteName(String(trigger.name))}`);
+  await connection.all(`DELETE FROM ${quoteName(String(name))}`);
+  for (const trigger of triggers) await connection.all(String(trigger.sql));
+  return String(name);
+}
+
+/** First difference between what the manifest promises and what is there, null when there is none. */
+export function differenceOfTables(promised: TableRows[], found: TableRows[]): string | null {
+  const rowsOf = new Map(found.map((table) => [table.name, table.rows]));
+  for (const { name, rows } of promised) {
+    const there = rowsOf.get(name);
+    if (there === undefined) return `table ${name} is missing`;
+    if (rows !== null && there !== null && rows !== there) return `table ${name} has ${there} rows, not ${rows}`;
+    rowsOf.delete(name);
+  }
+  const [extra] = rowsOf.keys();
+  return extra === undefined ? null : `table ${extra} is not in the backup`;
+}

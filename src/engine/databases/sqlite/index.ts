@@ -1,0 +1,253 @@
+/** SQLite: the dump is the database file itself, a restore exchanges files (docs/architecture.md). */
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { chmod, chown, open, realpath, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { syncFile, syncFolder } from '../../atomic-file';
+import { SafekeepError, toSafekeepError } from '../../errors';
+import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DatabasePlanning } from '../driver';
+import { sqliteCode, withSqlite } from './connection';
+import { checkIntegrity, countTables, differenceOfTables } from './content';
+import { SQLITE_PART, dumpSqlite } from './dump';
+import {
+  type SqliteSlots,
+  exchange,
+  moveSidecars,
+  nothingAside,
+  positionOf,
+  removeSidecars,
+  removeSlotsAside,
+  settle,
+  slotNames,
+  slotsOf,
+} from './slots';
+
+/** How long a switch waits for other connections to let go of the live file. */
+const SWITCH_WAIT_MS = 15_000;
+const MAGIC = 'SQLite format 3\0';
+
+/**
+ * Driver for the file at `connection.storage` (absolute). It opens connections of its own through the `sqlite3` package and
+ * keeps none between calls. `switchWaitMs` is for tests.
+ */
+export function createSqliteDriver(
+  connection: DatabaseConnection,
+  { switchWaitMs = SWITCH_WAIT_MS } = {},
+): DatabaseDriver {
+  const live = () => liveFile(connection.storage);
+  const slots = async (plan: DatabasePlan) => slotsOf(await live(), plan.names);
+  return {
+    dialect: 'sqlite',
+    describe: async () => describe(connection, await live()),
+    tools: async () => [],
+    dump: async (scope, run) => dumpSqlite(await live(), scope, run),
+    plan: async (id, backup) => planFor(id, await live(), backup.dataBytes),
+    stage: async (plan, backup, openPart, run) => {
+      const { live: current, staged } = await slots(plan);
+      const input = await openPart(backup.parts[0] ?? SQLITE_PART);
+      const counted = countBytes((done) => {
+        run.progress({ done, total: Math.max(done, backup.dataBytes), unit: 'bytes' });
+      });
+      await pipeline(input, counted, createWriteStream(staged, { flags: 'wx', mode: 0o600 }), {
+        signal: run.signal,
+      }).catch((error: unknown) => {
+        throw toSafekeepError(error, path.dirname(staged));
+      });
+      await finishStaged(staged, current);
+    },
+    check: async (plan, backup, run) => {
+      const { staged } = await slots(plan);
+      let done = 0;
+      const total = backup.tables.length;
+      await withSqlite(staged, { signal: run.signal }, async (copy) => {
+        const { damage } = await checkIntegrity(copy);
+        if (damage[0]) throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: damage[0] });
+        const found = await countTables(copy, () => run.progress({ done: (done += 1), total, unit: 'steps' }));
+        const detail = differenceOfTables(backup.tables, found);
+        if (detail) throw new SafekeepError('STAGED_DATA_DIFFERS', { detail });
+      }).catch((error: unknown) => {
+        if (!sqliteCode(error).startsWith('SQLITE_')) throw error;
+        throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: (error as Error).message }, { cause: error });
+      });
+    },
+    switch: async (plan) => turn(await slots(plan), 'after switch', switchWaitMs),
+    undo: async (plan) => turn(await slots(plan), 'before switch', switchWaitMs),
+    position: async (plan) => positionOf(await slots(plan)),
+    discard: async (plan) => removeSlotsAside(await slots(plan)),
+    close: async () => undefined,
+  };
+}
+
+/** Passes a stream on and tells the bytes so far. */
+function countBytes(tell: (done: number) => void): Transform {
+  let done = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      tell((done += chunk.length));
+      next(null, chunk);
+    },
+  });
+}
+
+/** The live file behind links; a missing one keeps its name, its folder is resolved. */
+async function liveFile(storage: string | undefined): Promise<string> {
+  if (!storage || !path.isAbsolute(storage)) {
+    throw new SafekeepError('DATABASE_UNREACHABLE', { detail: `the database is not a file: ${storage ?? ''}` });
+  }
+  try {
+    return await realpath(storage);
+  } catch {
+    const folder = await realpath(path.dirname(storage)).catch((error: Error) => {
+      throw new SafekeepError('DATABASE_UNREACHABLE', { detail: error.message }, { cause: error });
+    });
+    return path.join(folder, path.basename(storage));
+  }
+}
+
+async function describe(connection: DatabaseConnection, live: string) {
+  try {
+    return await withSqlite(live, {}, async (source) => {
+      const pages =
+        Number(await source.value('PRAGMA page_count')) - Number(await source.value('PRAGMA freelist_count'));
+      return {
+        dialect: 'sqlite' as const,
+        flavour: 'sqlite' as const,
+        serverVersion: String(await source.value('SELECT sqlite_version()')),
+        underscored: connection.underscored,
+        tablePrefix: connection.tablePrefix,
+        schema: '',
+        encoding: String(await source.value('PRAGMA encoding')),
+        collation: 'BINARY',
+        timeZone: connection.timeZone ?? '',
+        extensions: [],
+        roles: [],
+        // The dump is the file, so its indexes count.
+        dataBytes: pages * Number(await source.value('PRAGMA page_size')),
+      };
+    });
+  } catch (error) {
+    throw new SafekeepError('DATABASE_UNREACHABLE', { detail: (error as Error).message }, { cause: error });
+  }
+}
+
+async function planFor(id: string, live: string, needed: number): Promise<DatabasePlanning> {
+  const folder = path.dirname(live);
+  const refusal = await refusalToWrite(folder);
+  const plan = { dialect: 'sqlite' as const, strategy: 'file' as const, id, names: slotNames(live, id) };
+  return {
+    plan: refusal ? null : plan,
+    blockers: refusal
+      ? [
+          {
+            reason: {
+              text: 'The folder {{folder}} can not be written to: {{detail}}.',
+              params: { folder, detail: refusal },
+            },
+            remedy: { text: 'Give the user that runs NocoBase the right to write there.' },
+          },
+        ]
+      : [],
+    warnings: [],
+    summary: {
+      text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
+      params: { file: path.basename(live) },
+    },
+    space: { folder, needed },
+  };
+}
+
+/** Why no file can be made in a folder, null when it can. Tried, because rights alone do not tell of read-only mounts. */
+async function refusalToWrite(folder: string): Promise<string | null> {
+  const probe = path.join(folder, `.safekeep-${randomBytes(6).toString('hex')}.probe`);
+  try {
+    await (await open(probe, 'wx', 0o600)).close();
+    await rm(probe);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Checks the loaded file's first bytes, gives it the live file's mode, owner and journal mode, and makes it durable. */
+async function finishStaged(staged: string, live: string): Promise<void> {
+  const handle = await open(staged, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
+    if (bytesRead < MAGIC.length || buffer.toString('latin1') !== MAGIC) {
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its database part is not a SQLite file' });
+    }
+  } finally {
+    await handle.close();
+  }
+  // A live file that can not be read is a reason to restore, not to stop.
+  const mode = await withSqlite(live, {}, (source) => source.value('PRAGMA journal_mode')).catch(() => null);
+  await withSqlite(staged, {}, (copy) => copy.all(`PRAGMA journal_mode = ${mode === 'wal' ? 'WAL' : 'DELETE'}`)).catch(
+    (error: Error) => {
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: error.message }, { cause: error });
+    },
+  );
+  const stats = await stat(live).catch(() => null);
+  if (stats) {
+    await chmod(staged, stats.mode & 0o777);
+    // Only root may give files away; for everyone else the owner is the same anyway.
+    await chown(staged, stats.uid, stats.gid).catch(() => undefined);
+  }
+  await syncFile(staged);
+  await syncFolder(path.dirname(staged));
+}
+
+/**
+ * The atomic exchange, from the other side or from half way; nothing to do on the wanted side, or for an undo with nothing aside.
+ * The live database is held locked against every other connection until its name has moved on, and its WAL is in the file by
+ * then: nothing is lost, and no journal is left to be applied to the file that takes its place.
+ */
+async function turn(files: SqliteSlots, to: 'before switch' | 'after switch', waitMs: number): Promise<void> {
+  try {
+    await settle(files);
+    const position = await positionOf(files);
+    if (position === to || (to === 'before switch' && (await nothingAside(files)))) return;
+    if (position === 'unclear')
+      throw new Error('there is nothing to exchange, or it can not be told which file is live');
+    const [incoming, aside] = to === 'after switch' ? [files.staged, files.previous] : [files.previous, files.staged];
+    await exchangeLocked(files.live, incoming, aside, waitMs);
+    await moveSidecars(incoming, files.live);
+  } catch (error) {
+    const busy = sqliteCode(error) === 'SQLITE_BUSY';
+    const detail = busy ? 'another connection still uses the database file' : (error as Error).message;
+    throw new SafekeepError('SWITCH_FAILED', { detail }, { cause: error });
+  }
+}
+
+async function exchangeLocked(live: string, incoming: string, aside: string, waitMs: number): Promise<void> {
+  await removeSidecars(aside);
+  // Windows renames no file that is open.
+  const lockOnly = process.platform === 'win32';
+  let exchanged = false;
+  const act = async () => {
+    await exchange(live, incoming, aside);
+    exchanged = true;
+  };
+  try {
+    await withSqlite(live, { busyTimeoutMs: waitMs }, async (current) => {
+      await current.all('PRAGMA locking_mode = EXCLUSIVE');
+      await current.all('BEGIN EXCLUSIVE');
+      await current.all('COMMIT'); // The lock stays: that is what the locking mode means.
+      const [checkpoint] = await current.all('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (checkpoint?.busy) throw Object.assign(new Error('the WAL is in use'), { code: 'SQLITE_BUSY' });
+      if (!lockOnly) await act();
+    });
+    if (lockOnly) await act();
+  } catch (error) {
+    // Once exchanged, an error can only come from closing the connection to the file that is aside now.
+    if (!exchanged && !['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(sqliteCode(error))) throw error;
+    if (!exchanged) {
+      // Nobody can work with a damaged file, so there is nothing to lock. Its journals go aside with it, for a repair.
+      await moveSidecars(live, aside);
+      await act();
+    }
+  }
+  // Empty by now, or of no use to anybody: losing this call to a crash does no harm.
+  await removeSidecars(live).catch(() => undefined);
+}

@@ -1,0 +1,108 @@
+import { link, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type SqliteSlots, exchange, positionOf, removeSlotsAside, settle, slotNames, slotsOf } from './slots';
+
+let folder: string;
+let slots: SqliteSlots;
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-slots-'));
+  slots = slotsOf(path.join(folder, 'app.sqlite'), slotNames(path.join(folder, 'app.sqlite'), 'r1'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const put = (slot: keyof SqliteSlots, content: string) => writeFile(slots[slot], content);
+const content = async () => {
+  const names = (await readdir(folder)).sort();
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(path.join(folder, name), 'utf8')])),
+  );
+};
+
+describe('where the two slots stand', () => {
+  it('is unclear while nothing is aside, and before the switch with a staged file', async () => {
+    await put('live', 'old');
+    expect(await positionOf(slots)).toBe('unclear');
+    await put('staged', 'new');
+    expect(await positionOf(slots)).toBe('before switch');
+  });
+
+  it('is after the switch once both names have changed', async () => {
+    await put('live', 'old');
+    await put('staged', 'new');
+    await exchange(slots.live, slots.staged, slots.previous);
+    expect(await positionOf(slots)).toBe('after switch');
+    expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
+  });
+
+  it('is still before when a switch was killed between link and rename', async () => {
+    await put('live', 'old');
+    await put('staged', 'new');
+    await link(slots.live, slots.previous);
+    expect(await positionOf(slots)).toBe('before switch');
+    await settle(slots);
+    expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r1.staged': 'new' });
+  });
+
+  it('is still after when an undo was killed between link and rename', async () => {
+    await put('live', 'new');
+    await put('previous', 'old');
+    await link(slots.live, slots.staged);
+    expect(await positionOf(slots)).toBe('after switch');
+    await settle(slots);
+    expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
+  });
+
+  it.each([['missing'], ['empty']])(
+    'gives the live file its name back when a killed exchange left it %s',
+    async (how) => {
+      await put('staged', 'new');
+      await put('previous', 'old');
+      if (how === 'empty') await put('live', '');
+      expect(await positionOf(slots)).toBe('unclear');
+      await settle(slots);
+      expect(await positionOf(slots)).toBe('before switch');
+      expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r1.staged': 'new' });
+    },
+  );
+
+  it('is unclear with three different files, and then nothing is dropped', async () => {
+    await put('live', 'one');
+    await put('staged', 'two');
+    await put('previous', 'three');
+    expect(await positionOf(slots)).toBe('unclear');
+    await expect(removeSlotsAside(slots)).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(Object.keys(await content())).toHaveLength(3);
+  });
+});
+
+describe('dropping the slot aside', () => {
+  it('never drops the only live data after a killed exchange', async () => {
+    await put('staged', 'new');
+    await put('previous', 'old');
+    await removeSlotsAside(slots);
+    expect(await content()).toEqual({ 'app.sqlite': 'old' });
+  });
+
+  it('takes this plan’s files only and may be repeated', async () => {
+    await put('live', 'old');
+    await put('staged', 'new');
+    await writeFile(`${slots.staged}-wal`, '');
+    await writeFile(path.join(folder, 'app.sqlite.safekeep-r2.previous'), 'other');
+    await removeSlotsAside(slots);
+    await removeSlotsAside(slots);
+    expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r2.previous': 'other' });
+  });
+
+  it('refuses a plan with names of others', () => {
+    expect(() => slotsOf(slots.live, { staged: '../x.safekeep-r1.staged', previous: 'x' })).toThrow(/not Safekeep/);
+  });
+});
+
+it('takes back an exchange whose second step fails', async () => {
+  await put('live', 'old');
+  await expect(exchange(slots.live, slots.staged, slots.previous)).rejects.toThrow(/ENOENT/);
+  expect(await content()).toEqual({ 'app.sqlite': 'old' });
+});

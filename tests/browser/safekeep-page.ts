@@ -1,0 +1,173 @@
+/** The pages of Safekeep as an administrator handles them, the same in both clients. */
+import { readFileSync } from 'node:fs';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { type OpenedPage, type OpenOptions, openPage } from '../support/browser';
+import type { RealHost } from '../support/real-host';
+
+export type Client = 'v1' | 'v2';
+export type Tab = 'backups' | 'history' | 'settings';
+
+const PATHS: Record<Client, string> = { v1: '/admin/settings/safekeep', v2: '/v/admin/settings/safekeep' };
+const TABS: Record<Tab, string> = { backups: 'Backups', history: 'History', settings: 'Settings' };
+const RUN_TIMEOUT_MS = 90_000;
+/** A page of the host is made of about eighty bundles; a busy machine takes its time. */
+const PAGE_TIMEOUT_MS = 60_000;
+
+/** What a page has shown on the way, however short it stood there. */
+interface Seen {
+  /** Steps of a run's progress, in order. */
+  steps: string[];
+  percents: number[];
+  /** Whether the page told that the app is away. */
+  away: boolean;
+}
+
+/** Runs in the page: notes what comes and goes too fast to be waited for from outside, across reloads. */
+function watchPage(): void {
+  const nothing: Seen = { steps: [], percents: [], away: false };
+  const seen = JSON.parse(sessionStorage.getItem('seen') ?? JSON.stringify(nothing)) as Seen;
+  const look = () => {
+    for (const bar of document.querySelectorAll<HTMLElement>('[data-testid="safekeep-run-progress"]')) {
+      const { step = '', percent = '0' } = bar.dataset;
+      if (seen.steps.at(-1) !== step) seen.steps.push(step);
+      if (seen.percents.at(-1) !== Number(percent)) seen.percents.push(Number(percent));
+    }
+    if (document.querySelector('[data-testid="safekeep-run-away"], .ant-modal .ant-result')) seen.away = true;
+    sessionStorage.setItem('seen', JSON.stringify(seen));
+  };
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+}
+
+export class SafekeepPage {
+  private constructor(
+    private readonly opened: OpenedPage,
+    private readonly prefix: string,
+  ) {}
+
+  /** `prefix` begins the names of its screenshots. */
+  static async open(
+    browser: Browser,
+    host: RealHost,
+    client: Client,
+    prefix: string,
+    options: Omit<OpenOptions, 'path'> = {},
+  ): Promise<SafekeepPage> {
+    const opened = await openPage(browser, host, { ...options, path: PATHS[client] });
+    opened.page.setDefaultTimeout(PAGE_TIMEOUT_MS);
+    await opened.page.addInitScript(watchPage);
+    await opened.page.evaluate(watchPage);
+    return new SafekeepPage(opened, `${prefix}-${client}`);
+  }
+
+  get page(): Page {
+    return this.opened.page;
+  }
+
+  /** What scripts of the page threw and nobody caught. */
+  get errors(): readonly string[] {
+    return this.opened.errors;
+  }
+
+  get(name: string, subject?: string): Locator {
+    return this.page.getByTestId(subject === undefined ? `safekeep-${name}` : `safekeep-${name}:${subject}`);
+  }
+
+  async seen(): Promise<Seen> {
+    return await this.page.evaluate(() => JSON.parse(sessionStorage.getItem('seen') ?? '{}') as Seen);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.opened.screenshot(`${this.prefix}-${name}`);
+  }
+
+  async close(): Promise<void> {
+    await this.opened.close();
+  }
+
+  async signIn(account: string, password: string): Promise<void> {
+    const form = this.page.locator('form');
+    await form.locator('input').first().fill(account);
+    await form.locator('input[type=password]').fill(password);
+    await this.screenshot('sign-in');
+    await form.locator('button[type=submit], button.ant-btn-primary').first().click();
+  }
+
+  /** In a window of that width; the window is as it was afterwards. */
+  async screenshotAt(width: number, name: string): Promise<void> {
+    const before = this.page.viewportSize() ?? { width: 1280, height: 800 };
+    await this.page.setViewportSize({ width, height: 800 });
+    await this.screenshot(`${name}-${width}px`);
+    await this.page.setViewportSize(before);
+  }
+
+  async goTo(tab: Tab): Promise<void> {
+    // A menu in the one client, tabs in the other.
+    const name = { name: TABS[tab], exact: true };
+    await this.page.getByRole('menuitem', name).or(this.page.getByRole('tab', name)).click();
+    await this.get(tab).waitFor();
+  }
+
+  /** Names of the backups in the list, in its order. */
+  async listedBackups(): Promise<string[]> {
+    const cells = this.page.locator('[data-testid^="safekeep-backup:"]');
+    const ids = await cells.evaluateAll((found) => found.map((cell) => cell.getAttribute('data-testid') ?? ''));
+    return ids.map((id) => id.replace('safekeep-backup:', ''));
+  }
+
+  /** Makes a backup through the dialog, waits until the list says that it is good, and returns its name. */
+  async makeBackup(note: string): Promise<string> {
+    const before = await this.listedBackups();
+    await this.get('new-backup').click();
+    await this.get('create-note').fill(note);
+    await this.screenshot('new-backup');
+    await this.get('create-submit').click();
+    await this.get('create-dialog').waitFor({ state: 'detached' });
+    const good = this.page.locator('[data-testid^="safekeep-status:"][data-status="succeeded"]');
+    await good.nth(before.length).waitFor({ timeout: RUN_TIMEOUT_MS });
+    const made = (await this.listedBackups()).find((name) => !before.includes(name));
+    if (!made) throw new Error('the new backup is not in the list');
+    return made;
+  }
+
+  /** Saves the archive through the browser. */
+  async download(name: string): Promise<Buffer> {
+    const [download] = await Promise.all([this.page.waitForEvent('download'), this.get('download', name).click()]);
+    return readFileSync(await download.path());
+  }
+
+  /** From the compatibility table to the confirmation, with every warning accepted. */
+  async acceptChecks(): Promise<void> {
+    await this.get('checks').waitFor();
+    for (const warning of await this.page.locator('[data-testid^="safekeep-accept:"]').all()) await warning.check();
+    await this.screenshot('restore-checks');
+    await this.get('restore-next').click();
+  }
+
+  /** Types the name of the app and sets the restore going. */
+  async confirmRestore(): Promise<void> {
+    await this.get('confirm-name').fill('main');
+    await this.screenshot('restore-confirm');
+    await this.get('restore-submit').click();
+    await this.get('restore-dialog').waitFor({ state: 'detached' });
+  }
+
+  /** Waits until the page says that the app is away, whoever says it: our dialog or the host's own. */
+  async maintenance(): Promise<void> {
+    await this.page.waitForFunction(() => sessionStorage.getItem('seen')?.includes('"away":true'), undefined, {
+      timeout: RUN_TIMEOUT_MS,
+    });
+    await this.screenshot('maintenance');
+  }
+
+  /** Waits until the dialog of the watched run tells the result, through maintenance and reloads, and returns it. */
+  async result(): Promise<string> {
+    const result = this.get('run-dialog').getByTestId('safekeep-run-result');
+    await result.waitFor({ timeout: RUN_TIMEOUT_MS });
+    return (await result.getAttribute('data-status')) ?? '';
+  }
+
+  async closeResult(): Promise<void> {
+    await this.get('run-close').click();
+    await this.get('run-dialog').waitFor({ state: 'hidden' });
+  }
+}
