@@ -197,9 +197,9 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
   test('whoever reads Chinese finds no English word on the pages', async () => {
     const { name } = await makeBackup(host.api, { note: '升级前' });
     const safekeep = await SafekeepPage.open(browser, host, client, `${database}-zh`, { locale: 'zh-CN' });
-    // Notes are of the users' own language.
-    await safekeep.get('search').fill(name);
+    // Notes of others may be in any language.
     await safekeep.get('backup', name).waitFor();
+    await safekeep.get('search').fill(name);
     await safekeep.page.waitForFunction(
       () => document.querySelectorAll('[data-testid^="safekeep-backup:"]').length === 1,
     );

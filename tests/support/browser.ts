@@ -28,7 +28,7 @@ export async function startBrowser(): Promise<Browser> {
 export interface OpenedPage {
   page: Page;
   context: BrowserContext;
-  /** What scripts of the page threw and nobody caught. */
+  /** What scripts of the page threw and nobody caught, with the stack. */
   errors: string[];
   /** Saves .test/screenshots/<name>.png. */
   screenshot(name: string): Promise<void>;
@@ -60,7 +60,7 @@ export async function openPage(browser: Browser, host: RealHost, options: OpenOp
   }, stored);
   const page = await context.newPage();
   const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('pageerror', (error) => errors.push(error.stack ?? error.message));
   await page.goto(host.url + options.path);
   return {
     page,
@@ -68,7 +68,7 @@ export async function openPage(browser: Browser, host: RealHost, options: OpenOp
     errors,
     async screenshot(name) {
       mkdirSync(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+      await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
     },
     close: () => context.close(),
   };
