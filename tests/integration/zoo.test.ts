@@ -49,8 +49,10 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
   });
 
   // The others can't be made to: their counters follow the highest id.
-  test.runIf(dialect === 'postgres')('a counter that fell behind is noticed', async () => {
-    await host.app.db.getRepository('zooTree').create({ values: { id: 900, title: 'far ahead' } });
-    await expect(zoo.nextInsertWorks(host.app)).rejects.toThrow('zooTree handed out');
-  });
+  if (dialect === 'postgres') {
+    test('a counter that fell behind is noticed', async () => {
+      await host.app.db.getRepository('zooTree').create({ values: { id: 900, title: 'far ahead' } });
+      await expect(zoo.nextInsertWorks(host.app)).rejects.toThrow('zooTree handed out');
+    });
+  }
 });
