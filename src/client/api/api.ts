@@ -108,10 +108,14 @@ export function createApi(host: SafekeepHost) {
 
 export type Api = ReturnType<typeof createApi>;
 
+const includedIn = (field: string) => (part: string) => ({ [field]: { $includes: part } });
+
 /** The host's own list parameters: `filter` in its operator language, JSON. */
 function listParams({ page, pageSize, sort, statuses, search }: ListQuery): Record<string, unknown> {
   const terms: unknown[] = [];
   if (statuses?.length) terms.push({ status: { $in: statuses } });
-  if (search) terms.push({ $or: [{ name: { $includes: search } }, { note: { $includes: search } }] });
+  // The host escapes _ and % in a way that SQLite does not know; what stands between them is looked for.
+  const parts = (search ?? '').split(/[_%]+/).filter(Boolean);
+  if (parts.length) terms.push({ $or: ['name', 'note'].map((field) => ({ $and: parts.map(includedIn(field)) })) });
   return { page, pageSize, sort, ...(terms.length ? { filter: JSON.stringify({ $and: terms }) } : {}) };
 }
