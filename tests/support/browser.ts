@@ -60,7 +60,7 @@ export async function openPage(browser: Browser, host: RealHost, options: OpenOp
   }, stored);
   const page = await context.newPage();
   const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.stack ?? error.message));
+  page.on('pageerror', (error) => errors.push(error.stack || error.message));
   await page.goto(host.url + options.path);
   return {
     page,
