@@ -27,6 +27,8 @@ export class HostApi {
       headers: {
         ...(token && { authorization: `Bearer ${token}`, 'x-authenticator': 'basic' }),
         ...(isData && { 'content-type': 'application/json' }),
+        // A connection kept alive may be closed by the host just as the next call uses it.
+        connection: 'close',
         ...headers,
       },
       body: isData ? JSON.stringify(body) : body,
