@@ -75,6 +75,33 @@ describe('the history', () => {
 });
 
 describe('a restore', () => {
+  it('of the database alone leaves the files, and of the files alone the database', async () => {
+    host = await startApp({ plugin: SafekeepPlugin });
+    const { root, storage } = host;
+    const file = path.join(storage, 'uploads/letter.txt');
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, 'as backed up');
+    const backup = await makeBackup(root);
+    const change = async () => {
+      writeFileSync(file, 'changed');
+      await root.get('safekeepSettings:update', { body: { maxBackups: 9 } });
+    };
+    const now = async () => {
+      const { maxBackups }: SettingsAnswer = await root.get('safekeepSettings:get');
+      return [readFileSync(file, 'utf8'), maxBackups];
+    };
+    await change();
+    await makeRestore(root, { name: backup.name, contents: ['database'] });
+    expect(await now()).toEqual(['changed', 30]);
+    await change();
+    await makeRestore(root, { name: backup.name, contents: ['files'] });
+    expect(await now()).toEqual(['as backed up', 9]);
+    const onlyFiles = await makeBackup(root, { contents: ['files'] });
+    const body = { name: onlyFiles.name, contents: ['database'] };
+    const reply = await root.call('safekeepBackups:restore', { body });
+    expect([reply.status, reply.body.errors[0].code]).toEqual([422, 'NOT_IN_BACKUP']);
+  });
+
   it('leaves out the rows of run-time tables and of its own index, and keeps everything else', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { app, root } = host;
