@@ -15,22 +15,23 @@ const PAGE_TIMEOUT_MS = 60_000;
 
 /** What a page has shown on the way, however short it stood there. */
 interface Seen {
-  /** Steps of a run's progress, in order. */
-  steps: string[];
-  percents: number[];
+  /** How far a backup in the list was, in per cent and in order, by its name. */
+  percents: Record<string, number[]>;
   /** Whether the page told that the app is away. */
   away: boolean;
 }
 
 /** Runs in the page: notes what comes and goes too fast to be waited for from outside, across reloads. */
 function watchPage(): void {
-  const nothing: Seen = { steps: [], percents: [], away: false };
+  const nothing: Seen = { percents: {}, away: false };
   const seen = JSON.parse(sessionStorage.getItem('seen') ?? JSON.stringify(nothing)) as Seen;
   const look = () => {
-    for (const bar of document.querySelectorAll<HTMLElement>('[data-testid="safekeep-run-progress"]')) {
-      const { step = '', percent = '0' } = bar.dataset;
-      if (seen.steps.at(-1) !== step) seen.steps.push(step);
-      if (seen.percents.at(-1) !== Number(percent)) seen.percents.push(Number(percent));
+    for (const bar of document.querySelectorAll<HTMLElement>(
+      '[data-testid="safekeep-backups-table"] [data-testid="safekeep-run-progress"]',
+    )) {
+      const percents = (seen.percents[bar.closest('tr')?.dataset['rowKey'] ?? ''] ??= []);
+      const percent = Number(bar.dataset['percent']);
+      if (percents.at(-1) !== percent) percents.push(percent);
     }
     if (document.querySelector('[data-testid="safekeep-run-away"], .ant-modal .ant-result')) seen.away = true;
     sessionStorage.setItem('seen', JSON.stringify(seen));

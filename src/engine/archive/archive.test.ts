@@ -7,7 +7,8 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { portableZstdDecoder } from './codec';
+import { SafekeepError } from '../errors';
+import { decode, portableZstdDecoder } from './codec';
 import { backupName, decodeEntryPath, encodeEntryPath, isBackupName, isSafeRelativePath } from './format';
 import { ArchiveReader } from './reader';
 import { openLocalArchive } from './source';
@@ -218,6 +219,24 @@ describe('names', () => {
     expect(isSafeRelativePath('a//b')).toBe(false);
     expect(isSafeRelativePath('a\0')).toBe(false);
     expect(isSafeRelativePath('..a/b..')).toBe(true);
+  });
+});
+
+describe('a compressed dump', () => {
+  it('that can not be decompressed is a damaged archive, whichever decoder reads it', async () => {
+    const garbage = () => Readable.from([Buffer.from('certainly not zstd')]);
+    await expect(decode('database/dump.pgdump.zst', garbage()).toArray()).rejects.toMatchObject({
+      code: 'ARCHIVE_DAMAGED',
+    });
+    const plain = await decode('database/dump.pgdump', garbage()).toArray();
+    expect(Buffer.concat(plain as Buffer[]).toString()).toBe('certainly not zstd');
+  });
+
+  it('fails with the reason of its source', async () => {
+    const source = new Readable({ read: () => undefined });
+    const decoding = decode('database/dump.pgdump.zst', source).toArray();
+    source.destroy(new SafekeepError('CANCELLED'));
+    await expect(decoding).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 });
 

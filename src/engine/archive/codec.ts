@@ -1,6 +1,6 @@
 /** Compression of the database dump: zstd where the runtime has it, else the ZIP container's own fast deflate. */
 import { Decompress } from 'fzstd';
-import { PassThrough, type Readable, Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { SafekeepError } from '../errors';
@@ -34,11 +34,17 @@ export function zstdCompressor(): Transform {
 export function decode(entryName: string, raw: Readable): Readable {
   if (!entryName.endsWith(ZSTD_EXTENSION)) return raw;
   const decoder = zstd.createZstdDecompress?.() ?? portableZstdDecoder();
-  const decoded = new PassThrough({ highWaterMark: 1 << 20 });
-  pipeline(raw, decoder, decoded).catch((cause: Error) => {
-    decoded.destroy(cause instanceof SafekeepError ? cause : unreadable(cause));
-  });
-  return decoded;
+  // What goes wrong here goes on as the error of the decoder.
+  pipeline(raw, decoder).catch(() => undefined);
+  return Readable.from(decodedChunks(decoder), { objectMode: false, highWaterMark: 1 << 20 });
+}
+
+async function* decodedChunks(decoder: Transform): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of decoder) yield chunk as Buffer;
+  } catch (cause) {
+    throw cause instanceof SafekeepError ? cause : unreadable(cause);
+  }
 }
 
 function unreadable(cause: unknown): SafekeepError {
