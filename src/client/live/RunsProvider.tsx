@@ -33,7 +33,8 @@ const isRunView = (value: unknown): value is RunView =>
 export function RunsProvider({ children }: { children: ReactNode }) {
   const host = useHost();
   const api = useApi();
-  const store = useMemo(() => new RunStore(api), [api]);
+  // One store for good: a client that has read the rights makes a new host, and what the old store has learnt would be lost.
+  const [store] = useState(() => new RunStore(api));
   const live = useSyncExternalStore(store.subscribe, store.getSnapshot);
   const [watched, setWatched] = useState(readWatchedRun);
   const [kicks, setKicks] = useState(0);
