@@ -67,7 +67,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await host?.stop();
   await server?.stop();
-  console.log(Object.entries(figures).map(([name, value]) => `${name.padEnd(34)} ${value}`).join('\n'));
+  console.log(
+    Object.entries(figures)
+      .map(([name, value]) => `${name.padEnd(34)} ${value}`)
+      .join('\n'),
+  );
 });
 
 test('a large site is backed up and restored', { timeout: 1_800_000 }, async () => {
