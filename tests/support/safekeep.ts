@@ -31,7 +31,10 @@ export async function makeBackup(api: HostApi, request: object = {}): Promise<Ba
 }
 
 /** Restores, accepting every warning, waits for the end and returns the run; throws unless it succeeded. */
-export async function makeRestore(api: HostApi, request: RestoreRequest): Promise<RunView> {
+export async function makeRestore(
+  api: HostApi,
+  request: Omit<RestoreRequest, 'contents'> & { contents?: readonly string[] },
+): Promise<RunView> {
   const inspected: InspectAnswer = await api.get('safekeepBackups:inspect', { body: request });
   const acceptWarnings = inspected.checks.filter(({ status }) => status === 'warning').map(({ code }) => code);
   const { runId } = await api.get('safekeepBackups:restore', { body: { acceptWarnings, ...request } });
