@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { HostApi } from '../../scripts/host-api.mjs';
-import type { BackupView, InspectAnswer, RestoreRequest, RunLogAnswer } from '../../src/shared/api';
+import type { BackupView, InspectAnswer, RunLogAnswer } from '../../src/shared/api';
 import { FINAL_STATUSES, type RunView } from '../../src/shared/runs';
 
 const POLL_MS = 100;
@@ -33,7 +33,7 @@ export async function makeBackup(api: HostApi, request: object = {}): Promise<Ba
 /** Restores, accepting every warning, waits for the end and returns the run; throws unless it succeeded. */
 export async function makeRestore(
   api: HostApi,
-  request: Omit<RestoreRequest, 'contents'> & { contents?: readonly string[] },
+  request: { name?: string; uploadId?: string; contents?: string[]; filesMode?: string },
 ): Promise<RunView> {
   const inspected: InspectAnswer = await api.get('safekeepBackups:inspect', { body: request });
   const acceptWarnings = inspected.checks.filter(({ status }) => status === 'warning').map(({ code }) => code);
