@@ -73,10 +73,11 @@ async function outcomeOfStart(api) {
     const reply = await api.call('__health_check').catch(() => null);
     if (reply?.status === 200) return '';
     const error = reply?.body?.error;
-    if (error?.code === 'APP_ERROR') return error.message;
+    // The host's own other codes (APP_STARTING and the like) pass; an error's own code, such as a driver's, does not.
+    if (error?.code === 'APP_ERROR' || (error?.code && !error.code.startsWith('APP_'))) return error.message;
     if (!hasToldToWait && Date.now() - began > PATIENCE_MS) {
       hasToldToWait = true;
-      console.log('Still starting. Can the database be reached? The logs tell more.');
+      console.log('Still starting. If this takes long: can the database be reached? The logs tell more.');
     }
     await sleep(300);
   }
