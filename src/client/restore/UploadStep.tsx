@@ -7,10 +7,13 @@ import { useT } from '../i18n';
 import { testId } from '../test-ids';
 
 export function UploadStep({ upload }: { upload: Upload }) {
-  const { phase, failure } = upload;
+  const { phase, failure, file } = upload;
+  // A file that was read through and refused is refused again; another one is chosen below. A damaged copy may arrive whole.
+  const isHopeless = failure?.status === 422 && failure.code !== 'UPLOAD_DAMAGED';
   return (
     <Flex vertical gap="middle">
-      {phase === 'failed' && <FailureAlert failure={failure} onRetry={upload.retry} />}
+      {phase === 'failed' && <FailureAlert failure={failure} onRetry={isHopeless ? undefined : upload.retry} />}
+      {phase === 'failed' && file && <Typography.Text type="secondary">{file.name}</Typography.Text>}
       {phase === 'idle' || phase === 'failed' ? <Picker onPick={upload.start} /> : <Sending upload={upload} />}
     </Flex>
   );

@@ -4,9 +4,16 @@ import { App, ConfigProvider } from 'antd';
 import i18next from 'i18next';
 import type { ReactElement } from 'react';
 import { initReactI18next } from 'react-i18next';
+import { afterEach } from 'vitest';
 import english from '../../../locale/en-US.json';
 import { PLUGIN_NAME } from '../../shared/api';
 import { HostProvider, type HostRequest, type Right, type SafekeepHost } from '../host';
+
+// What React and antd have put off must be over before the file's window is taken away.
+afterEach(async () => {
+  cleanup();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+});
 
 type Answer = (request: HostRequest) => unknown;
 
@@ -63,7 +70,6 @@ export function renderPage(page: ReactElement, host: SafekeepHost) {
 
 /** What jsdom lacks and antd needs; call it in a beforeEach. */
 export async function prepareBrowser(): Promise<void> {
-  cleanup();
   // Machines under load: a test ends early when what it waits for is there.
   configure({ asyncUtilTimeout: 10_000 });
   sessionStorage.clear();
