@@ -1,4 +1,6 @@
+import { chmodSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
+import { removeFolder, temporaryFolder } from './child';
 import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
 
@@ -22,7 +24,23 @@ interface Running {
 /** Each project loads this module anew; they share the process, so the servers hang on its global. */
 const shared = globalThis as { safekeepTestServers?: Running };
 
+/** All temporary folders of the run lie in one, so that nothing stays behind whatever a test forgets. */
+function gatherTemporaryFolders(): { remove(): void } {
+  const { TMPDIR: before } = process.env;
+  const folder = temporaryFolder('tests');
+  chmodSync(folder, 0o1777); // As /tmp itself: the servers run as users of their own.
+  process.env['TMPDIR'] = folder; // The test processes, started later, inherit it.
+  return {
+    remove() {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+      removeFolder(folder);
+    },
+  };
+}
+
 function start(): Running {
+  const temporary = gatherTemporaryFolders();
   const starting = [startPostgres(), startMariadb()] as const;
   return {
     users: 0,
@@ -34,6 +52,7 @@ function start(): Running {
       for (const result of await Promise.allSettled(starting)) {
         if (result.status === 'fulfilled') await result.value.stop();
       }
+      temporary.remove();
     },
   };
 }
