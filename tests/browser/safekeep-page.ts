@@ -117,15 +117,17 @@ export class SafekeepPage {
 
   /** Makes a backup through the dialog, waits until the list says that it is good, and returns its name. */
   async makeBackup(note: string): Promise<string> {
-    const before = await this.listedBackups();
     await this.get('new-backup').click();
     await this.get('create-note').fill(note);
     await this.screenshot('new-backup');
     await this.get('create-submit').click();
     await this.get('create-dialog').waitFor({ state: 'detached' });
-    const good = this.page.locator('[data-testid^="safekeep-status:"][data-status="succeeded"]');
-    await good.nth(before.length).waitFor({ timeout: RUN_TIMEOUT_MS });
-    const made = (await this.listedBackups()).find((name) => !before.includes(name));
+    // By its note: rows of other backups may come into the list at any moment.
+    const row = this.get('backups-table').locator('tr[data-row-key]', { hasText: note });
+    await row
+      .locator('[data-testid^="safekeep-status:"][data-status="succeeded"]')
+      .waitFor({ timeout: RUN_TIMEOUT_MS });
+    const made = await row.getAttribute('data-row-key');
     if (!made) throw new Error('the new backup is not in the list');
     return made;
   }
