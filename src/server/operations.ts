@@ -1,7 +1,8 @@
 /** What an administrator can have done: each starts a run and returns at once. */
 import { backup, verifyArchive } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
-import { SafekeepError } from '../engine/errors';
+import type { RunContext } from '../engine/context';
+import { fill, SafekeepError } from '../engine/errors';
 import { dropAside, recover, undo } from '../engine/exchange';
 import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
@@ -157,12 +158,7 @@ export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
   const driver = safekeep.driver();
   await safekeep.control.disconnect();
   try {
-    const log = (level: string, text: string) => app.log.warn(`Safekeep: ${level}: ${text}`);
-    const context = {
-      signal: new AbortController().signal,
-      log: (level: string, message: { text: string }) => log(level, message.text),
-      progress: () => undefined,
-    };
+    const context = { signal: new AbortController().signal, log: hostLog(safekeep), progress: () => undefined };
     const recovered = await recover({ driver, journal: safekeep.journal }, context);
     const record = recovered && (await safekeep.runs.load(recovered.runId));
     if (!record || !recovered) return;
@@ -219,8 +215,7 @@ async function keepAside(
 async function letGo(safekeep: Safekeep, record: RunRecord): Promise<void> {
   const driver = safekeep.driver();
   try {
-    const log = (_level: string, message: { text: string }) => safekeep.app.log.warn(`Safekeep: ${message.text}`);
-    if (record.slots) await dropAside(record.slots, driver, { log });
+    if (record.slots) await dropAside(record.slots, driver, { log: hostLog(safekeep) });
     record.undoUntil = null;
     record.slots = null;
     await safekeep.runs.save(record);
@@ -241,6 +236,11 @@ async function applyRetention(safekeep: Safekeep, run: RunRecorder): Promise<voi
     await safekeep.index.removeBackup(name);
     run.log('info', { text: 'Old backup deleted: {{name}}', params: { name } });
   }
+}
+
+/** For work that belongs to no run: its lines go to the host's own log. */
+function hostLog(safekeep: Safekeep): RunContext['log'] {
+  return (_level, { text, params }) => void safekeep.app.log.warn(`Safekeep: ${fill(text, params)}`);
 }
 
 function newSlotId(): string {
