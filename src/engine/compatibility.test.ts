@@ -40,7 +40,7 @@ function tableOf(change: (both: Both) => void = () => undefined, contents: Conte
     entries: { count: 0, bytes: 0, sha256: '' },
     warnings: 0,
   };
-  const planning = { plan: null, blockers: [], warnings: [], summary: { text: '' } };
+  const planning = { plan: null, blockers: [], warnings: [], summary: { text: '' }, downtime: { text: '' } };
   const current: CurrentSite = {
     app: structuredClone(app),
     database: structuredClone(facts),

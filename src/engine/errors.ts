@@ -114,6 +114,17 @@ export const ERRORS = {
     message: 'The journal of an unfinished restore can not be read ({{file}}): {{detail}}.',
     hint: 'Safekeep does not guess. Update Safekeep if the journal is from a newer version; see docs/recovery.md otherwise.',
   },
+  JOURNAL_IN_USE: {
+    status: 409,
+    message: 'Another process works on this restore (process {{pid}} on {{host}}).',
+    hint: 'Wait until it has finished, or end that process and try again.',
+  },
+  JOURNAL_ELSEWHERE: {
+    status: 500,
+    message:
+      'The journal of an unfinished restore ({{file}}) is for another database: {{there}}; the app is configured for: {{here}}.',
+    hint: 'Configure the database of the journal again, so that the restore can be finished or taken back; see docs/recovery.md.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     message: 'This restore can not be undone: the state before it is no longer kept.',

@@ -1,6 +1,6 @@
 /**
- * The exchange of live and prepared data, and everything that follows from it: reload, health check, the way back,
- * undo, and recovery after a crash. Works on slots that are filled already.
+ * The exchange of live and prepared data, and everything that follows from it: reload, health check, the way back and
+ * undo. Works on slots that are filled already. What a crash leaves half way is for recovery.ts.
  */
 import type { StepOf } from '../shared/runs';
 import type { RunContext, SteppedRun } from './context';
@@ -8,7 +8,7 @@ import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/dri
 import { SafekeepError, toSafekeepError } from './errors';
 import * as slots from './files/slots';
 import { carryOver } from './files/stage';
-import type { Direction, JournalFile } from './journal';
+import type { Direction, JournalEntry, JournalFile } from './journal';
 
 /** The app around the data: what the engine asks of it during the exchange. */
 export interface AppControl {
@@ -43,7 +43,7 @@ export interface ExchangeParts {
  */
 export async function undo(
   made: Slots,
-  runId: string,
+  request: Pick<ExchangeRequest, 'runId' | 'undoHours'>,
   parts: ExchangeParts,
   run: SteppedRun<StepOf<'undo'>>,
 ): Promise<void> {
@@ -54,19 +54,27 @@ export async function undo(
     run.pointOfNoReturn();
     return all('after switch') ? 'undo' : 'redo';
   });
-  await exchange(direction, made, { runId, filesMode: 'mirror' }, parts, run);
+  await exchange(direction, made, { ...request, filesMode: 'mirror' }, parts, run);
+}
+
+export interface ExchangeRequest {
+  runId: string;
+  filesMode: 'mirror' | 'merge';
+  /** How long the state that is replaced will be kept; for whoever has to finish after a crash. */
+  undoHours: number;
 }
 
 /** Maintenance, exchange, reload, health check; and the way back when the app does not come up. */
 export async function exchange(
-  direction: Direction,
+  direction: Exclude<Direction, 'verify'>,
   made: Slots,
-  request: { runId: string; filesMode: 'mirror' | 'merge' },
+  request: ExchangeRequest,
   { driver, journal, app }: ExchangeParts,
   run: SteppedRun<'switch' | 'reload' | 'healthCheck'>,
 ): Promise<void> {
-  const journalled = { runId: request.runId, direction, ...made };
-  const [forward, backward] = direction === 'undo' ? [takeBack, bringLive] : [bringLive, takeBack];
+  const { runId, undoHours } = request;
+  const journalled = { runId, direction, undoHours, starts: 0, ...made };
+  const { forward, backward } = waysOf(direction);
   let switched = false;
   try {
     await run.step('switch', async () => {
@@ -94,10 +102,10 @@ export async function exchange(
 
 /** @throws WAY_BACK_FAILED; the journal then stays for the next start */
 async function wayBack(
-  backward: typeof takeBack,
+  backward: Move,
   made: Slots,
   { driver, journal, app }: ExchangeParts,
-  journalled: Slots & { runId: string; direction: Direction },
+  journalled: Omit<JournalEntry, 'state'>,
   reason: unknown,
   run: RunContext,
 ): Promise<void> {
@@ -110,44 +118,18 @@ async function wayBack(
     await journal.write({ ...journalled, state: 'taking back' });
     await backward(made, driver, run);
     await app.reload();
-    if (journalled.direction === 'restore') await dropAside(made, driver, run);
-    await journal.remove();
+    if (journalled.direction !== 'restore' || (await dropAside(made, driver, run))) await journal.remove();
   } catch (cause) {
     throw new SafekeepError('WAY_BACK_FAILED', { detail: toSafekeepError(cause).message }, { cause });
   }
 }
 
 /**
- * At start, before the app serves: finishes an unfinished restore or takes it back, by what the slots themselves say.
- * Only an exchange that had completed is kept; everything else goes back to the state before.
- * @returns what the state is now; null when there was nothing to recover
- * @throws JOURNAL_UNREADABLE, and what the slots throw; the journal stays then
+ * Drops the slots aside: staged data that is not wanted, or a previous state that is no longer kept.
+ * @returns whether all of it is gone; what is not is told in the log
  */
-export async function recover(
-  { driver, journal }: Pick<ExchangeParts, 'driver' | 'journal'>,
-  run: RunContext,
-): Promise<{ runId: string; direction: Direction; state: 'old' | 'new'; slots: Slots } | null> {
-  const found = await journal.read();
-  if (!found) return null;
-  const { runId, direction, database, folders } = found;
-  const made = { database, folders };
-  const [forward, backward] = direction === 'undo' ? [takeBack, bringLive] : [bringLive, takeBack];
-  const wanted = direction === 'undo' ? 'before switch' : 'after switch';
-  const databaseDone = !database || (await driver.position(database)) === wanted;
-  const complete =
-    found.state === 'switched' ||
-    (found.state === 'switching' &&
-      (database ? databaseDone : (await positionsOf(made, driver)).every((p) => p === wanted)));
-  if (complete) await forward(made, driver, run);
-  else if (found.state !== 'staging') await backward(made, driver, run);
-  const state = complete ? 'new' : 'old';
-  if (state === 'old' && direction === 'restore') await dropAside(made, driver, run);
-  await journal.remove();
-  return { runId, direction, state, slots: made };
-}
-
-/** Drops the slots aside: staged data that is not wanted, or a previous state that is no longer kept. */
-export async function dropAside(made: Slots, driver: DatabaseDriver, run: Pick<RunContext, 'log'>): Promise<void> {
+export async function dropAside(made: Slots, driver: DatabaseDriver, run: Pick<RunContext, 'log'>): Promise<boolean> {
+  let gone = true;
   const work = [
     ...made.folders.map((plan) => () => slots.discard(plan)),
     ...(made.database ? [made.database].map((plan) => () => driver.discard(plan)) : []),
@@ -156,11 +138,22 @@ export async function dropAside(made: Slots, driver: DatabaseDriver, run: Pick<R
     await drop().catch((error: unknown) => {
       const detail = toSafekeepError(error).message;
       run.log('warn', { text: 'Could not be cleaned up: {{detail}}', params: { detail } });
+      gone = false;
     });
   }
+  return gone;
 }
 
-async function positionsOf(made: Slots, driver: DatabaseDriver) {
+type Move = (made: Slots, driver: DatabaseDriver, run: RunContext) => Promise<void>;
+
+/** What an exchange does and what takes it back; both can be repeated from anywhere half way. */
+export function waysOf(direction: Direction): { forward: Move; backward: Move; done: SlotPosition } {
+  return direction === 'undo'
+    ? { forward: takeBack, backward: bringLive, done: 'before switch' }
+    : { forward: bringLive, backward: takeBack, done: 'after switch' };
+}
+
+export async function positionsOf(made: Slots, driver: DatabaseDriver) {
   const folders = await Promise.all(made.folders.map((plan) => slots.positionOf(plan)));
   return made.database ? [...folders, await driver.position(made.database)] : folders;
 }

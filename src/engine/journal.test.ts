@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Journal, JournalFile } from './journal';
+import { type DatabasePlace, type Journal, type JournalEntry, JournalFile } from './journal';
+import { thisProcess } from './owner';
 
 let folder: string;
 let file: string;
@@ -10,23 +11,26 @@ let journal: JournalFile;
 beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'safekeep-journal-'));
   file = path.join(folder, 'journal.json');
-  journal = new JournalFile(file);
+  journal = new JournalFile(file, () => place);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const written: Journal = {
-  format: 1,
+const place: DatabasePlace = { dialect: 'sqlite', host: '', port: '', database: '', schema: '', storage: '/db.sqlite' };
+const entry = {
   runId: '20261120T095107Z-qwerty',
   state: 'switching',
   direction: 'restore',
   database: { dialect: 'sqlite', strategy: 'file', id: 'abc', names: { staged: 'a', previous: 'b' } },
   folders: [{ folder: '/srv/uploads 备份', mode: 'rename', id: 'abc' }],
-};
+  undoHours: 72,
+  starts: 0,
+} satisfies JournalEntry;
+const written: Journal = { format: 1, ...entry, place, owner: thisProcess() };
 
 it('is read as it was written, replaced as a whole, and leaves nothing when it is removed', async () => {
   expect(await journal.read()).toBeNull();
-  await journal.write({ ...written, state: 'staging', database: null });
-  await journal.write(written);
+  await journal.write({ ...entry, state: 'staging', database: null });
+  await journal.write(entry);
   expect(await journal.read()).toEqual(written);
   expect(readdirSync(folder)).toEqual(['journal.json']);
   await journal.remove();

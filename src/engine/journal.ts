@@ -1,11 +1,12 @@
 /** The journal of a restore: what a later process needs in order to finish it or take it back. */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { syncFolder, writeFileAtomically } from './atomic-file';
-import type { DatabasePlan } from './databases/driver';
+import type { DatabaseConnection, DatabasePlan } from './databases/driver';
 import { SafekeepError } from './errors';
 import type { FolderPlan } from './files/slots';
+import { HEARTBEAT_MS, type Life, lifeOf, ownerSchema, thisProcess } from './owner';
 
 const JOURNAL_FORMAT = 1;
 
@@ -15,21 +16,30 @@ const JOURNAL_FORMAT = 1;
  */
 export type JournalState = 'staging' | 'switching' | 'switched' | 'taking back';
 
-/** restore fills slots and exchanges them; undo exchanges them back, redo forth again. */
-export type Direction = 'restore' | 'undo' | 'redo';
+/** restore fills slots and exchanges them; undo exchanges them back, redo forth again; verify fills them and drops them. */
+export type Direction = 'restore' | 'undo' | 'redo' | 'verify';
 
-export interface Journal {
-  format: typeof JOURNAL_FORMAT;
-  runId: string;
-  state: JournalState;
-  direction: Direction;
-  database: DatabasePlan | null;
-  folders: FolderPlan[];
+/** The database that the slots belong to, without what is needed to sign in. */
+const placeSchema = z.object({
+  dialect: z.enum(['postgres', 'mysql', 'mariadb', 'sqlite']),
+  host: z.string(),
+  port: z.string(),
+  database: z.string(),
+  schema: z.string(),
+  storage: z.string(),
+});
+export type DatabasePlace = z.infer<typeof placeSchema>;
+
+export function placeOf(connection: DatabaseConnection): DatabasePlace {
+  const { dialect, host = '', port, database = '', schema = '', storage = '' } = connection;
+  return dialect === 'sqlite'
+    ? { dialect, host: '', port: '', database: '', schema: '', storage }
+    : { dialect, host, port: String(port ?? ''), database, schema, storage: '' };
 }
 
 const planSchema: z.ZodType<DatabasePlan> = z.object({
   dialect: z.enum(['postgres', 'mysql', 'mariadb', 'sqlite']),
-  strategy: z.enum(['database', 'schema', 'tables', 'file']),
+  strategy: z.enum(['database', 'schema', 'objects', 'tables', 'names', 'file']),
   id: z.string().regex(/^[a-z0-9]+$/),
   names: z.record(z.string(), z.string()),
 });
@@ -39,38 +49,101 @@ const folderSchema: z.ZodType<FolderPlan> = z.object({
   id: z.string().regex(/^[a-z0-9]+$/),
 });
 export const slotsSchema = z.object({ database: planSchema.nullable(), folders: z.array(folderSchema) });
-const journalSchema: z.ZodType<Journal> = slotsSchema.extend({
+const journalSchema = slotsSchema.extend({
   format: z.literal(JOURNAL_FORMAT),
   runId: z.string(),
   state: z.enum(['staging', 'switching', 'switched', 'taking back']),
-  direction: z.enum(['restore', 'undo', 'redo']),
+  direction: z.enum(['restore', 'undo', 'redo', 'verify']),
+  /** How long the state that is replaced will be kept, hours. */
+  undoHours: z.number().min(0),
+  /** How often an app has been started on the new state and has not said that it is up. */
+  starts: z.number().int().min(0),
+  place: placeSchema,
+  owner: ownerSchema,
 });
+export type Journal = z.infer<typeof journalSchema>;
+/** What a pipeline writes; format, place and owner are added. */
+export type JournalEntry = Omit<Journal, 'format' | 'place' | 'owner'>;
 
-/** One journal file. There is at most one restore at a time. */
+/** One journal file. There is at most one restore at a time. While it is there, its owner gives signs of life. */
 export class JournalFile {
-  constructor(private readonly file: string) {}
+  private heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly file: string,
+    private readonly place: () => DatabasePlace,
+  ) {}
 
   /** @throws JOURNAL_UNREADABLE: nothing may be guessed then */
   async read(): Promise<Journal | null> {
     const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
-      throw new SafekeepError('JOURNAL_UNREADABLE', { file: this.file, detail: error.message }, { cause: error });
+      throw this.unreadable(error.message, error);
     });
     if (text === null) return null;
     try {
-      return journalSchema.parse(JSON.parse(text));
+      const json: unknown = JSON.parse(text);
+      const { format } = z.object({ format: z.number() }).parse(json);
+      if (format > JOURNAL_FORMAT) throw new Error(`it has format ${format}, known is ${JOURNAL_FORMAT}`);
+      return journalSchema.parse(json);
     } catch (cause) {
-      const detail = cause instanceof z.ZodError ? (cause.issues[0]?.message ?? 'not valid') : 'not JSON';
-      throw new SafekeepError('JOURNAL_UNREADABLE', { file: this.file, detail }, { cause });
+      const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+      const detail = issue ? `${issue.path.join('.')}: ${issue.message}` : (cause as Error).message;
+      throw this.unreadable(detail, cause);
     }
   }
 
-  async write(journal: Omit<Journal, 'format'>): Promise<void> {
-    await writeFileAtomically(this.file, JSON.stringify({ format: JOURNAL_FORMAT, ...journal }, null, 2));
+  /**
+   * As `read`, for whoever means to act on it.
+   * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE
+   */
+  async take(): Promise<Journal | null> {
+    const found = await this.read();
+    if (!found) return null;
+    const { host, pid } = found.owner;
+    if ((await this.life(found)) === 'alive') throw new SafekeepError('JOURNAL_IN_USE', { host, pid });
+    const here = this.place();
+    const differing = (Object.keys(here) as (keyof DatabasePlace)[]).filter((key) => here[key] !== found.place[key]);
+    if (found.database && differing.length > 0) {
+      const said = (place: DatabasePlace) => differing.map((key) => `${key} ${place[key] || '–'}`).join(', ');
+      throw new SafekeepError('JOURNAL_ELSEWHERE', { file: this.file, there: said(found.place), here: said(here) });
+    }
+    return found;
+  }
+
+  /** Whether the process that wrote a journal still works on it. */
+  async life(journal: Journal): Promise<Life> {
+    const stats = await stat(this.file).catch(() => null);
+    return await lifeOf(journal.owner, stats?.mtime ?? new Date(0));
+  }
+
+  /** @throws JOURNAL_IN_USE when another process has taken it over meanwhile */
+  async write(entry: JournalEntry): Promise<void> {
+    if (this.heartbeat) await this.requireMine(entry.runId);
+    const journal: Journal = { format: JOURNAL_FORMAT, ...entry, place: this.place(), owner: thisProcess() };
+    await writeFileAtomically(this.file, JSON.stringify(journal, null, 2));
+    this.heartbeat ??= setInterval(() => {
+      const now = new Date();
+      // A journal that is gone is missed by the next write.
+      utimes(this.file, now, now).catch(() => undefined);
+    }, HEARTBEAT_MS).unref();
   }
 
   async remove(): Promise<void> {
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
     await rm(this.file, { force: true });
     await syncFolder(path.dirname(this.file));
+  }
+
+  private async requireMine(runId: string): Promise<void> {
+    const found = await this.read();
+    if (found?.runId === runId && (await this.life(found)) === 'self') return;
+    const { host, pid } = found?.owner ?? { host: '?', pid: 0 };
+    throw new SafekeepError('JOURNAL_IN_USE', { host, pid });
+  }
+
+  private unreadable(detail: string, cause: unknown): SafekeepError {
+    return new SafekeepError('JOURNAL_UNREADABLE', { file: this.file, detail }, { cause });
   }
 }

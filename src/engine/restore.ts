@@ -22,6 +22,7 @@ export interface RestoreRequest {
   slotId: string;
   contents: readonly Content[];
   filesMode: 'mirror' | 'merge';
+  undoHours: number;
   acceptWarnings: readonly string[];
 }
 
@@ -56,7 +57,8 @@ export async function inspect(
   const backupDatabase = request.contents.includes('database') ? manifest.database : null;
   const database = await driver.describe(site.scope);
   const fits = backupDatabase?.dialect === driver.dialect;
-  const planning = backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope) : null;
+  const planning =
+    backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, 'restore') : null;
   const { targets, problems } = request.contents.includes('files')
     ? await planFolders(manifest, request.slotId, !request.contents.includes('database'), site)
     : { targets: [], problems: [] };
@@ -105,8 +107,8 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     database: inspection.planning?.plan ?? null,
     folders: inspection.targets.map(({ plan }) => plan),
   };
-  const journalled = { runId: request.runId, direction: 'restore' as const, ...made };
-  await journal.write({ ...journalled, state: 'staging' });
+  const { runId, undoHours } = request;
+  await journal.write({ runId, direction: 'restore', state: 'staging', undoHours, starts: 0, ...made });
   try {
     await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
     await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
@@ -118,8 +120,8 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     });
     run.pointOfNoReturn();
   } catch (error) {
-    await dropAside(made, driver, run);
-    await journal.remove();
+    // What could not be dropped stays in the journal, for the next who asks.
+    if (await dropAside(made, driver, run)) await journal.remove();
     throw error;
   }
   await exchange('restore', made, request, parts, run);

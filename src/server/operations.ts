@@ -3,7 +3,9 @@ import { backup, verifyArchive } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
 import type { RunContext } from '../engine/context';
 import { fill, SafekeepError } from '../engine/errors';
-import { dropAside, recover, undo } from '../engine/exchange';
+import { type Slots, undo } from '../engine/exchange';
+import { keepAside, type Keeper, letGoExpired } from '../engine/kept';
+import { confirm, recover, type RecoveryParts } from '../engine/recovery';
 import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
 import { backupName } from '../engine/archive/format';
@@ -13,10 +15,10 @@ import type { Inspection } from '../engine/restore';
 import type { Manifest } from '../shared/manifest';
 import { randomLetters } from './names';
 import { rowOfRun, rowOfSidecar } from './row-index';
-import type { RunRecord } from './runs/record';
+import type { RunRecord } from '../engine/runs/record';
 import type { RunRecorder } from './runs/recorder';
 import type { Safekeep } from './safekeep';
-import { DEFAULT_SETTINGS, readSettings } from './settings';
+import { readSettings } from './settings';
 
 /** Who asks. */
 export interface Actor {
@@ -109,17 +111,19 @@ export async function startRestore(
     try {
       const { undoHours } = await readSettings(safekeep.app);
       const { journal, control } = safekeep;
+      await sweep(safekeep);
       const wanted = {
         runId: run.record.id,
         slotId: newSlotId(),
         contents,
         filesMode: request.filesMode ?? 'mirror',
+        undoHours,
         acceptWarnings: request.acceptWarnings ?? [],
       };
       const parts = { reader, site: await safekeep.site(), driver, journal, app: control };
       const slots = await restore(wanted, parts, run);
       await onRestored();
-      await keepAside(safekeep, run.record, slots, undoHours);
+      await keep(safekeep, run.record, slots, undoHours);
       if (request.uploadId) await safekeep.uploads.remove(request.uploadId);
     } finally {
       await reader.close();
@@ -142,8 +146,9 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
     try {
       const { journal, control } = safekeep;
       const { undoHours } = await readSettings(safekeep.app);
-      await undo(slots, run.record.id, { driver, journal, app: control }, run);
-      await keepAside(safekeep, run.record, slots, undoHours);
+      await sweep(safekeep);
+      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control }, run);
+      await keep(safekeep, run.record, slots, undoHours);
     } finally {
       await driver.close();
     }
@@ -151,75 +156,49 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
   return { runId: record.id };
 }
 
-/** Before the app serves: ends what a killed restore left half way. */
+/** Before an app works with its data: ends what a killed restore left half way. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
 export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
-  if (!(await safekeep.journal.read())) return;
+  if (safekeep.active || !(await safekeep.journal.read())) return;
   const { app } = safekeep;
-  const driver = safekeep.driver();
   await safekeep.control.disconnect();
   try {
-    const context = { signal: new AbortController().signal, log: hostLog(safekeep), progress: () => undefined };
-    const recovered = await recover({ driver, journal: safekeep.journal }, context);
-    const record = recovered && (await safekeep.runs.load(recovered.runId));
-    if (!record || !recovered) return;
-    record.status = recovered.state === 'new' ? 'succeeded with warnings' : 'interrupted';
-    record.error = recovered.state === 'new' ? null : { code: 'INTERRUPTED', params: {} };
-    record.finishedAt = new Date().toISOString();
-    await safekeep.runs.save(record);
-    if (recovered.state === 'new') await keepAside(safekeep, record, recovered.slots, DEFAULT_SETTINGS.undoHours);
-    const message = {
-      text:
-        recovered.state === 'new'
-          ? 'The server stopped after the switch; the restored state was kept'
-          : 'The server stopped before the switch was complete; the state before was kept',
-    };
-    await safekeep.runs.appendLog(record.id, [{ at: record.finishedAt, level: 'warn', step: record.step, message }]);
+    await withParts(safekeep, (parts) => recover(parts, { before: 'start' }));
   } finally {
-    await driver.close();
     await app.db.reconnect();
   }
 }
 
-/** Drops states aside whose time is over, and abandoned uploads. */
+/** The app is up: a restore that was finished at this start is kept from now on. */
+export async function confirmRecovery(safekeep: Safekeep): Promise<void> {
+  if (safekeep.active || !(await safekeep.journal.read())) return;
+  await withParts(safekeep, confirm);
+}
+
+/** Drops states aside whose time is over, what could not be dropped before, and abandoned uploads. */
 export async function dropExpired(safekeep: Safekeep, now: Date): Promise<void> {
   if (safekeep.active) return;
-  for (const record of await safekeep.runs.all()) {
-    if (record.undoUntil && Date.parse(record.undoUntil) <= now.getTime()) await letGo(safekeep, record);
-  }
+  await withParts(safekeep, async (parts) => {
+    await recover(parts, { before: 'work' });
+    await letGoExpired(parts, now);
+  });
   await safekeep.uploads.removeAbandoned(now.getTime());
 }
 
-/** Keeps what a restore replaced; of earlier restores nothing is kept any more, as their states no longer follow each other. */
-async function keepAside(
-  safekeep: Safekeep,
-  record: RunRecord,
-  slots: NonNullable<RunRecord['slots']>,
-  undoHours: number,
-): Promise<void> {
-  for (const earlier of await safekeep.runs.all()) {
-    if (earlier.id === record.id || !earlier.undoUntil) continue;
-    if (earlier.slots?.database?.id === slots.database?.id && earlier.slots?.folders[0]?.id === slots.folders[0]?.id) {
-      earlier.undoUntil = null;
-      await safekeep.runs.save(earlier);
-      await safekeep.index.saveRun(earlier);
-    } else {
-      await letGo(safekeep, earlier);
-    }
-  }
-  record.slots = slots;
-  record.undoUntil = new Date(Date.now() + undoHours * 3600_000).toISOString();
-  await safekeep.runs.save(record);
-  if (undoHours === 0) await letGo(safekeep, record);
+/** An earlier run may have left something that could not be dropped then. @throws while it still can not */
+async function sweep(safekeep: Safekeep): Promise<void> {
+  await withParts(safekeep, (parts) => recover(parts, { before: 'work' }));
 }
 
-async function letGo(safekeep: Safekeep, record: RunRecord): Promise<void> {
+async function keep(safekeep: Safekeep, record: RunRecord, slots: Slots, undoHours: number): Promise<void> {
+  await withParts(safekeep, (parts) => keepAside(parts, record, slots, undoHours));
+}
+
+async function withParts<T>(safekeep: Safekeep, work: (parts: RecoveryParts & Keeper) => Promise<T>): Promise<T> {
+  const { journal, runs, index } = safekeep;
   const driver = safekeep.driver();
+  const onChange = (record: RunRecord) => index.saveRun(record);
   try {
-    if (record.slots) await dropAside(record.slots, driver, { log: hostLog(safekeep) });
-    record.undoUntil = null;
-    record.slots = null;
-    await safekeep.runs.save(record);
-    await safekeep.index.saveRun(record);
+    return await work({ journal, runs, driver, log: hostLog(safekeep), onChange });
   } finally {
     await driver.close();
   }

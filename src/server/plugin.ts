@@ -6,7 +6,8 @@ import { runActions } from './actions/runs';
 import { settingsActions } from './actions/settings';
 import { transferActions } from './actions/transfers';
 import { BACKUPS, collections, RUNS, SETTINGS } from './collections';
-import { dropExpired, recoverAtStart } from './operations';
+import { recoverBeforeCommands } from './host/commands';
+import { confirmRecovery, dropExpired, recoverAtStart } from './operations';
 import { Safekeep } from './safekeep';
 
 const HOUSEKEEPING_MS = 30 * 60_000;
@@ -28,10 +29,15 @@ const SNIPPETS: Record<string, string[]> = {
 export class SafekeepPlugin extends Plugin {
   private housekeeping: NodeJS.Timeout | undefined;
 
+  /** Called by the host once per process, before there is an app. */
+  static async staticImport(): Promise<void> {
+    recoverBeforeCommands();
+  }
+
   override async beforeLoad(): Promise<void> {
     const safekeep = Safekeep.of(this.app);
     await safekeep.prepare();
-    if (!safekeep.active) await recoverAtStart(safekeep);
+    await recoverAtStart(safekeep);
     for (const collection of collections) this.db.collection(collection);
   }
 
@@ -57,6 +63,7 @@ export class SafekeepPlugin extends Plugin {
   }
 
   private async afterStart(safekeep: Safekeep): Promise<void> {
+    await confirmRecovery(safekeep);
     await safekeep.reconcile();
     this.housekeeping = setInterval(() => {
       dropExpired(safekeep, new Date()).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));

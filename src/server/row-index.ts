@@ -7,7 +7,7 @@ import type { Application } from '@nocobase/server';
 import type { Sidecar, StoredBackup } from '../engine/storages/local';
 import { BACKUPS, RUNS } from './collections';
 import { putRow } from './put-row';
-import { isFinal, type RunRecord } from './runs/record';
+import { isFinal, type RunRecord } from '../engine/runs/record';
 import type { BackupRow } from './views';
 
 export class RowIndex {

@@ -3,7 +3,7 @@ import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../engine/erro
 import type { BackupView, CheckView } from '../shared/api';
 import type { Check } from '../engine/compatibility';
 import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger } from '../shared/runs';
-import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from './runs/record';
+import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../engine/runs/record';
 
 /** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
 export type Translate = (sentence: string) => string;

@@ -8,7 +8,7 @@ import { PLUGIN_NAME } from '../../src/shared/api';
 import { freePort, removeFolder, temporaryFolder } from './child';
 import { type FreshDatabase, type ServerDialect, freshDatabase } from './servers';
 
-type PluginClass = new (app: Application, options?: never) => Plugin;
+type PluginClass = (new (app: Application, options?: never) => Plugin) & { staticImport?: () => Promise<void> };
 
 export interface TestAppOptions {
   /** The plugin's class, imported from src/server. */
@@ -90,6 +90,7 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
   const database = isOurs ? (wanted === 'sqlite' ? null : await freshDatabase(wanted)) : wanted;
 
   Gateway.getInstance().reset();
+  await plugin.staticImport?.();
   const app = new Application({
     name: 'main',
     database: { logging: false, timezone: '+00:00', ...hostDatabase(database, storage), ...databaseOptions } as never,

@@ -10,7 +10,7 @@ import type { DatabaseFacts, Dialect, ManifestDatabase, TableRows } from '../../
 import type { Message } from '../../shared/runs';
 import type { RunContext } from '../context';
 
-/** How the app reaches its database. */
+/** How the app reaches its database. Only the server dialects have host, port and sign-in. */
 export interface DatabaseConnection {
   dialect: Dialect;
   /** SQLite: absolute path of the database file; unused elsewhere. */
@@ -71,8 +71,12 @@ export type OpenPart = (name: string) => Promise<Readable>;
 /** Everything a later process needs in order to finish or take back a switch. Plain JSON, written to the journal. */
 export interface DatabasePlan {
   dialect: Dialect;
-  /** postgres: 'database' or 'schema'; mysql, mariadb: 'tables'; sqlite: 'file'. */
-  strategy: 'database' | 'schema' | 'tables' | 'file';
+  /**
+   * Where the slot aside is. postgres: 'database' beside the live one; 'schema' within one transaction; 'objects', the
+   * same where the live schema can not be renamed: its objects move. mysql, mariadb: 'tables' of a database beside the
+   * live one; 'names', other names in the live database. sqlite: 'file'.
+   */
+  strategy: 'database' | 'schema' | 'objects' | 'tables' | 'names' | 'file';
   /** Identifies this restore in all names it makes; lower-case letters and digits. */
   id: string;
   /** Names the driver chose, for example of the database or schema aside. */
@@ -88,6 +92,8 @@ export interface DatabasePlanning {
   warnings: { code: string; backup: string; current: string; remedy: Message }[];
   /** One sentence on what will happen. */
   summary: Message;
+  /** One sentence on how long the app will be away, and whether that grows with the data. */
+  downtime: Message;
   /** Disk that staging takes in a folder of this server; absent where the database server has disks of its own. */
   space?: { folder: string; needed: number };
 }
@@ -111,8 +117,16 @@ export interface DatabaseDriver {
    */
   dump(scope: DumpScope, run: RunContext): Promise<Dump>;
 
-  /** Chooses the strategy. Changes nothing. */
-  plan(id: string, backup: ManifestDatabase, scope: DumpScope): Promise<DatabasePlanning>;
+  /**
+   * Chooses the strategy. Changes nothing. Purpose: 'restore' unless told. For 'verify' the data is only staged, checked and discarded: what would only be
+   * in the way of a switch does not count, and the cheapest slot that does not disturb the app is chosen.
+   */
+  plan(
+    id: string,
+    backup: ManifestDatabase,
+    scope: DumpScope,
+    purpose?: 'restore' | 'verify',
+  ): Promise<DatabasePlanning>;
 
   /**
    * Loads the dump into the slot aside. Live data MUST NOT change, whatever happens. On any failure the caller calls

@@ -5,7 +5,7 @@ import type { BackupDetails, CreateBackupAnswer, InspectAnswer, RestoreAnswer, T
 import { BACKUPS } from '../collections';
 import { inspectBackup, startBackup, startRestore, startVerify } from '../operations';
 import { rowOfSidecar } from '../row-index';
-import { isFinal } from '../runs/record';
+import { isFinal } from '../../engine/runs/record';
 import type { Safekeep } from '../safekeep';
 import { keepSession } from '../session';
 import { backupView, type BackupRow, checkView, tell, type Translate } from '../views';

@@ -4,7 +4,7 @@ import type { RunLogAnswer } from '../../shared/api';
 import type { RunView } from '../../shared/runs';
 import { RUNS } from '../collections';
 import { startUndo } from '../operations';
-import type { RunRecord } from '../runs/record';
+import type { RunRecord } from '../../engine/runs/record';
 import type { Safekeep } from '../safekeep';
 import { logLineView, runView, storedApiError, type Translate } from '../views';
 import { listRows } from './list';

@@ -1,8 +1,8 @@
 import type { SteppedRun } from '../../engine/context';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
 import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
-import { type RunRecord, toStoredError } from './record';
-import type { RunStore } from './run-store';
+import { type RunRecord, toStoredError } from '../../engine/runs/record';
+import type { RunStore } from '../../engine/runs/run-store';
 
 /** How often progress is passed on at the most. */
 const PROGRESS_INTERVAL_MS = 400;

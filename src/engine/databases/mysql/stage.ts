@@ -46,6 +46,9 @@ export async function planMysql(
       text: 'The backup is loaded into a new database beside {{database}}; the tables of the two are then exchanged in one step.',
       params: { database: session.database },
     },
+    downtime: {
+      text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+    },
   };
 }
 

@@ -42,13 +42,29 @@ export async function planPostgres(
     const names = slotNames(id, situation.database, scope.schemas);
     if (await databaseFits(connection, client, backup, situation, available, names)) {
       const plan: DatabasePlan = { dialect: 'postgres', strategy: 'database', id, names };
-      return { plan: always.length > 0 ? null : plan, blockers: always, warnings, summary: SUMMARIES.database };
+      return {
+        plan: always.length > 0 ? null : plan,
+        blockers: always,
+        warnings,
+        summary: SUMMARIES.database,
+        downtime: DOWNTIME,
+      };
     }
     const blockers = [...always, ...(await schemaBlockers(client, backup, situation, scope.schemas))];
     const plan: DatabasePlan = { dialect: 'postgres', strategy: 'schema', id, names };
-    return { plan: blockers.length > 0 ? null : plan, blockers, warnings, summary: SUMMARIES.schema };
+    return {
+      plan: blockers.length > 0 ? null : plan,
+      blockers,
+      warnings,
+      summary: SUMMARIES.schema,
+      downtime: DOWNTIME,
+    };
   });
 }
+
+const DOWNTIME: Message = {
+  text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+};
 
 const SUMMARIES: Record<'database' | 'schema', Message> = {
   database: {

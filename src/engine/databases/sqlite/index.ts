@@ -154,6 +154,9 @@ async function planFor(id: string, live: string, needed: number): Promise<Databa
       text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
       params: { file: path.basename(live) },
     },
+    downtime: {
+      text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+    },
     space: { folder, needed },
   };
 }

@@ -1,7 +1,7 @@
 /** Records and logs of runs as files: they survive a restore, which replaces every table. */
 import { appendFile, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomically } from '../../engine/atomic-file';
+import { writeFileAtomically } from '../atomic-file';
 import type { LogLine } from '../../shared/runs';
 import { type RunRecord, runRecordSchema } from './record';
 

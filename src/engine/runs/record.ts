@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { slotsSchema } from '../../engine/journal';
-import { ERRORS, type ErrorCode, SafekeepError } from '../../engine/errors';
+import { slotsSchema } from '../journal';
+import { ERRORS, type ErrorCode, SafekeepError } from '../errors';
 
 const errorCodes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 

@@ -1,0 +1,38 @@
+/** What happens before a command of the host works with the data. */
+import { Application } from '@nocobase/server';
+import { SafekeepError } from '../../engine/errors';
+import { recoverAtStart } from '../operations';
+import { Safekeep } from '../safekeep';
+
+const WAIT_MS = 1_000;
+
+let isRegistered = false;
+
+/**
+ * Every command of every app, `start` among them, first ends what a killed restore left half way: before the app reads its
+ * list of plugins, and after it has found its database.
+ */
+export function recoverBeforeCommands(): void {
+  if (isRegistered) return;
+  isRegistered = true;
+  Application.addCommand((app) => {
+    app.cli.hook('preAction', async (_, command) => {
+      await recoverFirst(app, command.name() === 'start');
+    });
+  });
+}
+
+/** An app that starts waits for a restore that another node is at; other commands leave that restore alone. */
+async function recoverFirst(app: Application, isStart: boolean): Promise<void> {
+  for (;;) {
+    try {
+      await recoverAtStart(Safekeep.of(app));
+      return;
+    } catch (error) {
+      if (!(error instanceof SafekeepError) || error.code !== 'JOURNAL_IN_USE') throw error;
+      if (!isStart) return;
+      app.setMaintainingMessage(`Safekeep: ${error.message}`);
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    }
+  }
+}
