@@ -4,7 +4,16 @@
  * upload is only unpacked, never `npm install`ed.
  */
 import { build } from 'esbuild';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { hostModules, isProvidedToServer } from './host-modules.mjs';
 import { pkg, root } from './project.mjs';
@@ -153,10 +162,11 @@ async function main() {
   mkdirSync(out, { recursive: true });
   const server = ['src/server/index.ts', ...sources('src/server/collections'), ...sources('src/server/migrations')];
   await bundleForNode(server.map(requireEntry), used);
-  if (existsSync(path.join(root, 'src/cli/index.ts'))) {
-    const { js } = importMeta.banner;
-    await bundleForNode(['src/cli/index.ts'], new Set(), { banner: { js: `#!/usr/bin/env node\n${js}` } });
-  }
+  const { js } = importMeta.banner;
+  await bundleForNode([requireEntry('src/cli/index.ts')], new Set(), {
+    banner: { js: `#!/usr/bin/env node\n${js}` },
+  });
+  chmodSync(path.join(out, 'cli/index.js'), 0o755);
   await bundleForBrowser(requireEntry('src/client/index.tsx'), 'client', pkg.name, used);
   await bundleForBrowser(requireEntry('src/client-v2/index.tsx'), 'client-v2', `${pkg.name}/client-v2`, used);
   copyLocales();

@@ -125,6 +125,11 @@ export const ERRORS = {
       'The journal of an unfinished restore ({{file}}) is for another database: {{there}}; the app is configured for: {{here}}.',
     hint: 'Configure the database of the journal again, so that the restore can be finished or taken back; see docs/recovery.md.',
   },
+  ENVIRONMENT_INCOMPLETE: {
+    status: 500,
+    message: 'NocoBase’s environment is not to be found here: {{detail}}.',
+    hint: 'Run this in the working folder of NocoBase, with its environment or its .env file.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     message: 'This restore can not be undone: the state before it is no longer kept.',

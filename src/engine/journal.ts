@@ -30,11 +30,21 @@ const placeSchema = z.object({
 });
 export type DatabasePlace = z.infer<typeof placeSchema>;
 
+const DEFAULT_PORTS = { postgres: 5432, mysql: 3306, mariadb: 3306 };
+
 export function placeOf(connection: DatabaseConnection): DatabasePlace {
-  const { dialect, host = '', port, database = '', schema = '', storage = '' } = connection;
-  return dialect === 'sqlite'
-    ? { dialect, host: '', port: '', database: '', schema: '', storage }
-    : { dialect, host, port: String(port ?? ''), database, schema, storage: '' };
+  const { dialect } = connection;
+  if (dialect === 'sqlite') {
+    return { dialect, host: '', port: '', database: '', schema: '', storage: connection.storage ?? '' };
+  }
+  return {
+    dialect,
+    host: connection.host || 'localhost',
+    port: String(connection.port || DEFAULT_PORTS[dialect]),
+    database: connection.database ?? '',
+    schema: connection.schema ?? '',
+    storage: '',
+  };
 }
 
 const planSchema: z.ZodType<DatabasePlan> = z.object({
@@ -108,6 +118,7 @@ export class JournalFile {
       const said = (place: DatabasePlace) => differing.map((key) => `${key} ${place[key] || '–'}`).join(', ');
       throw new SafekeepError('JOURNAL_ELSEWHERE', { file: this.file, there: said(found.place), here: said(here) });
     }
+    this.fallSilent();
     return found;
   }
 
@@ -130,10 +141,14 @@ export class JournalFile {
   }
 
   async remove(): Promise<void> {
-    clearInterval(this.heartbeat);
-    this.heartbeat = undefined;
+    this.fallSilent();
     await rm(this.file, { force: true });
     await syncFolder(path.dirname(this.file));
+  }
+
+  private fallSilent(): void {
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
   }
 
   private async requireMine(runId: string): Promise<void> {

@@ -8,7 +8,7 @@ const words = (language: string) =>
   JSON.parse(readFileSync(path.join(root, 'locale', `${language}.json`), 'utf8')) as Record<string, string>;
 
 function sourceFiles(): string[] {
-  return ['src/engine', 'src/server'].flatMap((folder) =>
+  return ['src/engine', 'src/server', 'src/cli'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('errors.ts'))
       .map((file) => readFileSync(path.join(root, folder, file), 'utf8')),

@@ -1,9 +1,6 @@
 import type Database from '@nocobase/database';
 import type { Dialect } from '../../shared/manifest';
-import type { DatabaseConnection, DatabaseDriver } from '../../engine/databases/driver';
-import { createMysqlDriver } from '../../engine/databases/mysql';
-import { createPostgresDriver } from '../../engine/databases/postgres';
-import { createSqliteDriver } from '../../engine/databases/sqlite';
+import type { DatabaseConnection } from '../../engine/databases/driver';
 import { SafekeepError } from '../../engine/errors';
 
 /** TLS options as the host keeps them; more than sequelize's own type knows. */
@@ -28,7 +25,7 @@ export function connectionOf(db: Database): DatabaseConnection {
     username: options.username,
     password: options.password,
     database: options.database,
-    schema: options.dialect === 'postgres' ? (options.schema ?? 'public') : undefined,
+    schema: options.dialect === 'postgres' ? options.schema || 'public' : undefined,
     tablePrefix: options.tablePrefix ?? '',
     underscored: Boolean(options.underscored),
     timeZone: options.timezone,
@@ -39,18 +36,6 @@ export function connectionOf(db: Database): DatabaseConnection {
       key: tls.key,
     },
   };
-}
-
-export function driverFor(connection: DatabaseConnection): DatabaseDriver {
-  switch (connection.dialect) {
-    case 'postgres':
-      return createPostgresDriver(connection);
-    case 'mysql':
-    case 'mariadb':
-      return createMysqlDriver(connection);
-    case 'sqlite':
-      return createSqliteDriver(connection);
-  }
 }
 
 function dialectOf(dialect: string | undefined): Dialect {

@@ -1,0 +1,85 @@
+/** `safekeep`: what has to work when NocoBase does not. Uses the engine only. */
+import { Command, InvalidArgumentError } from 'commander';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { RunContext } from '../engine/context';
+import { driverFor } from '../engine/databases';
+import type { DatabaseConnection } from '../engine/databases/driver';
+import { fill, SafekeepError, toSafekeepError } from '../engine/errors';
+import { JournalFile, placeOf } from '../engine/journal';
+import { recover, type Recovered } from '../engine/recovery';
+import { RunStore } from '../engine/runs/run-store';
+import { readEnvironment } from './environment';
+import { describeState } from './status';
+
+interface Options {
+  app: string;
+  back?: boolean;
+}
+
+const program = new Command('safekeep').description('Backup and restore for NocoBase, without NocoBase.');
+
+const command = (name: string) => program.command(name).option('--app <name>', 'name of the app', appName, 'main');
+
+command('status')
+  .description('Shows an unfinished restore, and previous states that are kept. Changes nothing.')
+  .action(async (options: Options) => {
+    for (const line of await describeState(await homeOf(options))) console.log(line);
+  });
+
+command('recover')
+  .description(
+    'Finishes a restore that was killed, or takes it back: what the next start of the app would do. ' +
+      'Run it in the working folder of NocoBase, with its environment or .env, while NocoBase is stopped.',
+  )
+  .option('--back', 'take the restore back although its switch was complete')
+  .action(async (options: Options) => {
+    const { journal, runs, connection } = await homeOf(options);
+    const driver = driverFor(connection);
+    const log: RunContext['log'] = (_level, { text, params }) => console.log(fill(text, params));
+    try {
+      const recovered = await recover({ journal, runs, driver, log }, { before: 'nothing', back: options.back });
+      console.log(verdict(recovered));
+    } finally {
+      await driver.close();
+    }
+  });
+
+/** The files of one app's Safekeep, and its database. Other apps than the main one are on the same server, where their journal says. */
+async function homeOf({ app }: Options) {
+  const { storage, connection } = readEnvironment();
+  const folder = path.join(storage, 'safekeep', app);
+  if (!existsSync(folder))
+    throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail: `there is no folder ${folder}` });
+  const journalOf = (to: DatabaseConnection) => new JournalFile(path.join(folder, 'journal.json'), () => placeOf(to));
+  const runs = new RunStore(path.join(folder, 'runs'));
+  if (app === 'main') return { journal: journalOf(connection), runs, connection };
+  const { database, schema, storage: file } = (await journalOf(connection).read())?.place ?? {};
+  const own = {
+    ...connection,
+    database: database || connection.database,
+    schema: schema || connection.schema,
+    storage: file || connection.storage,
+  };
+  return { journal: journalOf(own), runs, connection: own };
+}
+
+function verdict(recovered: Recovered | null): string {
+  if (!recovered) return 'There is no unfinished restore. Nothing was changed.';
+  const { runId } = recovered.journal;
+  return recovered.state === 'old'
+    ? `The state before the run ${runId} is live. Start NocoBase.`
+    : `The state after the run ${runId} is live, complete. Start NocoBase; if it does not come up, run: safekeep recover --back`;
+}
+
+/** It becomes part of a path. */
+function appName(value: string): string {
+  if (!/^[A-Za-z0-9_-]+$/.test(value)) throw new InvalidArgumentError('letters, digits, “_” and “-” only');
+  return value;
+}
+
+program.parseAsync().catch((error: unknown) => {
+  const { code, message, hint } = toSafekeepError(error);
+  console.error(`${code}: ${message}\n${hint}`);
+  process.exitCode = 1;
+});
