@@ -8,7 +8,7 @@ import { ArchiveReader } from './archive/reader';
 import { openLocalArchive } from './archive/source';
 import { ArchiveWriter } from './archive/writer';
 import { readableBytes } from './compatibility';
-import type { SteppedRun } from './context';
+import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
 import type { FileRoot } from './files/roots';
@@ -71,7 +71,7 @@ export async function backup(
         warnings: run.warnings,
       });
     });
-    await run.step('verify', () => verifyArchive(storage.partialPath(request.name), bytes, run));
+    await run.step('verify', () => verifyArchive(storage.partialPath(request.name), run));
     run.pointOfNoReturn();
     await storage.publish(request.name);
     const { note, runId, startedAt, startedBy, pinned } = request;
@@ -87,22 +87,11 @@ export async function backup(
   }
 }
 
-/** Reads a whole archive back: seal, list of entries, every entry's hash. @throws ARCHIVE_DAMAGED and what ArchiveReader.open throws */
-export async function verifyArchive(file: string, bytes: number, run: BackupRun | SteppedRun<'verify'>): Promise<void> {
+/** Reads a whole archive back. @throws ARCHIVE_DAMAGED and what ArchiveReader.open throws */
+export async function verifyArchive(file: string, run: RunContext): Promise<void> {
   const reader = await ArchiveReader.open(await openLocalArchive(file));
   try {
-    const entries = await reader.entries();
-    const total = bytes + entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    let done = 0;
-    const onBytes = (more: number) => {
-      done += more;
-      run.progress({ done, total, unit: 'bytes' });
-    };
-    await reader.verifySeal(run.signal, onBytes);
-    for (const entry of entries) {
-      run.signal.throwIfAborted();
-      for await (const chunk of await reader.openEntry(entry)) onBytes((chunk as Buffer).length);
-    }
+    await reader.verifyAll(run.signal, (done, total) => run.progress({ done, total, unit: 'bytes' }));
   } finally {
     await reader.close();
   }

@@ -7,7 +7,7 @@ import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
 import { type Check, compatibilityOf, refuseUnlessFit } from './compatibility';
-import type { SteppedRun } from './context';
+import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
 import { dropAside, exchange, type ExchangeParts, type Slots } from './exchange';
@@ -43,13 +43,14 @@ export interface Inspection {
 }
 
 /**
- * Compares a backup with this app and plans its restore. Changes nothing.
+ * Compares a backup with this app and plans its restore, or its verification. Changes nothing.
  * @throws NOT_IN_BACKUP, DATABASE_UNREACHABLE
  */
 export async function inspect(
   manifest: Manifest,
   request: Pick<RestoreRequest, 'slotId' | 'contents'>,
   { site, driver }: Pick<RestoreParts, 'site' | 'driver'>,
+  purpose: 'restore' | 'verify' = 'restore',
 ): Promise<Inspection> {
   for (const content of request.contents) {
     if (!manifest.contents.includes(content)) throw new SafekeepError('NOT_IN_BACKUP', { content });
@@ -58,7 +59,7 @@ export async function inspect(
   const database = await driver.describe(site.scope);
   const fits = backupDatabase?.dialect === driver.dialect;
   const planning =
-    backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, 'restore') : null;
+    backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, purpose) : null;
   const { targets, problems } = request.contents.includes('files')
     ? await planFolders(manifest, request.slotId, !request.contents.includes('database'), site)
     : { targets: [], problems: [] };
@@ -112,12 +113,7 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
   try {
     await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
     await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
-    await run.step('checkStaged', async () => {
-      if (!made.database || !manifest.database) return;
-      await driver.check(made.database, manifest.database, run);
-      const tables = manifest.database.tables.length;
-      run.log('info', { text: 'The loaded data matches the backup: {{tables}} tables', params: { tables } });
-    });
+    await run.step('checkStaged', () => checkDatabase(made.database, parts, run));
     run.pointOfNoReturn();
   } catch (error) {
     // What could not be dropped stays in the journal, for the next who asks.
@@ -138,15 +134,29 @@ async function verify(reader: ArchiveReader, manifest: Manifest, run: RestoreRun
   return entries;
 }
 
-async function stageDatabase(
+/** Loads the dump into the slot aside. */
+export async function stageDatabase(
   plan: DatabasePlan | null,
   entries: readonly ArchiveEntry[],
   { reader, driver }: Pick<RestoreParts, 'reader' | 'driver'>,
-  run: RestoreRun,
+  run: RunContext,
 ): Promise<void> {
   const backup = reader.manifest.database;
   if (!plan || !backup) return;
   await driver.stage(plan, backup, (part) => reader.openDatabasePart(part, entries), run);
+}
+
+/** Compares what was loaded with the manifest. @throws STAGED_DATA_DIFFERS */
+export async function checkDatabase(
+  plan: DatabasePlan | null,
+  { reader, driver }: Pick<RestoreParts, 'reader' | 'driver'>,
+  run: RunContext,
+): Promise<void> {
+  const backup = reader.manifest.database;
+  if (!plan || !backup) return;
+  await driver.check(plan, backup, run);
+  const tables = backup.tables.length;
+  run.log('info', { text: 'The loaded data matches the backup: {{tables}} tables', params: { tables } });
 }
 
 async function stageFolders(

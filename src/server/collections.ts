@@ -41,6 +41,7 @@ export const collections: CollectionOptions[] = [
       { name: 'appVersion', type: 'string' },
       { name: 'dialect', type: 'string' },
       { name: 'destinations', type: 'json' },
+      { name: 'verified', type: 'json' },
     ],
   },
   {
@@ -63,6 +64,7 @@ export const collections: CollectionOptions[] = [
       { name: 'error', type: 'json' },
       { name: 'startedBy', type: 'string' },
       { name: 'undoUntil', type: 'date' },
+      { name: 'direction', type: 'string' },
     ],
   },
   {

@@ -1,5 +1,5 @@
 /** What an administrator can have done: each starts a run and returns at once. */
-import { backup, verifyArchive } from '../engine/backup';
+import { backup } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
 import type { RunContext } from '../engine/context';
 import { fill, SafekeepError } from '../engine/errors';
@@ -8,7 +8,9 @@ import { keepAside, type Keeper, letGoExpired } from '../engine/kept';
 import { confirm, recover, type RecoveryParts } from '../engine/recovery';
 import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
+import { type Verdict, verdictOn, verify } from '../engine/verify';
 import { backupName } from '../engine/archive/format';
+import { ArchiveReader } from '../engine/archive/reader';
 import type { RestoreRequest } from '../shared/api';
 import type { Content, Trigger } from '../shared/runs';
 import type { Inspection } from '../engine/restore';
@@ -56,15 +58,39 @@ export async function startBackup(
   return { runId: recorder.record.id, backupName: name };
 }
 
-/** Reads one archive whole and compares every hash. @throws BUSY, NOT_FOUND */
-export async function startVerify(safekeep: Safekeep, name: string, actor: Actor): Promise<{ runId: string }> {
+/** Proves one archive and remembers the result beside it. @throws BUSY, NOT_FOUND */
+export async function startVerify(
+  safekeep: Safekeep,
+  { name, trigger }: { name: string; trigger: Trigger },
+  actor: Actor,
+): Promise<{ runId: string }> {
   const stored = await safekeep.storage.get(name);
   if (!stored) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
-  const newRun = { kind: 'verify' as const, trigger: 'manual' as const, backupName: name, ...who(actor) };
+  const note = stored.sidecar?.note ?? '';
+  const newRun = { kind: 'verify' as const, trigger, backupName: name, note, ...who(actor) };
   const { record } = await safekeep.begin(newRun, async (run) => {
-    await run.step('verify', () => verifyArchive(safekeep.storage.archivePath(name), stored.bytes, run));
+    await sweep(safekeep);
+    const { failure, ...found } = await verifyStored(safekeep, name, run);
+    const verified = { at: new Date().toISOString(), runId: run.record.id, ...found };
+    const sidecar = await safekeep.storage.changeSidecar(name, (own) => ({ ...own, verified }));
+    if (sidecar) await safekeep.index.saveBackup(rowOfSidecar(name, sidecar));
+    if (failure) throw failure;
   });
   return { runId: record.id };
+}
+
+async function verifyStored(safekeep: Safekeep, name: string, run: RunRecorder): Promise<Verdict> {
+  const site = await safekeep.site();
+  const opened = await run.step('open', () => safekeep.openArchive({ name })).catch(verdictOn);
+  if (!(opened instanceof ArchiveReader)) return opened;
+  const driver = safekeep.driver();
+  try {
+    const parts = { reader: opened, site, driver, journal: safekeep.journal };
+    return await verify({ runId: run.record.id, slotId: newSlotId() }, parts, run);
+  } finally {
+    await opened.close();
+    await driver.close();
+  }
 }
 
 /**
@@ -140,7 +166,8 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
   const { slots } = earlier;
   if (!slots || !earlier.undoUntil) throw new SafekeepError('NOTHING_TO_UNDO');
   const { backupName: name, note, contents } = earlier;
-  const newRun = { kind: 'undo' as const, trigger: 'manual' as const, backupName: name, note, contents };
+  const direction = earlier.kind === 'restore' || earlier.direction === 'redo' ? ('undo' as const) : ('redo' as const);
+  const newRun = { kind: 'undo' as const, direction, trigger: 'manual' as const, backupName: name, note, contents };
   const { record } = await safekeep.begin({ ...newRun, ...who(actor) }, async (run) => {
     const driver = safekeep.driver();
     try {

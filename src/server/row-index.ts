@@ -15,9 +15,9 @@ export class RowIndex {
 
   async saveRun(record: RunRecord): Promise<void> {
     const { id, kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note } = record;
-    const { trigger, warnings, error, startedBy, undoUntil } = record;
+    const { trigger, warnings, error, startedBy, undoUntil, direction = null } = record;
     const row = { kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note };
-    await this.save(RUNS, id, { ...row, trigger, warnings, error, startedBy, undoUntil });
+    await this.save(RUNS, id, { ...row, trigger, warnings, error, startedBy, undoUntil, direction });
   }
 
   async saveBackup(row: BackupRow): Promise<void> {
@@ -34,11 +34,11 @@ export class RowIndex {
     return row ? (row.toJSON() as BackupRow) : null;
   }
 
-  /** Successful backups, newest first. */
+  /** Successful backups that no verification has refuted, newest first. */
   async goodBackups(): Promise<BackupRow[]> {
     const filter = { status: { $in: ['succeeded', 'succeeded with warnings'] } };
     const rows = (await this.repository(BACKUPS).find({ filter, sort: ['-startedAt'] })) as Model[];
-    return rows.map((row) => row.toJSON());
+    return rows.map((row) => row.toJSON<BackupRow>()).filter(({ verified }) => verified?.result !== 'failed');
   }
 
   /** Makes the rows what the files say. */
@@ -101,6 +101,7 @@ export function rowOfRun(record: RunRecord): BackupRow {
     appVersion: '',
     dialect: null,
     destinations: [],
+    verified: null,
   };
 }
 
@@ -125,5 +126,6 @@ export function rowOfSidecar(name: string, sidecar: Sidecar): BackupRow {
     appVersion: manifest.app.version,
     dialect: manifest.database?.dialect ?? null,
     destinations: ['local'],
+    verified: sidecar.verified ?? null,
   };
 }

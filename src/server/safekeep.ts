@@ -33,7 +33,7 @@ import { runView } from './views';
 
 /** What is known about a run when it starts. */
 export type NewRun = Pick<RunRecord, 'kind' | 'trigger'> &
-  Partial<Pick<RunRecord, 'backupName' | 'uploadId' | 'note' | 'contents' | 'startedBy' | 'userId'>>;
+  Partial<Pick<RunRecord, 'backupName' | 'uploadId' | 'note' | 'contents' | 'direction' | 'startedBy' | 'userId'>>;
 
 export class Safekeep {
   readonly folder: string;

@@ -2,7 +2,7 @@
 import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../engine/errors';
 import type { BackupView, CheckView } from '../shared/api';
 import type { Check } from '../engine/compatibility';
-import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger } from '../shared/runs';
+import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger, Verification } from '../shared/runs';
 import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../engine/runs/record';
 
 /** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
@@ -29,10 +29,10 @@ export function storedApiError(stored: unknown, translate: Translate): ApiError 
 
 export function runView(record: RunRecord, translate: Translate): RunView {
   const { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId } = record;
-  const { note, trigger, warnings, startedBy, undoUntil } = record;
+  const { note, trigger, warnings, startedBy, undoUntil, direction = null } = record;
   const shown = { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId };
   const error = record.error && apiError(fromStoredError(record.error), translate);
-  return { ...shown, note, trigger, warnings, startedBy, undoUntil, error };
+  return { ...shown, note, trigger, warnings, startedBy, undoUntil, direction, error };
 }
 
 /** A row of the collection of backups. */
@@ -56,6 +56,7 @@ export interface BackupRow {
   appVersion: string;
   dialect: string | null;
   destinations: string[];
+  verified: Verification | null;
 }
 
 export function backupView(row: BackupRow, run: RunRecord | null, translate: Translate): BackupView {
@@ -80,6 +81,7 @@ export function backupView(row: BackupRow, run: RunRecord | null, translate: Tra
     appVersion: row.appVersion,
     dialect: row.dialect,
     destinations: row.destinations,
+    verified: row.verified && { ...row.verified, detail: tell(row.verified.detail, translate) },
     run: run && runView(run, translate),
   };
 }

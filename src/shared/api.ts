@@ -1,6 +1,6 @@
 /** Shapes of the HTTP API (DESIGN: resource:action). Answers are wrapped as `{ data, meta? }` by the host. Times are ISO 8601, UTC. */
 import type { Manifest } from './manifest';
-import type { ApiError, Content, LogLevel, RunStatus, RunView, Trigger } from './runs';
+import type { ApiError, Content, LogLevel, RunStatus, RunView, Trigger, Verification } from './runs';
 
 export const PLUGIN_NAME = 'nocobase-plugin-safekeep';
 
@@ -28,9 +28,14 @@ export interface BackupView {
   dialect: string | null;
   /** Destination names; 'local' is the folder on this server. */
   destinations: string[];
+  /** Its last verification; null before the first. */
+  verified: VerifiedView | null;
   /** The run that makes it, while it runs. */
   run: RunView | null;
 }
+
+/** A verification as people read it: `detail` is in the user's language. */
+export type VerifiedView = Omit<Verification, 'detail'> & { detail: string };
 
 /** `safekeepBackups:get` */
 export interface BackupDetails extends BackupView {
@@ -64,10 +69,14 @@ export interface CheckView {
 export interface RestorePlanView {
   /** For example 'database', 'schema', 'tables', 'file'; null when the database is not restored. */
   databaseStrategy: string | null;
-  /** One sentence about downtime and undo, in the user's language. */
+  /** One sentence on what will happen, in the user's language. */
   summary: string;
+  /** One sentence on how long the app will be away. */
+  downtime: string;
   /** Disk needed while the restore runs, in bytes. */
   extraBytes: number;
+  /** For how long the state before is kept, so that one can go back; 0: not at all. */
+  undoHours: number;
 }
 
 /** `safekeepBackups:inspect` takes `{ name | uploadId, contents? }`. */

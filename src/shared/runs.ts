@@ -70,6 +70,21 @@ export interface RunView {
   startedBy: string | null;
   /** Restores only: ISO time until which the state before it is kept and can be brought back; null when it can't (any more). */
   undoUntil?: string | null;
+  /** Undos only: 'undo' brought back the state before a restore, 'redo' the restored one again. */
+  direction?: 'undo' | 'redo' | null;
+}
+
+/** How far a backup is proven: loaded and counted; read byte by byte, but not loaded here; refuted. */
+export type VerificationResult = 'restorable' | 'bytes only' | 'failed';
+
+/** What is remembered of the last verification of a backup. */
+export interface Verification {
+  /** ISO 8601, UTC. */
+  at: string;
+  runId: string;
+  result: VerificationResult;
+  /** What was proven; why it was not loaded; what is wrong. */
+  detail: Message;
 }
 
 export type Trigger = 'manual' | 'schedule' | 'api' | 'cli' | 'pre-restore' | 'upload';
@@ -105,7 +120,10 @@ export const STEPS = {
   },
   verify: {
     open: 1,
-    verify: 99,
+    verify: 35,
+    stageDatabase: 50,
+    checkStaged: 10,
+    drop: 4,
   },
   prune: {
     prune: 100,

@@ -45,6 +45,7 @@ export function aBackup(change: Partial<BackupView> = {}): BackupView {
     appVersion: '2.2.15',
     dialect: 'sqlite',
     destinations: ['local'],
+    verified: null,
     run: null,
     ...change,
   };
@@ -73,7 +74,13 @@ export function anInspection(checks: CheckView[], change: Partial<InspectAnswer>
     manifest: aManifest(),
     checks,
     restorable: checks.every(({ status }) => status !== 'blocking'),
-    plan: { databaseStrategy: 'file', summary: 'The app is down for a few seconds.', extraBytes: 1_000_000 },
+    plan: {
+      databaseStrategy: 'file',
+      summary: 'A new file is exchanged with the live one.',
+      downtime: 'The app is down for a few seconds.',
+      extraBytes: 1_000_000,
+      undoHours: 72,
+    },
     appName: 'main',
     ...change,
   };

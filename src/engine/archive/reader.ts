@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Readable, Transform } from 'node:stream';
+import { addAbortSignal, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
@@ -77,6 +77,23 @@ export class ArchiveReader {
     if (seal !== SEAL_TEXT + hash.digest('hex')) {
       throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its bytes do not match its seal' });
     }
+  }
+
+  /**
+   * Reads all there is and keeps nothing: list of entries, seal, and the hash of every entry.
+   * @throws ARCHIVE_DAMAGED, and what the signal is aborted with
+   */
+  async verifyAll(signal: AbortSignal, tell: (done: number, total: number) => void): Promise<ArchiveEntry[]> {
+    const entries = await this.entries();
+    const total = this.source.size + entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    let done = 0;
+    const onBytes = (more: number) => tell((done += more), total);
+    await this.verifySeal(signal, onBytes);
+    for (const entry of entries) {
+      signal.throwIfAborted();
+      for await (const chunk of addAbortSignal(signal, await this.openEntry(entry))) onBytes((chunk as Buffer).length);
+    }
+    return entries;
   }
 
   /** Hash of the whole file, in hex. */

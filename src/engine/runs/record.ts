@@ -35,6 +35,8 @@ export const runRecordSchema = z.object({
   /** What a restore exchanged; the state aside is kept until `undoUntil`. */
   slots: slotsSchema.nullable(),
   undoUntil: z.string().nullable(),
+  /** Undos only: whether it brought back the state before a restore, or the restored one again. */
+  direction: z.enum(['undo', 'redo']).optional(),
   /** True once the administrator has removed the failed backup from the list. */
   dismissed: z.boolean(),
 });

@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promis
 import path from 'node:path';
 import { z } from 'zod';
 import type { Manifest } from '../../shared/manifest';
+import type { Verification } from '../../shared/runs';
 import { renameDurably, syncFolder, writeFileAtomically } from '../atomic-file';
 import { SafekeepError } from '../errors';
 
@@ -28,6 +29,8 @@ export interface Sidecar {
   startedAt: string;
   finishedAt: string;
   startedBy: string | null;
+  /** The last verification; absent before the first. */
+  verified?: Verification;
 }
 
 export interface StoredBackup {
@@ -39,6 +42,8 @@ export interface StoredBackup {
 
 /** A folder on this server that keeps archives. */
 export class LocalStorage {
+  private changing: Promise<unknown> = Promise.resolve();
+
   constructor(
     readonly folder: string,
     private readonly naming: StorageNaming,
@@ -74,6 +79,23 @@ export class LocalStorage {
     await writeFileAtomically(this.sidecarPath(name), JSON.stringify(sidecar, null, 2));
   }
 
+  /**
+   * Changes a sidecar, one change after the other. The archive is not looked at: one that has become too short keeps
+   * what was known of it.
+   * @returns the new one; null when there was none
+   */
+  async changeSidecar(name: string, change: (sidecar: Sidecar) => Sidecar): Promise<Sidecar | null> {
+    const work = async () => {
+      const found = await this.readSidecar(name);
+      const changed = found && change(found);
+      if (changed) await this.writeSidecar(name, changed);
+      return changed;
+    };
+    const done = this.changing.then(work, work);
+    this.changing = done.catch(() => undefined);
+    return await done;
+  }
+
   /** Every archive in the folder, newest name last. */
   async list(): Promise<StoredBackup[]> {
     const names = (await readdir(this.folder))
@@ -87,7 +109,10 @@ export class LocalStorage {
   async get(name: string): Promise<StoredBackup | null> {
     const stats = await stat(this.archivePath(name)).catch(() => null);
     if (!stats?.isFile()) return null;
-    return { name, bytes: stats.size, sidecar: await this.readSidecar(name, stats.size) };
+    const sidecar = await this.readSidecar(name);
+    // An archive that was found damaged may have another size than it had: it stays in the list, as what it is.
+    const fits = sidecar?.bytes === stats.size || sidecar?.verified?.result === 'failed';
+    return { name, bytes: stats.size, sidecar: fits ? sidecar : null };
   }
 
   /** Removes sidecar and archive. Nothing happens when they are gone already. */
@@ -131,11 +156,11 @@ export class LocalStorage {
     return name;
   }
 
-  private async readSidecar(name: string, bytes: number): Promise<Sidecar | null> {
+  private async readSidecar(name: string): Promise<Sidecar | null> {
     try {
       const json: unknown = JSON.parse(await readFile(this.sidecarPath(name), 'utf8'));
       const { manifest, ...rest } = sidecarSchema.parse(json);
-      return rest.bytes === bytes ? { ...rest, manifest: this.naming.parseManifest(manifest) } : null;
+      return { ...rest, manifest: this.naming.parseManifest(manifest) };
     } catch {
       // A cache that is missing or wrong is made anew from the archive.
       return null;
@@ -143,6 +168,16 @@ export class LocalStorage {
   }
 }
 
+const messageSchema = z.object({
+  text: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+});
+const verifiedSchema: z.ZodType<Verification> = z.object({
+  at: z.string(),
+  runId: z.string(),
+  result: z.enum(['restorable', 'bytes only', 'failed']),
+  detail: messageSchema,
+});
 const sidecarSchema = z.object({
   bytes: z.number(),
   sha256: z.string(),
@@ -153,4 +188,5 @@ const sidecarSchema = z.object({
   startedAt: z.string(),
   finishedAt: z.string(),
   startedBy: z.string().nullable(),
+  verified: verifiedSchema.optional(),
 });

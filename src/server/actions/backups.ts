@@ -7,6 +7,7 @@ import { inspectBackup, startBackup, startRestore, startVerify } from '../operat
 import { rowOfSidecar } from '../row-index';
 import { isFinal } from '../../engine/runs/record';
 import type { Safekeep } from '../safekeep';
+import { readSettings } from '../settings';
 import { keepSession } from '../session';
 import { backupView, type BackupRow, checkView, tell, type Translate } from '../views';
 import { listRows } from './list';
@@ -27,6 +28,9 @@ const restoreSchema = sourceSchema.and(
     acceptWarnings: z.array(z.string()).optional(),
   }),
 );
+const RELOAD_ONLY = {
+  text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+};
 const nameSchema = z.object({ name: z.string().min(1) });
 
 export const backupActions: Record<string, Action> = {
@@ -49,9 +53,9 @@ export const backupActions: Record<string, Action> = {
     const row = await rowOf(safekeep, keyOf(ctx));
     const change = parse(updateSchema, inputOf(ctx));
     const stored = await safekeep.storage.get(row.name);
-    if (!stored?.sidecar) throw new SafekeepError('NOT_FOUND', { what: 'backup', name: row.name });
-    const sidecar = { ...stored.sidecar, ...change };
-    await safekeep.storage.writeSidecar(row.name, sidecar);
+    const sidecar =
+      stored?.sidecar && (await safekeep.storage.changeSidecar(row.name, (own) => ({ ...own, ...change })));
+    if (!sidecar) throw new SafekeepError('NOT_FOUND', { what: 'backup', name: row.name });
     const changed = rowOfSidecar(row.name, sidecar);
     await safekeep.index.saveBackup(changed);
     return viewOf(safekeep, changed, translate);
@@ -73,7 +77,7 @@ export const backupActions: Record<string, Action> = {
 
   verify: action(async ({ safekeep, actor, ctx }) => {
     const { name } = parse(nameSchema, { name: ctx.action.params.filterByTk as unknown, ...inputOf(ctx) });
-    return await startVerify(safekeep, name, actor);
+    return await startVerify(safekeep, { name, trigger: 'manual' }, actor);
   }),
 
   inspect: action(async ({ safekeep, translate, ctx }): Promise<InspectAnswer> => {
@@ -81,11 +85,13 @@ export const backupActions: Record<string, Action> = {
     const { manifest, inspection } = await inspectBackup(safekeep, request);
     const { checks, planning, extraBytes } = inspection;
     const summary = tell(planning?.summary ?? { text: 'Only files are exchanged.' }, translate);
+    const downtime = tell(planning?.downtime ?? RELOAD_ONLY, translate);
+    const { undoHours } = await readSettings(safekeep.app);
     return {
       manifest,
       checks: checks.map((check) => checkView(check, translate)),
       restorable: checks.every(({ status }) => status !== 'blocking'),
-      plan: { databaseStrategy: planning?.plan?.strategy ?? null, summary, extraBytes },
+      plan: { databaseStrategy: planning?.plan?.strategy ?? null, summary, downtime, extraBytes, undoHours },
       appName: safekeep.app.name,
     };
   }),

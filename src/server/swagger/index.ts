@@ -122,7 +122,10 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   verify: {
     post: {
-      summary: 'Start a run that reads a whole archive and compares every hash',
+      summary: 'Start a run that proves a backup',
+      description:
+        'Compares every hash, loads the database into a scratch database, counts its rows and drops it again. The live ' +
+        'data is not touched. The result is kept with the backup (verified).',
       requestBody: body(object({ name: text() })),
       answer: data(ref('RunStarted')),
       errors: ['NOT_FOUND', 'BUSY'],

@@ -54,6 +54,11 @@ const run = object({
   error: refOrNull('Error'),
   startedBy: orNull(text('Nickname of the user.')),
   undoUntil: orNull(time('Restores and undos: until then the state before is kept and can be brought back.')),
+  direction: orNull(
+    text('Undos: undo brought back the state before a restore, redo the restored one again.', {
+      enum: ['undo', 'redo'],
+    }),
+  ),
 });
 
 const backupProperties = {
@@ -75,8 +80,20 @@ const backupProperties = {
   appVersion: text('Version of NocoBase.'),
   dialect: orNull(text('', { enum: ['postgres', 'mysql', 'mariadb', 'sqlite'] })),
   destinations: list(text(), "Where it is kept; 'local' is the folder on this server."),
+  verified: refOrNull('Verified'),
   run: refOrNull('Run'),
 };
+
+const verified = object({
+  at: time(),
+  runId: text('The run that verified it.'),
+  result: text(
+    'restorable: loaded into a scratch database and counted; bytes only: every byte is right, but the database could ' +
+      'not be loaded here; failed: damaged, or it can not be loaded.',
+    { enum: ['restorable', 'bytes only', 'failed'] },
+  ),
+  detail: text('What was proven or what is wrong, in the language of the request.'),
+});
 
 const check = object({
   code: text('For example dialect, schema, appVersion, plugins, keys, freeSpace, tools, strategy.'),
@@ -121,6 +138,7 @@ export const schemas: Record<string, Schema> = {
     ),
     nextOffset: count('Offset for the next call.'),
   }),
+  SafekeepVerified: verified,
   SafekeepBackup: object(backupProperties),
   SafekeepBackupDetails: object({ ...backupProperties, manifest: refOrNull('Manifest') }),
   SafekeepManifest: {
@@ -157,9 +175,11 @@ export const schemas: Record<string, Schema> = {
     checks: list(check),
     restorable: yes('True when nothing blocks.'),
     plan: object({
-      databaseStrategy: orNull(text('', { enum: ['database', 'schema', 'tables', 'file'] })),
-      summary: text(),
+      databaseStrategy: orNull(text('', { enum: ['database', 'schema', 'objects', 'tables', 'names', 'file'] })),
+      summary: text('What will happen.'),
+      downtime: text('How long the app will be away.'),
       extraBytes: count('Disk needed while the restore runs.'),
+      undoHours: count('For how long the state before is kept; 0: not at all.'),
     }),
     appName: text('The app that would be overwritten.'),
   }),
