@@ -3,12 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+/** Some file systems of the network know no such call for folders; there the names are the server's to keep. */
+const CAN_NOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
 /** Makes the names in a folder durable. Windows can not open folders and needs no such call. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
-    await handle.sync();
+    await handle.sync().catch((error: NodeJS.ErrnoException) => {
+      if (!CAN_NOT_SYNC.has(error.code ?? '')) throw error;
+    });
   } finally {
     await handle.close();
   }

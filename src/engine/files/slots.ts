@@ -8,14 +8,21 @@
  *   S and M   (children only) live still holds only old children
  *   S and P   rename: live is missing; children: live holds only new children
  *   P         after the switch
+ * What somebody else puts into a folder that is half way stays live, whichever side it comes to; should its name be taken,
+ * it gets another one.
  */
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { syncFolder } from '../atomic-file';
+import { z } from 'zod';
+import { syncFile, syncFolder } from '../atomic-file';
 import type { SlotPosition } from '../databases/driver';
 import { SafekeepError } from '../errors';
+import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace, SLOT_NAME } from './children';
+import { makeRemovable } from './removable';
 import type { ExchangeMode } from './roots';
+
+export { SLOT_NAME };
 
 /** Plain JSON, written to the journal. */
 export interface FolderPlan {
@@ -29,15 +36,15 @@ export interface FolderPlan {
 /** File systems allow 255 bytes for a name; the rest is for what a slot appends. */
 const MAX_BASE_BYTES = 200;
 
-/** Names of slots; such entries are never backed up and never moved as content. */
-export const SLOT_NAME = /^\.(?:.+\.)?safekeep-[a-z0-9]+\.(?:staged|previous|moving)$/;
-
 export function slotsOf(plan: FolderPlan): { staged: string; previous: string; moving: string } {
-  const base =
-    plan.mode === 'rename'
-      ? path.join(path.dirname(plan.folder), `.${shortened(path.basename(plan.folder))}.safekeep-${plan.id}`)
-      : path.join(plan.folder, `.safekeep-${plan.id}`);
+  const base = baseOf(plan);
   return { staged: `${base}.staged`, previous: `${base}.previous`, moving: `${base}.moving` };
+}
+
+function baseOf(plan: FolderPlan): string {
+  return plan.mode === 'rename'
+    ? path.join(path.dirname(plan.folder), `.${shortened(path.basename(plan.folder))}.safekeep-${plan.id}`)
+    : path.join(plan.folder, `.safekeep-${plan.id}`);
 }
 
 /** A name short enough to have something appended; long ones stay apart by their hash. */
@@ -47,12 +54,24 @@ function shortened(name: string): string {
   return `${name.replace(/[^\w.-]/g, '').slice(0, 100)}-${hash}`;
 }
 
-/** Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. */
+/**
+ * Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. It belongs to
+ * whom the live one belongs.
+ */
 export async function createStaged(plan: FolderPlan): Promise<string> {
   const { staged } = slotsOf(plan);
   await mkdir(plan.folder, { recursive: true });
   await mkdir(staged, { mode: 0o700 });
+  const { uid, gid, mode } = await stat(plan.folder);
+  await giveTo(staged, uid, gid);
+  // Files made in a folder with this bit belong to its group.
+  if (mode & 0o2000) await chmod(staged, 0o2700);
   return staged;
+}
+
+/** Only root may give folders away; for everyone else the owner is the same as a rule. */
+async function giveTo(folder: string, uid: number, gid: number): Promise<void> {
+  await chown(folder, uid, gid).catch(() => undefined);
 }
 
 export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
@@ -64,71 +83,156 @@ export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
 
 /** Brings the staged content live, from 'before switch' or from anywhere half way. Does nothing after the switch. */
 export async function finish(plan: FolderPlan): Promise<void> {
-  const { staged, previous, moving } = slotsOf(plan);
+  const { staged } = slotsOf(plan);
   if (!(await exists(staged))) return;
-  if (plan.mode === 'rename') {
-    if (!(await exists(previous))) {
-      await chmod(staged, (await stat(plan.folder)).mode & 0o7777);
-      await rename(plan.folder, previous);
-    }
-    await rename(staged, plan.folder);
-  } else {
-    if (!(await exists(previous))) {
-      await mkdir(moving, { recursive: true, mode: 0o700 });
-      await moveChildren(plan.folder, moving);
-      await rename(moving, previous);
-    }
-    await moveChildren(staged, plan.folder);
-    await rmdir(staged);
+  await asRefusal(() => (plan.mode === 'rename' ? finishByRename(plan) : finishByChildren(plan)));
+}
+
+async function finishByRename(plan: FolderPlan): Promise<void> {
+  const { staged, previous } = slotsOf(plan);
+  if (!(await exists(previous))) {
+    // Somebody removed it: nothing is what was live.
+    if (!(await exists(plan.folder))) await mkdir(plan.folder, { recursive: true });
+    const { uid, gid, mode, atime, mtime } = await stat(plan.folder);
+    await giveTo(staged, uid, gid);
+    await chmod(staged, mode & 0o7777);
+    await utimes(staged, atime, mtime);
+    await syncFolder(staged);
+    await rename(plan.folder, previous);
+    await syncFolder(path.dirname(staged));
   }
+  await putInPlace(staged, plan.folder, plan.folder);
   await syncFolder(path.dirname(staged));
+}
+
+async function finishByChildren(plan: FolderPlan): Promise<void> {
+  const { staged, previous, moving } = slotsOf(plan);
+  const { atime, mtime } = await stat(plan.folder);
+  if (!(await exists(previous))) {
+    if (!(await exists(moving))) {
+      await noteNames(plan, { old: await childrenOf(plan.folder), new: await childrenOf(staged) });
+      await mkdir(moving, { mode: 0o700 });
+      await syncFolder(plan.folder);
+      await moveAway(plan.folder, moving);
+    } else await moveRestAway(plan.folder, moving, await notedAs('old', plan));
+    await syncBoth(moving, plan.folder);
+    await rename(moving, previous);
+    await syncFolder(plan.folder);
+  }
+  await moveLive(staged, plan.folder);
+  await syncBoth(plan.folder, staged);
+  await rmdir(staged);
+  await conclude(plan, atime, mtime);
 }
 
 /** Brings the previous content back live, from 'after switch' or from anywhere half way. Does nothing before the switch. */
 export async function takeBack(plan: FolderPlan): Promise<void> {
-  const { staged, previous, moving } = slotsOf(plan);
-  if (plan.mode === 'rename') {
-    if (!(await exists(previous))) return;
-    if (!(await exists(staged))) await rename(plan.folder, staged);
-    await rename(previous, plan.folder);
-  } else {
-    if (await exists(previous)) {
-      await mkdir(staged, { recursive: true, mode: 0o700 });
-      await moveChildren(plan.folder, staged);
-      await rename(previous, moving);
-    }
-    if (!(await exists(moving))) return;
-    await moveChildren(moving, plan.folder);
-    await rmdir(moving);
+  await asRefusal(() => (plan.mode === 'rename' ? takeBackByRename(plan) : takeBackByChildren(plan)));
+}
+
+async function takeBackByRename(plan: FolderPlan): Promise<void> {
+  const { staged, previous } = slotsOf(plan);
+  if (!(await exists(previous))) return;
+  if (!(await exists(staged))) {
+    if (!(await exists(plan.folder))) await mkdir(plan.folder, { recursive: true });
+    await rename(plan.folder, staged);
+    await syncFolder(path.dirname(staged));
   }
+  await putInPlace(previous, plan.folder, plan.folder);
   await syncFolder(path.dirname(staged));
 }
 
-/** Removes the slot aside, staged or previous; refuses while an exchange is half way. */
+async function takeBackByChildren(plan: FolderPlan): Promise<void> {
+  const { staged, previous, moving } = slotsOf(plan);
+  const begun = await exists(moving);
+  if (!begun && !(await exists(previous))) return;
+  const { atime, mtime } = await stat(plan.folder);
+  if (!begun) {
+    if (!(await exists(staged))) {
+      await noteNames(plan, { old: await childrenOf(previous), new: await childrenOf(plan.folder) });
+      await mkdir(staged, { mode: 0o700 });
+      await syncFolder(plan.folder);
+      await moveAway(plan.folder, staged);
+    } else await moveRestAway(plan.folder, staged, await notedAs('new', plan));
+    await syncBoth(staged, plan.folder);
+    await rename(previous, moving);
+    await syncFolder(plan.folder);
+  }
+  await moveLive(moving, plan.folder);
+  await syncBoth(plan.folder, moving);
+  await rmdir(moving);
+  await conclude(plan, atime, mtime);
+}
+
+/** Where a name is gone from comes last: after a power cut a child rather has two names than none. */
+async function syncBoth(to: string, from: string): Promise<void> {
+  await syncFolder(to);
+  await syncFolder(from);
+}
+
+async function conclude(plan: FolderPlan, atime: Date, mtime: Date): Promise<void> {
+  await rm(namesFile(plan), { force: true });
+  // Whoever may write to a folder need not own it.
+  await utimes(plan.folder, atime, mtime).catch(() => undefined);
+  await syncFolder(plan.folder);
+}
+
+/**
+ * Children mode: which names the two sides have, noted before anything moves. Whoever finds the exchange half way knows by
+ * it what was put there since.
+ */
+async function noteNames(plan: FolderPlan, names: { old: Buffer[]; new: Buffer[] }): Promise<void> {
+  const text = (side: Buffer[]) => side.map((name) => name.toString('latin1'));
+  await writeFile(namesFile(plan), JSON.stringify({ old: text(names.old), new: text(names.new) }), { mode: 0o600 });
+  await syncFile(namesFile(plan));
+}
+
+const notedSchema = z.object({ old: z.array(z.string()), new: z.array(z.string()) });
+
+/** Without a note everything belongs. */
+async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Buffer) => boolean> {
+  const text = await readFile(namesFile(plan), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return () => true;
+  const names = new Set(notedSchema.parse(JSON.parse(text))[side]);
+  return (name) => names.has(name.toString('latin1'));
+}
+
+function namesFile(plan: FolderPlan): string {
+  return `${baseOf(plan)}.names`;
+}
+
+/** @throws SWITCH_FAILED instead of what the file system said; whatever has moved can be moved on or back */
+async function asRefusal(work: () => Promise<void>): Promise<void> {
+  await work().catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOSPC') throw cause;
+    throw new SafekeepError('SWITCH_FAILED', { detail: cause.message }, { cause });
+  });
+}
+
+/** Removes the slot aside, staged or previous, all of it or, for whoever asks later, none; refuses while an exchange is half way. */
 export async function discard(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const both = (await exists(staged)) && (await exists(previous));
   if (both || (await exists(moving))) {
     throw new SafekeepError('INTERNAL', { detail: `the exchange of ${plan.folder} is half way` });
   }
-  await rm(staged, { recursive: true, force: true });
-  await rm(previous, { recursive: true, force: true });
-}
-
-async function moveChildren(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) {
-    if (SLOT_NAME.test(name)) continue;
-    await rename(path.join(from, name), path.join(to, name));
+  const dropped = `${baseOf(plan)}.dropped`;
+  await remove(dropped);
+  for (const slot of [staged, previous]) {
+    if (!(await exists(slot))) continue;
+    await rename(slot, dropped);
+    await remove(dropped);
   }
-  await syncFolder(to);
+  await rm(namesFile(plan), { force: true });
 }
 
-async function exists(file: string): Promise<boolean> {
-  return await lstat(file).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
+async function remove(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
+    await makeRemovable(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
 }

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunContext } from '../context';
-import { SLOT_NAME } from './slots';
+import { SLOT_NAME } from './children';
 
 export interface WalkedFile {
   /** Relative to the root, '/' between folders. */

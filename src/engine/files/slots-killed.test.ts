@@ -1,0 +1,263 @@
+/** A process can be killed between any two calls to the file system; whoever comes next finds what it left. */
+import * as fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ExchangeMode } from './roots';
+import { createStaged, discard, finish, type FolderPlan, positionOf, SLOT_NAME, slotsOf, takeBack } from './slots';
+
+/** The calls of the code under test, and the one at which its process dies; from then on it does nothing any more. */
+const calls = vi.hoisted(() => ({ made: [] as string[], dieAt: Infinity }));
+
+vi.mock('node:fs/promises', async (original) => {
+  const real: Record<string, unknown> = await original();
+  const call = (name: string, places: unknown[]) => {
+    if (calls.made.length >= calls.dieAt) throw new Error('killed');
+    calls.made.push([name, ...places.map(String)].join('\0'));
+  };
+  const watched = (name: string) => {
+    return async (...args: unknown[]) => {
+      call(name, args.slice(0, 2));
+      const result: unknown = await (real[name] as (...all: unknown[]) => Promise<unknown>)(...args);
+      if (name !== 'open') return result;
+      const handle = result as fs.promises.FileHandle;
+      // A process that is killed leaves its disk to the kernel: that it was asked is enough.
+      handle.sync = async () => call('sync', [args[0]]);
+      return handle;
+    };
+  };
+  const names = Object.keys(real).filter((name) => typeof real[name] === 'function');
+  return { ...real, ...Object.fromEntries(names.map((name) => [name, watched(name)])) };
+});
+
+let home: string;
+beforeEach(() => {
+  home = fs.mkdtempSync(path.join(os.tmpdir(), 'safekeep-killed-'));
+});
+afterEach(() => {
+  alive();
+  fs.rmSync(home, { recursive: true, force: true });
+});
+
+function alive(): void {
+  calls.dieAt = Infinity;
+  calls.made.length = 0;
+}
+
+/** Files below a folder by path, slots left out. */
+function filesIn(folder: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const look = (prefix: string) => {
+    for (const entry of fs.readdirSync(path.join(folder, prefix), { withFileTypes: true })) {
+      const name = path.join(prefix, entry.name);
+      if (SLOT_NAME.test(entry.name)) continue;
+      if (entry.isDirectory()) look(name);
+      else found[name] = fs.readFileSync(path.join(folder, name), 'utf8');
+    }
+  };
+  look('');
+  return found;
+}
+
+function put(folder: string, files: Record<string, string>): void {
+  for (const [name, content] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    fs.writeFileSync(path.join(folder, name), content);
+  }
+}
+
+const OLD = { both: 'old', only: 'old', 'folder/a': 'old', 'folder/b': 'old', swap: 'old', 'dir/x': 'old' };
+const NEW = { both: 'new', fresh: 'new', 'folder/a': 'new', 'folder/c': 'new', 'swap/file': 'new' };
+
+const planOf = (mode: ExchangeMode, name = mode): FolderPlan => ({
+  folder: path.join(home, `uploads ${name}`),
+  mode,
+  id: 'abc123',
+});
+
+/** A folder before the switch or after it. */
+async function prepare(plan: FolderPlan, side: 'old' | 'new'): Promise<void> {
+  put(plan.folder, OLD);
+  put(await createStaged(plan), NEW);
+  if (side === 'new') await finish(plan);
+}
+
+async function dies(work: () => Promise<unknown>, at: number): Promise<boolean> {
+  alive();
+  calls.dieAt = at;
+  const died = await work().then(
+    () => false,
+    (error: Error) => {
+      if (!error.message.includes('killed')) throw error;
+      return true;
+    },
+  );
+  alive();
+  return died;
+}
+
+/** Nothing is in the way any more, and with the slot aside all that is ours goes. */
+async function expectClean(plan: FolderPlan): Promise<void> {
+  const names = () => [...fs.readdirSync(path.dirname(plan.folder)), ...fs.readdirSync(plan.folder)];
+  expect(names().filter((name) => /moving|dropped/.test(name))).toEqual([]);
+  await discard(plan);
+  expect(names().filter((name) => name.includes('safekeep-'))).toEqual([]);
+}
+
+const MOVES = { finish, takeBack };
+const EXCHANGES = [
+  ['finish', 'old'],
+  ['takeBack', 'new'],
+] as const;
+
+/** Every moment at which an exchange can be killed, each prepared anew. */
+async function atEveryMoment(
+  setUp: () => Promise<void>,
+  work: () => Promise<unknown>,
+  look: (moment: number) => Promise<void>,
+): Promise<number> {
+  for (let moment = 0; ; moment++) {
+    fs.rmSync(home, { recursive: true, force: true });
+    fs.mkdirSync(home);
+    await setUp();
+    const died = await dies(work, moment);
+    await look(moment);
+    if (!died) return moment;
+  }
+}
+
+describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) that is killed', (mode) => {
+  describe.each(EXCHANGES)('in %s', (move, side) => {
+    it.each(['finish', 'takeBack'] as const)('comes to a whole side by a fresh %s', async (recovery) => {
+      const plan = planOf(mode);
+      let halfWay = 0;
+      const moments = await atEveryMoment(
+        () => prepare(plan, side),
+        () => MOVES[move](plan),
+        async (moment) => {
+          if ((await positionOf(plan)) === 'unclear') halfWay += 1;
+          await MOVES[recovery](plan);
+          const { staged, previous } = slotsOf(plan);
+          const [live, aside] = recovery === 'finish' ? [NEW, OLD] : [OLD, NEW];
+          expect(filesIn(plan.folder), `moment ${moment}`).toEqual(live);
+          expect(filesIn(recovery === 'finish' ? previous : staged), `moment ${moment}`).toEqual(aside);
+          await expectClean(plan);
+        },
+      );
+      expect(moments).toBeGreaterThan(8);
+      expect(halfWay).toBeGreaterThan(2);
+    });
+
+    it.each(['finish', 'takeBack'] as const)('loses nothing that was uploaded before a fresh %s', async (recovery) => {
+      const plan = planOf(mode);
+      const uploads = {
+        stray: '1',
+        both: '2',
+        only: '3',
+        'folder/a': '4',
+        'folder/stray': '5',
+        dir: '6',
+        'swap/in': '7',
+      };
+      let met = 0;
+      await atEveryMoment(
+        () => prepare(plan, side),
+        () => MOVES[move](plan),
+        async (moment) => {
+          if ((await positionOf(plan)) !== 'unclear') return;
+          const uploaded: string[] = [];
+          for (const [name, content] of Object.entries(uploads)) {
+            try {
+              const file = path.join(plan.folder, name);
+              fs.mkdirSync(path.dirname(file), { recursive: true });
+              fs.writeFileSync(file, content, { flag: 'wx' });
+              uploaded.push(content);
+            } catch {
+              // It is there already, so nobody uploads it.
+            }
+          }
+          met += uploaded.length;
+          await MOVES[recovery](plan);
+          const live = filesIn(plan.folder);
+          expect(live, `moment ${moment}`).toMatchObject(recovery === 'finish' ? NEW : OLD);
+          const { staged, previous } = slotsOf(plan);
+          const aside = filesIn(recovery === 'finish' ? previous : staged);
+          const all = [...Object.values(live), ...Object.values(aside)];
+          expect(
+            uploaded.filter((content) => !all.includes(content)),
+            `moment ${moment}`,
+          ).toEqual([]);
+          // What came into a folder as a whole goes with that folder; whatever else is live.
+          const strayed = uploaded.filter((content) => !Object.values(live).includes(content));
+          expect(
+            strayed.every((content) => ['4', '5', '7'].includes(content)),
+            `moment ${moment}: ${strayed}`,
+          ).toBe(true);
+          expect(await positionOf(plan)).toBe(recovery === 'finish' ? 'after switch' : 'before switch');
+          await expectClean(plan);
+        },
+      );
+      expect(met).toBeGreaterThan(mode === 'rename' ? 6 : 100);
+    });
+
+    it('has made every name durable when it is done, and each phase before the next', async () => {
+      const plan = planOf(mode);
+      await prepare(plan, side);
+      alive();
+      await MOVES[move](plan);
+      const waiting = new Set<string>();
+      const slots = Object.values(slotsOf(plan));
+      for (const made of calls.made) {
+        const [name, from = '', to = ''] = made.split('\0');
+        const isPhase = name === 'rename' && (slots.includes(from) || slots.includes(to));
+        if (isPhase) expect([...waiting], made).toEqual([]);
+        if (name === 'rename') [from, to].forEach((place) => waiting.add(path.dirname(place)));
+        if (name === 'mkdir') waiting.add(path.dirname(from));
+        if (name === 'sync') waiting.delete(from);
+        if (name === 'rmdir') expect(waiting.has(from), made).toBe(false);
+      }
+      expect([...waiting]).toEqual([]);
+      expect(calls.made.filter((made) => made.startsWith('sync')).length).toBeGreaterThanOrEqual(2);
+    });
+  });
+
+  it('while what is aside is dropped leaves all of it or none to be exchanged', async () => {
+    const plan = planOf(mode);
+    await atEveryMoment(
+      () => prepare(plan, 'new'),
+      () => discard(plan),
+      async (moment) => {
+        if ((await positionOf(plan)) === 'after switch') {
+          expect(filesIn(slotsOf(plan).previous), `moment ${moment}`).toEqual(OLD);
+        }
+        await discard(plan);
+        expect(filesIn(plan.folder), `moment ${moment}`).toEqual(NEW);
+        expect(fs.readdirSync(home)).toEqual([path.basename(plan.folder)]);
+        expect(await positionOf(plan)).toBe('unclear');
+      },
+    );
+  });
+});
+
+it.each(['finish', 'takeBack'] as const)(
+  'two folders come to one side by a fresh %s, wherever both were',
+  async (recovery) => {
+    const plans = [planOf('rename', 'children'), planOf('children', 'rename')];
+    const both = async (move: (plan: FolderPlan) => Promise<void>) => {
+      for (const plan of plans) await move(plan);
+    };
+    for (const [move, side] of EXCHANGES) {
+      await atEveryMoment(
+        () => both((plan) => prepare(plan, side)),
+        () => both(MOVES[move]),
+        async (moment) => {
+          await both(MOVES[recovery]);
+          for (const plan of plans) {
+            expect(filesIn(plan.folder), `moment ${moment}`).toEqual(recovery === 'finish' ? NEW : OLD);
+            await expectClean(plan);
+          }
+        },
+      );
+    }
+  },
+);
