@@ -247,14 +247,39 @@ export function fill(text: string, params: Record<string, string | number> = {})
   return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (place, name: string) => String(params[name] ?? place));
 }
 
-/** The error as it is, or INTERNAL around it; ENOSPC (in `folder`, should the error not say where) and abort get their own code. */
+/** What Node.js, the drivers of the databases and the servers call a connection that is broken or can not be had. */
+const LOST_CONNECTION =
+  /^(ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|ENET(UNREACH|DOWN)|EHOST(UNREACH|DOWN)|ENOTFOUND|EAI_AGAIN|PROTOCOL_(CONNECTION_LOST|ENQUEUE_AFTER_\w+)|ER_(SOCKET_UNEXPECTED_CLOSE|SERVER_SHUTDOWN|CONNECTION_TIMEOUT)|57P0[123]|08\w{3})$/;
+const LOST_IN_WORDS =
+  /^(Connection terminated|Client has encountered a connection error|.*add new command when connection is in closed state)/;
+const LOST_BY_NAME = /^Sequelize(Connection|HostNot|AccessDenied|InvalidConnection)\w*Error$/;
+
+/** Whether the database went away, or is away: whatever was tried may work once it is back. */
+export function isConnectionLost(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, name, message, cause, parent } = error as Error & { code?: unknown; parent?: unknown };
+  if (code === 'DATABASE_UNREACHABLE' || LOST_CONNECTION.test(String(code))) return true;
+  if (LOST_BY_NAME.test(String(name)) || LOST_IN_WORDS.test(String(message))) return true;
+  return isConnectionLost(cause) || isConnectionLost(parent);
+}
+
+const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
+
+/**
+ * The error as it is, or INTERNAL around it. A cancel, a full disk (in `folder`, should the error not say where), a folder that can
+ * not be written to and a database that went away get their own code.
+ */
 export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepError {
   if (error instanceof SafekeepError) return error;
-  const { name, code, message } = error as NodeJS.ErrnoException;
+  const { name, code = '', message, path } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
-    const full = (error as NodeJS.ErrnoException).path ?? folder;
-    return new SafekeepError('NO_SPACE', { folder: full, needed: 'more', free: '0 B' }, { cause: error });
+    return new SafekeepError('NO_SPACE', { folder: path ?? folder, needed: 'more', free: '0 B' }, { cause: error });
   }
-  return new SafekeepError('INTERNAL', { detail: message ?? String(error) }, { cause: error });
+  if (path !== undefined && NOT_ALLOWED.includes(code)) {
+    return new SafekeepError('FOLDER_NOT_WRITABLE', { folder: path, detail: message }, { cause: error });
+  }
+  const detail = message || code || String(error);
+  if (isConnectionLost(error)) return new SafekeepError('DATABASE_UNREACHABLE', { detail }, { cause: error });
+  return new SafekeepError('INTERNAL', { detail }, { cause: error });
 }
