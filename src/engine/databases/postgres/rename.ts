@@ -1,0 +1,99 @@
+/** Makes what pg_restore writes load into other schemas than those it was dumped from. */
+import { SafekeepError } from '../../errors';
+import { quoteName } from './connection';
+import { statementsOf, textOf, type Token } from './script';
+
+export interface Renaming {
+  /** Schema in the dump to schema that is loaded into. */
+  schemas: ReadonlyMap<string, string>;
+  /** Names in these schemas that stay where they are: what extensions brought. Operators are names, too. */
+  staying: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+const OPERATOR = /[-+*/<>=~!@#%^&|`?]/;
+/** Types whose texts name an object. */
+const NAMING_TYPE = /^reg(class|proc|procedure|oper|operator|type|config|dictionary|collation)$/;
+
+/** Names within texts are rewritten only where a text names an object: counters, and casts to a type of such names. */
+export function renameIn(tokens: Token[], renaming: Renaming): Token[] {
+  const { schemas } = renaming;
+  // Schema names are compared as the script holds them, byte by byte.
+  const target = (name: string | undefined) => (name === undefined ? undefined : schemas.get(fromBytes(name)));
+  const result = tokens.map((token) => ({ ...token }));
+  const at = (index: number): Token => result[index] ?? { kind: 'space', raw: '' };
+  const before = significantBefore(tokens);
+  for (const [index, token] of result.entries()) {
+    if (token.kind === 'name') {
+      const into = target(token.name);
+      if (into === undefined) continue;
+      const isQualifier = at(index + 1).raw === '.' && at(index - 1).raw !== '.';
+      const stays = isQualifier && isStaying(fromBytes(token.name ?? ''), nameAt(tokens, index + 2), renaming);
+      const isSchema = before(index, 1) === 'SCHEMA' && before(index, 2) === 'IN';
+      if ((isQualifier && !stays) || isSchema) token.raw = toBytes(quoteName(into));
+    }
+    if (token.kind === 'text') {
+      const isCounter = before(index, 1) === '(' && before(index, 2).toLowerCase() === 'setval';
+      if (isCounter || isNamingCast(tokens, index)) token.raw = renamedText(token.raw, renaming, isCounter);
+    }
+  }
+  return result;
+}
+
+/** The same for a whole script that holds no rows. */
+export function renameInScript(script: string, renaming: Renaming): string {
+  return fromBytes(
+    statementsOf(toBytes(script))
+      .map((tokens) => textOf(renameIn(tokens, renaming)))
+      .join(''),
+  );
+}
+
+const toBytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+const fromBytes = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
+
+/** The n-th token before a place that is not white space. */
+function significantBefore(tokens: readonly Token[]): (index: number, n: number) => string {
+  return (index, n) => {
+    let left = n;
+    for (let i = index - 1; i >= 0; i -= 1) {
+      if (tokens[i]?.kind === 'space') continue;
+      left -= 1;
+      if (left === 0) return tokens[i]?.raw ?? '';
+    }
+    return '';
+  };
+}
+
+function nameAt(tokens: readonly Token[], index: number): string {
+  const token = tokens[index];
+  if (token?.kind === 'name') return fromBytes(token.name ?? '');
+  let operator = '';
+  for (let i = index; OPERATOR.test(tokens[i]?.raw ?? ''); i += 1) operator += tokens[i]?.raw ?? '';
+  return operator;
+}
+
+function isStaying(schema: string, name: string, { staying }: Renaming): boolean {
+  return staying.get(schema)?.has(name) ?? false;
+}
+
+/** `'…'::"regclass"`, with or without `pg_catalog.` */
+function isNamingCast(tokens: readonly Token[], index: number): boolean {
+  if (tokens[index + 1]?.raw !== ':' || tokens[index + 2]?.raw !== ':') return false;
+  const isQualified = tokens[index + 3]?.name === 'pg_catalog' && tokens[index + 4]?.raw === '.';
+  return NAMING_TYPE.test(tokens[index + (isQualified ? 5 : 3)]?.name ?? '');
+}
+
+function renamedText(raw: string, { schemas, staying }: Renaming, mustName: boolean): string {
+  const inner = fromBytes(raw.slice(1, -1)).replaceAll(`''`, `'`);
+  const [, quoted, plain, rest = ''] = /^(?:"((?:[^"]|"")*)"|([^".(]+))\.([^]*)$/.exec(inner) ?? [];
+  const schema = quoted?.replaceAll('""', '"') ?? plain ?? '';
+  const into = schemas.get(schema);
+  // A counter that is not renamed would be set in the live data.
+  if (into === undefined && mustName)
+    throw new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: textOfCounter(inner) });
+  const name = /^"((?:[^"]|"")*)"|^[^(]*/.exec(rest);
+  if (into === undefined || staying.get(schema)?.has(name?.[1] ?? name?.[0] ?? '')) return raw;
+  return toBytes(`'${`${quoteName(into)}.${rest}`.replaceAll(`'`, `''`)}'`);
+}
+
+const textOfCounter = (name: string) => `the counter ${name} does not lie in the app’s schemas`;
