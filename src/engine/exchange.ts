@@ -5,21 +5,27 @@
 import type { StepOf } from '../shared/runs';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
-import { SafekeepError, toSafekeepError } from './errors';
+import { isConnectionLost, SafekeepError, toSafekeepError } from './errors';
 import * as slots from './files/slots';
 import { carryOver } from './files/stage';
 import type { Direction, JournalEntry, JournalFile } from './journal';
 
 /** The app around the data: what the engine asks of it during the exchange. */
 export interface AppControl {
-  /** From now on every request is answered with "maintenance"; resolves when those in flight have ended or a limit is over. */
-  enterMaintenance(): Promise<void>;
+  /**
+   * From now on every request is answered with "maintenance" and no job begins; resolves when those in flight have ended or a
+   * limit is over. `what.database`: other data will be live, and jobs that wait for the data of now must not meet it.
+   */
+  enterMaintenance(what: { database: boolean }, run: Pick<RunContext, 'log'>): Promise<void>;
   /** Ends maintenance, whatever state the app is in. */
   leaveMaintenance(): Promise<void>;
   /** Closes the app's own connections to its database. */
   disconnect(): Promise<void>;
-  /** Connects again and loads the app anew on the data that is live now, migrations included. Throws when it does not come up. */
-  reload(): Promise<void>;
+  /**
+   * Connects again and loads the app anew on the data that is live now, migrations included; 'previous' when that is what it
+   * worked with before the maintenance. Throws when it does not come up.
+   */
+  reload(data: 'new' | 'previous'): Promise<void>;
   /** Throws when the app does not work. */
   healthCheck(): Promise<void>;
 }
@@ -78,7 +84,7 @@ export async function exchange(
   let switched = false;
   try {
     await run.step('switch', async () => {
-      await app.enterMaintenance();
+      await app.enterMaintenance({ database: made.database !== null }, run);
       if (request.filesMode === 'merge') await mergeFolders(made, run);
       await app.disconnect();
       await journal.write({ ...journalled, state: 'switching' });
@@ -87,7 +93,7 @@ export async function exchange(
       switched = true;
       run.log('info', { text: 'Exchanged; the app is loaded on the data that is live now' });
     });
-    await run.step('reload', () => app.reload());
+    await run.step('reload', () => app.reload('new'));
     await run.step('healthCheck', () => app.healthCheck());
     await journal.remove();
     run.log('info', { text: 'The app is up; the state before is kept aside' });
@@ -114,13 +120,33 @@ async function wayBack(
     params: { reason: toSafekeepError(reason).message },
   });
   try {
-    await app.disconnect();
-    await journal.write({ ...journalled, state: 'taking back' });
-    await backward(made, driver, run);
-    await app.reload();
+    await insist(run, async () => {
+      await app.disconnect();
+      await journal.write({ ...journalled, state: 'taking back' });
+      await backward(made, driver, run);
+      await app.reload('previous');
+    });
     if (journalled.direction !== 'restore' || (await dropAside(made, driver, run))) await journal.remove();
   } catch (cause) {
     throw new SafekeepError('WAY_BACK_FAILED', { detail: toSafekeepError(cause).message }, { cause });
+  }
+}
+
+/** How often the way back is tried. As long as the database is away nothing else can help, and it is waited for without end. */
+const WAY_BACK_ATTEMPTS = 3;
+const LONGEST_PAUSE_MS = 5_000;
+
+async function insist(run: Pick<RunContext, 'log'>, work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (attempt >= WAY_BACK_ATTEMPTS && !isConnectionLost(error)) throw error;
+      const params = { detail: toSafekeepError(error).message };
+      if (attempt <= WAY_BACK_ATTEMPTS) run.log('warn', { text: 'The way back is tried again: {{detail}}', params });
+      await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * 200, LONGEST_PAUSE_MS)));
+    }
   }
 }
 

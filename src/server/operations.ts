@@ -1,11 +1,8 @@
 /** What an administrator can have done: each starts a run and returns at once. */
 import { backup } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
-import type { RunContext } from '../engine/context';
-import { fill, SafekeepError } from '../engine/errors';
-import { type Slots, undo } from '../engine/exchange';
-import { keepAside, type Keeper, letGoExpired } from '../engine/kept';
-import { confirm, recover, type RecoveryParts } from '../engine/recovery';
+import { SafekeepError } from '../engine/errors';
+import { undo } from '../engine/exchange';
 import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
 import { type Verdict, verdictOn, verify } from '../engine/verify';
@@ -16,8 +13,8 @@ import type { Content, Trigger } from '../shared/runs';
 import type { Inspection } from '../engine/restore';
 import type { Manifest } from '../shared/manifest';
 import { randomLetters } from './names';
+import { keep, sweep } from './recovery';
 import { rowOfRun, rowOfSidecar } from './row-index';
-import type { RunRecord } from '../engine/runs/record';
 import type { RunRecorder } from './runs/recorder';
 import type { Safekeep } from './safekeep';
 import { readSettings } from './settings';
@@ -183,54 +180,6 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
   return { runId: record.id };
 }
 
-/** Before an app works with its data: ends what a killed restore left half way. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
-export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
-  if (safekeep.active || !(await safekeep.journal.read())) return;
-  const { app } = safekeep;
-  await safekeep.control.disconnect();
-  try {
-    await withParts(safekeep, (parts) => recover(parts, { before: 'start' }));
-  } finally {
-    await app.db.reconnect();
-  }
-}
-
-/** The app is up: a restore that was finished at this start is kept from now on. */
-export async function confirmRecovery(safekeep: Safekeep): Promise<void> {
-  if (safekeep.active || !(await safekeep.journal.read())) return;
-  await withParts(safekeep, confirm);
-}
-
-/** Drops states aside whose time is over, what could not be dropped before, and abandoned uploads. */
-export async function dropExpired(safekeep: Safekeep, now: Date): Promise<void> {
-  if (safekeep.active) return;
-  await withParts(safekeep, async (parts) => {
-    await recover(parts, { before: 'work' });
-    await letGoExpired(parts, now);
-  });
-  await safekeep.uploads.removeAbandoned(now.getTime());
-}
-
-/** An earlier run may have left something that could not be dropped then. @throws while it still can not */
-async function sweep(safekeep: Safekeep): Promise<void> {
-  await withParts(safekeep, (parts) => recover(parts, { before: 'work' }));
-}
-
-async function keep(safekeep: Safekeep, record: RunRecord, slots: Slots, undoHours: number): Promise<void> {
-  await withParts(safekeep, (parts) => keepAside(parts, record, slots, undoHours));
-}
-
-async function withParts<T>(safekeep: Safekeep, work: (parts: RecoveryParts & Keeper) => Promise<T>): Promise<T> {
-  const { journal, runs, index } = safekeep;
-  const driver = safekeep.driver();
-  const onChange = (record: RunRecord) => index.saveRun(record);
-  try {
-    return await work({ journal, runs, driver, log: hostLog(safekeep), onChange });
-  } finally {
-    await driver.close();
-  }
-}
-
 async function applyRetention(safekeep: Safekeep, run: RunRecorder): Promise<void> {
   const { maxBackups } = await readSettings(safekeep.app);
   const good = (await safekeep.index.goodBackups()).map(({ name, pinned, startedAt }) => {
@@ -242,11 +191,6 @@ async function applyRetention(safekeep: Safekeep, run: RunRecorder): Promise<voi
     await safekeep.index.removeBackup(name);
     run.log('info', { text: 'Old backup deleted: {{name}}', params: { name } });
   }
-}
-
-/** For work that belongs to no run: its lines go to the host's own log. */
-function hostLog(safekeep: Safekeep): RunContext['log'] {
-  return (_level, { text, params }) => void safekeep.app.log.warn(`Safekeep: ${fill(text, params)}`);
 }
 
 function newSlotId(): string {

@@ -7,7 +7,8 @@ import { settingsActions } from './actions/settings';
 import { transferActions } from './actions/transfers';
 import { BACKUPS, collections, RUNS, SETTINGS } from './collections';
 import { recoverBeforeCommands } from './host/commands';
-import { confirmRecovery, dropExpired, recoverAtStart } from './operations';
+import { EXCHANGE_MESSAGE } from './host/other-nodes';
+import { confirmRecovery, dropExpired, recoverAtStart } from './recovery';
 import { Safekeep } from './safekeep';
 
 const HOUSEKEEPING_MS = 30 * 60_000;
@@ -60,6 +61,13 @@ export class SafekeepPlugin extends Plugin {
     app.on('afterStart', () => this.afterStart(safekeep));
     app.on('beforeStop', () => clearInterval(this.housekeeping));
     app.on('__stopped', () => this.giveUp(safekeep));
+  }
+
+  /** From another node of a cluster. */
+  override async handleSyncMessage(message: { type?: string }): Promise<void> {
+    const safekeep = Safekeep.of(this.app);
+    if (message.type !== EXCHANGE_MESSAGE.type || safekeep.active) return;
+    await safekeep.follow();
   }
 
   private async afterStart(safekeep: Safekeep): Promise<void> {

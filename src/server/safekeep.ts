@@ -10,15 +10,17 @@ import * as format from '../engine/archive/format';
 import { checkManifest } from '../engine/archive/manifest';
 import { ArchiveReader } from '../engine/archive/reader';
 import { openLocalArchive } from '../engine/archive/source';
+import type { RunContext } from '../engine/context';
 import { driverFor } from '../engine/databases';
 import type { DatabaseDriver } from '../engine/databases/driver';
-import { SafekeepError } from '../engine/errors';
+import { fill, SafekeepError } from '../engine/errors';
 import { JournalFile, placeOf } from '../engine/journal';
 import type { Site } from '../engine/site';
 import { LocalStorage } from '../engine/storages/local';
 import { RUN_MESSAGE } from '../shared/api';
 import type { RunView } from '../shared/runs';
 import { HostControl } from './host/app-control';
+import { WaitingJobs } from './host/background';
 import { connectionOf } from './host/connection';
 import { siteOf } from './host/site';
 import { newRunId } from './names';
@@ -43,6 +45,7 @@ export class Safekeep {
   readonly journal: JournalFile;
   readonly index: RowIndex;
   readonly tickets = new Tickets();
+  readonly jobs: WaitingJobs;
   readonly control: HostControl;
   /** Requests under way, counted by the plugin's middleware. */
   requestsInFlight = 0;
@@ -62,7 +65,8 @@ export class Safekeep {
     this.uploads = new UploadStore(path.join(this.folder, 'uploads'));
     this.journal = new JournalFile(path.join(this.folder, 'journal.json'), () => placeOf(connectionOf(app.db)));
     this.index = new RowIndex(app);
-    this.control = new HostControl(app, () => this.requestsInFlight);
+    this.jobs = new WaitingJobs(app, this.folder);
+    this.control = new HostControl(app, this.jobs, () => this.requestsInFlight);
     this.lock = new RunLock(app);
   }
 
@@ -89,6 +93,20 @@ export class Safekeep {
   async idle(): Promise<void> {
     await this.current?.ended;
   }
+
+  /** Another node exchanges the data: waits aside until it has, or until it is gone, and loads what is live then. */
+  async follow(): Promise<void> {
+    const isOver = async () => {
+      const journal = await this.journal.read();
+      return !journal || (await this.journal.life(journal)) === 'dead';
+    };
+    await this.control.follow(isOver, { log: this.hostLog });
+  }
+
+  /** For lines that belong to no run: the host's own log. */
+  readonly hostLog: RunContext['log'] = (_level, { text, params }) => {
+    this.app.log.warn(`Safekeep: ${fill(text, params)}`);
+  };
 
   async site(): Promise<Site> {
     return await siteOf(this.app, this.folder);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { HostApi } from '../../scripts/host-api.mjs';
 import SafekeepPlugin from '../../src/server';
-import { dropExpired } from '../../src/server/operations';
+import { dropExpired } from '../../src/server/recovery';
 import { Safekeep } from '../../src/server/safekeep';
 import type { ApiError, RunView } from '../../src/shared/runs';
 import { startApp, type TestApp, type TestAppOptions } from './app';
@@ -21,6 +21,18 @@ const LEFTOVER = /\.partial$|\.tmp$|safekeep-[a-z0-9]+\.|^journal\.json$/;
 
 const A_YEAR_MS = 365 * 24 * 3600_000;
 
+/** Rows, definitions and files, by hash. */
+export interface State {
+  database: compare.Fingerprint;
+  files: compare.FolderFingerprint;
+}
+
+/** Both are one state, to the last byte. */
+export function expectSameState(wanted: State, found: State): void {
+  compare.expectSame(wanted.database, found.database);
+  compare.expectSameFiles(wanted.files, found.files);
+}
+
 export interface Scene {
   readonly host: TestApp;
   /** Signed in as root. */
@@ -28,6 +40,8 @@ export interface Scene {
   readonly uploads: string;
   /** Where the archives lie. */
   readonly backups: string;
+  /** What is there now, by hash. */
+  look(): Promise<State>;
   /** Takes what is there now as what must stay. */
   remember(): Promise<void>;
   /** Rows, definitions and files are those remembered, nothing lies around, and the app serves. */
@@ -49,24 +63,23 @@ export async function startScene(options: Omit<TestAppOptions, 'plugin'> = {}): 
   for (const title of ['first', 'second']) await root.get('things:create', { body: { title } });
 
   const target = { ...targetOf(host), ...options.databaseOptions };
-  const look = async () => ({
+  const look = async (): Promise<State> => ({
     database: await compare.fingerprint(target, { ignoreRowsOf: OWN_ROWS }),
     files: await compare.fingerprintFolder(uploads),
   });
-  let before: Awaited<ReturnType<typeof look>> | null = null;
+  let before: State | null = null;
   return {
     host,
     root,
     uploads,
     backups: path.join(storage, 'safekeep/main/backups'),
+    look,
     remember: async () => {
       before = await look();
     },
     expectUntouched: async () => {
       if (!before) throw new Error('remember() comes first');
-      const after = await look();
-      compare.expectSame(before.database, after.database);
-      compare.expectSameFiles(before.files, after.files);
+      expectSameState(before, await look());
       expect(await leftovers(host)).toEqual([]);
       expect(await root.get('things:list?sort=id')).toMatchObject([{ title: 'first' }, { title: 'second' }]);
     },

@@ -1,11 +1,16 @@
 /** The app around the data: maintenance, connections, reload. Survives the reloads it causes, so it holds nothing but the app. */
 import type { Application } from '@nocobase/server';
-import type { AppControl } from '../../engine/exchange';
+import type { RunContext } from '../../engine/context';
 import { SafekeepError } from '../../engine/errors';
+import type { AppControl } from '../../engine/exchange';
+import { stopBackground, type WaitingJobs } from './background';
+import { MaintenanceText } from './maintenance-text';
+import { tellOtherNodes } from './other-nodes';
 
 /** Requests in flight get so long to end before the switch. */
 const DRAIN_LIMIT_MS = 10_000;
 const DRAIN_POLL_MS = 50;
+const FOLLOW_POLL_MS = 500;
 
 /**
  * The host closes all open pages' dialogs and reloads them once when a command of this name ends; every request is
@@ -13,58 +18,125 @@ const DRAIN_POLL_MS = 50;
  */
 const COMMAND = { name: 'restore' };
 
+/** What `restart` and `upgrade` of the host are made of. */
+interface HostInternals {
+  _loaded: boolean;
+  _started: Date | null;
+  disposeServices(): Promise<void>;
+  init(): void;
+}
+
+const internalsOf = (app: Application) => app as unknown as HostInternals;
+
 export class HostControl implements AppControl {
   private maintaining = false;
   /** Versions of app and plugins in the data the app ran on before the switch. */
   private versionsBefore: string | null = null;
+  private readonly text: MaintenanceText;
 
   constructor(
     private readonly app: Application,
+    private readonly jobs: WaitingJobs,
     /** How many requests are being answered right now, without the restore's own. */
     private readonly requestsInFlight: () => number,
-  ) {}
+  ) {
+    this.text = new MaintenanceText(app);
+  }
 
-  async enterMaintenance(): Promise<void> {
-    this.maintaining = true;
-    this.maintenanceText('Safekeep: waiting for requests under way');
-    this.versionsBefore = await this.versions();
-    await this.app.setMaintaining({ status: 'command_begin', command: COMMAND });
-    await this.app.setMaintaining({ status: 'command_running', command: COMMAND });
-    const limit = Date.now() + DRAIN_LIMIT_MS;
-    while (this.requestsInFlight() > 0 && Date.now() < limit) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+  async enterMaintenance(what: { database: boolean }, run: Pick<RunContext, 'log'>): Promise<void> {
+    await this.beginMaintenance(run);
+    await tellOtherNodes(this.app);
+    await this.stopBackground(run);
+    if (!what.database) return;
+    const count = await this.jobs.putAside();
+    if (count > 0) run.log('warn', { text: '{{count}} waiting jobs belong to the replaced data', params: { count } });
   }
 
   async leaveMaintenance(): Promise<void> {
     if (!this.maintaining) return;
     this.maintaining = false;
+    this.text.end();
     await this.app.setMaintaining({ status: 'command_end', command: COMMAND });
   }
 
-  /** Shown to everyone who waits. */
+  /** Shown to everyone who waits, in front of what the host itself says. */
   maintenanceText(text: string): void {
-    if (this.maintaining) this.app.setMaintainingMessage(text);
+    if (this.maintaining) this.text.change(text);
   }
 
   async disconnect(): Promise<void> {
     if (!this.app.db.closed()) await this.app.db.close();
   }
 
-  /** Runs the host's upgrade where the data that is live now knows other versions; otherwise a restart is enough. */
-  async reload(): Promise<void> {
+  /** Runs the host's upgrade where the data that is live now knows other versions; otherwise loading it anew is enough. */
+  async reload(data: 'new' | 'previous'): Promise<void> {
     const { app } = this;
-    if (app.db.closed()) await app.db.reconnect();
-    const isOtherVersion = (await this.versions()) !== this.versionsBefore;
-    if (isOtherVersion && (await app.isStarted())) {
-      await app.upgrade();
-    } else if (await app.isStarted()) {
-      await app.restart();
+    await (data === 'previous' ? this.jobs.giveBack() : this.jobs.drop());
+    await this.putAway();
+    if ((await this.versions()) === this.versionsBefore) {
+      await this.startAnew();
     } else {
-      // An earlier reload broke off half way: `restart` would do nothing.
-      await app.reload();
-      await app.start();
+      // The upgrade ends with a restart, which is none for an app that has not started.
+      internalsOf(app)._started = new Date();
+      await app.upgrade();
     }
+    await tellOtherNodes(app);
+  }
+
+  /** On the other nodes of a cluster: out of the way while one of them exchanges the data, then on with what is live. */
+  async follow(exchangeIsOver: () => Promise<boolean>, run: Pick<RunContext, 'log'>): Promise<void> {
+    if (this.maintaining) return;
+    try {
+      await this.beginMaintenance(run);
+      await this.stopBackground(run);
+      await this.disconnect();
+      while (!(await exchangeIsOver())) await new Promise((resolve) => setTimeout(resolve, FOLLOW_POLL_MS));
+      await this.putAway();
+      await this.startAnew();
+    } finally {
+      await this.leaveMaintenance();
+    }
+  }
+
+  private async beginMaintenance(run: Pick<RunContext, 'log'>): Promise<void> {
+    const { app } = this;
+    this.maintaining = true;
+    this.text.begin('Safekeep: waiting for requests under way');
+    this.versionsBefore = await this.versions();
+    await app.setMaintaining({ status: 'command_begin', command: COMMAND });
+    await app.setMaintaining({ status: 'command_running', command: COMMAND });
+    const limit = Date.now() + DRAIN_LIMIT_MS;
+    while (this.requestsInFlight() > 0 && Date.now() < limit) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    const count = this.requestsInFlight();
+    if (count === 0) return;
+    run.log('warn', { text: '{{count}} requests did not end in time and are cut off', params: { count } });
+  }
+
+  private async stopBackground(run: Pick<RunContext, 'log'>): Promise<void> {
+    const ended = await stopBackground(this.app);
+    if (!ended) run.log('warn', { text: 'A job of the app did not end in time and is cut off' });
+  }
+
+  /**
+   * Drops everything the app has loaded. Its connection pool is never opened again: whatever still holds it can not write to
+   * the data that is live now.
+   */
+  private async putAway(): Promise<void> {
+    const host = internalsOf(this.app);
+    await host.disposeServices();
+    await this.disconnect();
+    host.init();
+    host._loaded = false;
+    host._started = null;
+  }
+
+  private async startAnew(): Promise<void> {
+    const { app } = this;
+    await app.load();
+    await app.start();
+    app.emit('__restarted', app, {});
   }
 
   private async versions(): Promise<string> {
