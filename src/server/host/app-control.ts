@@ -102,9 +102,10 @@ export class HostControl implements AppControl {
     const { app } = this;
     this.maintaining = true;
     this.text.begin('Safekeep: waiting for requests under way');
-    this.versionsBefore = await this.versions();
     await app.setMaintaining({ status: 'command_begin', command: COMMAND });
     await app.setMaintaining({ status: 'command_running', command: COMMAND });
+    // Asks the database, which may be away: whatever follows from that is maintenance already.
+    this.versionsBefore = await this.versions();
     const limit = Date.now() + DRAIN_LIMIT_MS;
     while (this.requestsInFlight() > 0 && Date.now() < limit) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
