@@ -91,8 +91,14 @@ const parts = (driver: FakeDriver) => ({
   log: (_level: string, { text }: { text: string }) => void told.push(text),
 });
 
+/** As a process wrote it that has ended. */
+function left(change: Partial<JournalEntry>): void {
+  const owner = { ...thisProcess(), pid: 1, started: '0' };
+  writeFileSync(path.join(home, 'journal.json'), JSON.stringify({ format: 1, ...entry(change), place, owner }));
+}
+
 async function recovered(change: Partial<JournalEntry>, at: SlotPosition, back?: boolean) {
-  await journal.write(entry(change));
+  left(change);
   const driver = new FakeDriver(at);
   const result = await recover(parts(driver), { before: 'start', back });
   const { status = '' } = (await runs.load(RUN)) ?? {};
@@ -161,6 +167,14 @@ it('what is kept is confirmed when the app is up, and only then can be undone', 
   expect(lines.map(({ message }) => message.text)).toEqual([
     'The server stopped after the switch; the restored state was kept',
   ]);
+});
+
+it('a start that asks twice is one attempt', async () => {
+  await journal.write(entry({ state: 'switched' }));
+  const driver = new FakeDriver('after switch');
+  for (let n = 0; n < 3; n++) expect(await recover(parts(driver), { before: 'start' })).toMatchObject({ state: 'new' });
+  expect(await journal.read()).toMatchObject({ state: 'switched', starts: 1 });
+  expect(driver.calls).toEqual([]);
 });
 
 it('a journal stays while what is aside can not be dropped', async () => {

@@ -47,6 +47,11 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   const made: Slots = { database: found.database, folders: found.folders };
   const { forward, backward } = waysOf(found.direction);
   const context = { signal: new AbortController().signal, log: parts.log, progress: () => undefined };
+  if (found.starts > 0 && !back && (await file.life(found)) === 'self') {
+    // Asked again during the very start that is to show whether the app comes up.
+    await file.write(entry);
+    return { state: 'new', journal: found };
+  }
   if (before === 'work' && found.state !== 'staging') await requireTakenBack(found, made, driver);
   const hasFailed = found.starts > 0 || back;
   if (!hasFailed && (await isComplete(found, made, driver))) {
