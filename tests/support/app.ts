@@ -23,6 +23,8 @@ export interface TestAppOptions {
   storage?: string;
   /** Default true: installs, which empties the database first. False starts on the data that is there. */
   install?: boolean;
+  /** Default false. True: requests come through the host's gateway, which answers 503 while the app is not running. */
+  gateway?: boolean;
 }
 
 export interface TestApp {
@@ -82,6 +84,7 @@ async function createUser(app: Application, url: string, snippets: string[]): Pr
 /** One app per process at a time. Starts in one to two seconds. */
 export async function startApp(options: TestAppOptions): Promise<TestApp> {
   const { plugin, plugins = [], database: wanted = 'sqlite', databaseOptions = {}, install = true } = options;
+  const { gateway = false } = options;
   const storage = options.storage ?? temporaryFolder('app');
   mkdirSync(path.join(storage, 'db'), { recursive: true });
   process.env['STORAGE_PATH'] = storage;
@@ -100,7 +103,10 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
     cacheManager: { defaultStore: 'memory', stores: { memory: { store: 'memory', max: 2000 } } } as never,
   });
   // Asked anew for every request: a restart of the app replaces what stands behind it.
-  const server = createServer((request, response) => void app.callback()(request, response));
+  const server = createServer((request, response) => {
+    if (gateway) void Gateway.getInstance().requestHandler(request, response);
+    else void app.callback()(request, response);
+  });
   const stop = async ({ keepData = false } = {}) => {
     server.closeAllConnections();
     server.close();

@@ -1,0 +1,203 @@
+/** An app with a backup and with newer data, and the one verdict on whatever goes wrong while the backup is restored or undone. */
+import { AppSupervisor } from '@nocobase/server';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { Safekeep } from '../../src/server/safekeep';
+import type { BackupView } from '../../src/shared/api';
+import type { RunView } from '../../src/shared/runs';
+import { expectFailed, expectSameState, type Scene, startScene, type State } from './bad-day';
+import { removeFolder, temporaryFolder } from './child';
+import { endOfRun, logOf, makeBackup } from './safekeep';
+import { type FreshDatabase, freshDatabase, type ServerDialect } from './servers';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy';
+
+export interface Way {
+  name: string;
+  dialect: 'sqlite' | ServerDialect;
+  strategy: string;
+  /** What the app's user may do on the server, beside its own database. */
+  user?: 'superuser' | 'creates databases' | 'plain';
+}
+
+export const SQLITE: Way = { name: 'sqlite', dialect: 'sqlite', strategy: 'file' };
+export const SERVER_WAYS: Way[] = [
+  { name: 'postgres, database', dialect: 'postgres', strategy: 'database', user: 'superuser' },
+  { name: 'postgres, schema', dialect: 'postgres', strategy: 'schema', user: 'plain' },
+  { name: 'mariadb, tables', dialect: 'mariadb', strategy: 'tables', user: 'creates databases' },
+];
+
+export interface Failure {
+  run: RunView;
+  /** The state that must be live. */
+  state: 'old' | 'new';
+  code: string;
+  /** What the message must tell. */
+  says?: RegExp;
+}
+
+export interface FaultScene extends Scene {
+  /** Between the app and its database server; null for SQLite. */
+  readonly proxy: TcpProxy | null;
+  /** The database with the server's own address; null for SQLite. */
+  readonly server: FreshDatabase | null;
+  readonly backup: BackupView;
+  /** 'old' is what there is before a restore, 'new' what the backup holds. */
+  expectState(which: 'old' | 'new'): Promise<void>;
+  /** Starts a restore and waits for its end, however it goes. */
+  restore(): Promise<RunView>;
+  /** The same for the undo of the last restore. */
+  undo(): Promise<RunView>;
+  /** It has succeeded, and the state is there. */
+  expectDone(run: RunView, state: 'old' | 'new'): Promise<void>;
+  /** The one verdict on every failure. */
+  expectWhole(failure: Failure): Promise<void>;
+  /** Takes note of what lies around now: nothing more may be there after a failure. */
+  takeInventory(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startFaultScene({ dialect, strategy, user }: Way): Promise<FaultScene> {
+  const temporaryBefore = process.env['TMPDIR'];
+  const temporary = temporaryFolder('faults');
+  process.env['TMPDIR'] = temporary;
+  const server = dialect === 'sqlite' ? null : await freshDatabase(dialect, { mayCreateDatabases: user !== 'plain' });
+  if (server && user === 'superuser') await server.asAdmin(`ALTER ROLE "${server.username}" SUPERUSER`);
+  const proxy = server && (await startTcpProxy(server));
+  const behindProxy = server && proxy && { ...server, host: proxy.host, port: proxy.port };
+  const scene = await startScene({ database: behindProxy ?? 'sqlite', gateway: true });
+  const { app, storage } = scene.host;
+  const { root, uploads } = scene;
+
+  await app.db.sequelize.query('CREATE VIEW titles AS SELECT title FROM things');
+  if (dialect === 'mariadb') {
+    await app.db.sequelize.query('CREATE TRIGGER seen BEFORE INSERT ON things FOR EACH ROW SET @seen = 1');
+  }
+  const backup = await makeBackup(root);
+  const look = async () => withoutAside(await scene.look());
+  const restored = await look();
+  await root.get('things:create', { body: { title: 'third' } });
+  await app.db.sequelize.query('DROP VIEW titles');
+  await app.db.sequelize.query('CREATE VIEW more AS SELECT id, title FROM things');
+  writeFileSync(path.join(uploads, 'deep/one.txt'), 'changed');
+  writeFileSync(path.join(uploads, 'new.txt'), 'new');
+  rmSync(path.join(uploads, 'two.bin'));
+  const states = { old: await look(), new: restored };
+
+  let lastRestore = '';
+  let inventory: string[] = [];
+  const takeInventory = async () => {
+    inventory = await inventoryOf(scene, server, temporary);
+  };
+  const expectState = async (which: 'old' | 'new') => {
+    expectSameState(states[which], await look());
+  };
+  const restore = async () => {
+    await takeInventory();
+    const { runId } = await root.get('safekeepBackups:restore', { body: { name: backup.name } });
+    return await endOfRun(root, runId);
+  };
+  const undo = async () => {
+    await takeInventory();
+    const { runId } = await root.get(`safekeepRuns:undo?filterByTk=${lastRestore}`, { method: 'POST' });
+    return await endOfRun(root, runId);
+  };
+  const expectDone = async (run: RunView, state: 'old' | 'new') => {
+    expect(run.status, `${JSON.stringify(run.error)}\n${await logOf(root, run.id)}`).toMatch(/^succeeded/);
+    if (run.kind === 'restore') lastRestore = run.id;
+    const { slots } = (await Safekeep.of(app).runs.load(run.id)) ?? {};
+    expect(slots?.database?.strategy).toBe(strategy);
+    await expectServes();
+    await expectState(state);
+  };
+  const expectServes = async () => {
+    expect(app.getMaintaining()?.status).toBe('command_end');
+    expect(await AppSupervisor.getInstance().getAppStatus('main')).toBe('running');
+    await Safekeep.of(app).control.healthCheck();
+    expect(await root.call('things:list?sort=id')).toMatchObject({ status: 200 });
+  };
+  await takeInventory();
+
+  return {
+    ...scene,
+    proxy,
+    server,
+    backup,
+    expectState,
+    restore,
+    undo,
+    takeInventory,
+    expectDone,
+    expectWhole: async ({ run, state, code, says }) => {
+      const told = expectFailed(run, code);
+      if (says) expect(told.message).toMatch(says);
+      await expectServes();
+      await expectState(state);
+      const titles = (await root.get('things:list?sort=id')).map(({ title }: { title: string }) => title);
+      expect(titles).toEqual(state === 'old' ? ['first', 'second', 'third'] : ['first', 'second']);
+      expect(existsSync(path.join(storage, 'safekeep/main/journal.json'))).toBe(false);
+      await expect.poll(() => inventoryOf(scene, server, temporary), { timeout: 5_000 }).toEqual(inventory);
+      const history: RunView[] = await root.get('safekeepRuns:list?pageSize=200');
+      expect(history.find(({ id }) => id === run.id)).toMatchObject({ status: 'failed', error: { code } });
+    },
+    stop: async () => {
+      proxy?.accept();
+      await scene.host.stop();
+      await proxy?.close();
+      await server?.drop();
+      if (temporaryBefore === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = temporaryBefore;
+      removeFolder(temporary);
+    },
+  };
+}
+
+/** What a strategy keeps aside within the live database does not belong to the state. */
+function withoutAside({ database: { tables, schema }, files }: State): State {
+  const isLive = (text: string) => !text.includes('__safekeep_');
+  return {
+    database: {
+      tables: Object.fromEntries(Object.entries(tables).filter(([name]) => isLive(name))),
+      schema: schema.split('\n\n').filter(isLive).join('\n\n'),
+    },
+    files,
+  };
+}
+
+/** Written all the time, or by every run: their content is looked at elsewhere. */
+const EVERYDAY = /(-wal|-shm|-journal)$|^safekeep\/main\/runs\/|^uploads\/|^logs\//;
+
+/** Everything that a run could leave behind, by name: files, databases, schemas, sessions, child processes. */
+async function inventoryOf({ host }: Scene, server: FreshDatabase | null, temporary: string): Promise<string[]> {
+  const files = readdirSync(host.storage, { recursive: true, encoding: 'utf8' }).filter((file) => !EVERYDAY.test(file));
+  const children = readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  return [
+    ...files.sort(),
+    ...readdirSync(temporary).map((name) => `temporary ${name}`),
+    ...children.map((pid) => `process ${pid}`),
+    ...(server ? await onServer(host.app, server) : []),
+  ];
+}
+
+async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promise<string[]> {
+  const { username: user } = server;
+  const { pool } = app.db.sequelize.connectionManager as unknown as { pool: { size: number } };
+  const names = async (sql: string) => (await server.asAdmin(sql)).map(({ name }) => String(name));
+  const postgres = server.dialect === 'postgres';
+  const sessions = await names(
+    postgres
+      ? `SELECT pid::text || ' ' || application_name AS name FROM pg_stat_activity WHERE usename = '${user}'`
+      : `SELECT CONCAT(id, ' ', COALESCE(db, '')) AS name FROM information_schema.processlist WHERE user = '${user}'`,
+  );
+  const places = await names(
+    postgres
+      ? `SELECT datname AS name FROM pg_database UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1`
+      : `SELECT schema_name AS name FROM information_schema.schemata ORDER BY 1`,
+  );
+  const own = places.filter((name) => name.includes(server.database) || (postgres && name.includes('safekeep')));
+  // The app's own are in its pool, or on their way into it.
+  const extra = sessions.length > pool.size ? sessions : [];
+  return [...own, ...extra.map((session) => `session ${session}`)];
+}
