@@ -7,7 +7,7 @@ import path from 'node:path';
 const CAN_NOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Makes the names in a folder durable. Windows can not open folders and needs no such call. */
-export async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string | Buffer): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
@@ -20,8 +20,9 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Makes a finished file's bytes durable. */
-export async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
+export async function syncFile(file: string | Buffer): Promise<void> {
+  // Windows wants the right to write for it; elsewhere the file may be one that is only for reading.
+  const handle = await open(file, process.platform === 'win32' ? 'r+' : 'r');
   try {
     await handle.sync();
   } finally {

@@ -9,9 +9,16 @@ import { createStaged, discard, finish, type FolderPlan, positionOf, SLOT_NAME, 
 /** The calls of the code under test, and the one at which its process dies; from then on it does nothing any more. */
 const calls = vi.hoisted(() => ({ made: [] as string[], dieAt: Infinity }));
 
+/** What the removal of a folder has done when it is killed. */
+function removeSome(folder: string): void {
+  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  for (const name of fs.readdirSync(folder).slice(0, 2)) fs.rmSync(path.join(folder, name), { recursive: true });
+}
+
 vi.mock('node:fs/promises', async (original) => {
   const real: Record<string, unknown> = await original();
   const call = (name: string, places: unknown[]) => {
+    if (calls.made.length === calls.dieAt && name === 'rm') removeSome(String(places[0]));
     if (calls.made.length >= calls.dieAt) throw new Error('killed');
     calls.made.push([name, ...places.map(String)].join('\0'));
   };

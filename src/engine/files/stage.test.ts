@@ -16,7 +16,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunContext } from '../context';
 import { SafekeepError } from '../errors';
-import { carryOver, stageFiles, type StagedFile } from './stage';
+import { carryOver } from './carry-over';
+import { stageFiles, type StagedFile } from './stage';
 
 let home: string;
 let staged: string;

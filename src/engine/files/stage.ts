@@ -1,17 +1,19 @@
-import { createWriteStream } from 'node:fs';
-import { chmod, copyFile, link, lstat, mkdir, utimes } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ArchiveEntry } from '../../shared/manifest';
-import { syncFolder } from '../atomic-file';
+import { syncFile, syncFolder } from '../atomic-file';
 import type { RunContext } from '../context';
 import { SafekeepError, toSafekeepError } from '../errors';
+import { SLOT_NAME } from './children';
+import { inParallel } from './parallel';
 import { isInside } from './roots';
-import { walk } from './walk';
 
-/** How many files are written at once; hides the latency of small ones. */
-const PARALLEL = 8;
+export { carryOver } from './carry-over';
+
+/** Larger files are written as they come, smaller ones in one piece. */
+const ONE_PIECE_BYTES = 1 << 20;
 
 export interface StagedFile {
   /** Relative to the root, decoded and safe. */
@@ -19,7 +21,10 @@ export interface StagedFile {
   entry: ArchiveEntry;
 }
 
-/** Writes files into an empty staged folder and syncs them. Streams that fail their checks fail the stage. */
+/**
+ * Writes files into an empty staged folder; all of them are on the disk when it returns. They belong to whom the folder
+ * belongs. Streams that fail their checks fail the stage.
+ */
 export async function stageFiles(
   staged: string,
   files: readonly StagedFile[],
@@ -27,68 +32,87 @@ export async function stageFiles(
   run: RunContext,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const folders = new Set<string>();
-  const waiting = files[Symbol.iterator]();
-  const stop = new AbortController();
-  const signal = AbortSignal.any([run.signal, stop.signal]);
-  const worker = async () => {
-    for (const file of waiting) {
-      signal.throwIfAborted();
-      const target = path.join(staged, file.path);
-      if (!isInside(staged, target)) throw new SafekeepError('UNSAFE_ENTRY', { entry: file.entry.name });
-      const folder = path.dirname(target);
-      if (!folders.has(folder)) {
-        await mkdir(folder, { recursive: true });
-        folders.add(folder);
-      }
-      await writeOne(target, file.entry, await openEntry(file.entry), signal, onBytes);
-    }
+  const owner = await ownerToGive(staged);
+  const folders = await makeFolders(staged, files, owner);
+  await inParallel(files, run.signal, async (file, signal) => {
+    await writeOne(targetOf(staged, file), file.entry, owner, await openEntry(file.entry), signal, onBytes);
+  });
+  // Not one by one while writing: the first of these has the system write all files together, which makes the others cheap.
+  await inParallel(files, run.signal, async (file) => {
+    if (isReadable(file.entry)) await syncFile(targetOf(staged, file));
+  });
+  await inParallel(folders, run.signal, syncFolder);
+}
+
+function targetOf(staged: string, { path: relative, entry }: StagedFile): string {
+  const target = path.join(staged, relative);
+  const isOurs = relative.split('/').some((part) => SLOT_NAME.test(part));
+  if (isOurs || !isInside(staged, target)) throw new SafekeepError('UNSAFE_ENTRY', { entry: entry.name });
+  return target;
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** null where what we make has the right owner by itself, or we may not give anything away. */
+async function ownerToGive(staged: string): Promise<Owner | null> {
+  const { uid, gid } = await stat(staged);
+  return process.getuid?.() === 0 && (uid !== 0 || gid !== 0) ? { uid, gid } : null;
+}
+
+/** Returns all of them, the staged one included. */
+async function makeFolders(staged: string, files: readonly StagedFile[], owner: Owner | null): Promise<Set<string>> {
+  const folders = new Set([staged]);
+  const make = async (folder: string) => {
+    if (folders.has(folder)) return;
+    await make(path.dirname(folder));
+    await mkdir(folder);
+    if (owner) await withFile(folder, 'r', (handle) => handle.chown(owner.uid, owner.gid));
+    folders.add(folder);
   };
-  // The first failure stops the others, and all have stopped when it is thrown: the caller removes the folder then.
-  let failure: unknown;
-  const stopping = async () => {
-    await worker().catch((error: unknown) => {
-      failure ??= error;
-      stop.abort();
-    });
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, stopping));
-  if (failure !== undefined) throw failure;
-  for (const folder of [staged, ...folders]) await syncFolder(folder);
+  for (const file of files) await make(path.dirname(targetOf(staged, file)));
+  return folders;
 }
 
 async function writeOne(
   target: string,
-  entry: ArchiveEntry,
+  { bytes, mode, mtimeMs }: ArchiveEntry,
+  owner: Owner | null,
   source: Readable,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  source.on('data', (chunk: Buffer) => onBytes(chunk.length));
-  source.pause();
-  await pipeline(source, createWriteStream(target, { flags: 'wx', flush: true }), { signal }).catch(
-    (error: unknown) => {
-      throw toSafekeepError(error, path.dirname(target));
-    },
-  );
-  if (entry.mode !== undefined) await chmod(target, entry.mode & 0o777);
-  if (entry.mtimeMs !== undefined) await utimes(target, new Date(), new Date(entry.mtimeMs));
+  const write = async (handle: FileHandle, chunks: AsyncIterable<Buffer>) => {
+    const waiting: Buffer[] = [];
+    for await (const chunk of chunks) {
+      onBytes(chunk.length);
+      if (bytes > ONE_PIECE_BYTES) await handle.writeFile(chunk);
+      else waiting.push(chunk);
+    }
+    if (waiting.length > 0) await handle.writeFile(Buffer.concat(waiting));
+    if (owner) await handle.chown(owner.uid, owner.gid);
+    if (mode !== undefined) await handle.chmod(mode & 0o777);
+    if (mtimeMs !== undefined) await handle.utimes(new Date(), new Date(mtimeMs));
+    if (!isReadable({ mode })) await handle.sync();
+  };
+  const sink = (chunks: AsyncIterable<Buffer>) => withFile(target, 'wx', (handle) => write(handle, chunks));
+  await pipeline(source, sink, { signal }).catch((error: unknown) => {
+    throw toSafekeepError(error, path.dirname(target));
+  });
 }
 
-/**
- * Merge: gives the staged folder every live file it does not have itself, as a hard link where the file system can,
- * else as a copy. Called right before the switch, so that the latest uploads are kept.
- */
-export async function carryOver(live: string, staged: string, run: RunContext): Promise<number> {
-  let carried = 0;
-  for await (const file of walk(live, run)) {
-    const target = path.join(staged, file.path);
-    const there = await lstat(target).catch(() => null);
-    if (there) continue;
-    await mkdir(path.dirname(target), { recursive: true });
-    const source = path.join(live, file.path);
-    await link(source, target).catch(() => copyFile(source, target));
-    carried += 1;
+/** Whether its owner may open it once more. */
+function isReadable({ mode }: Pick<ArchiveEntry, 'mode'>): boolean {
+  return mode === undefined || (mode & 0o400) !== 0;
+}
+
+async function withFile(file: string, flags: string, work: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(file, flags);
+  try {
+    await work(handle);
+  } finally {
+    await handle.close();
   }
-  return carried;
 }

@@ -1,0 +1,32 @@
+import { toSafekeepError } from '../errors';
+
+/** How many files are worked on at once; hides the latency of small ones. */
+const PARALLEL = 8;
+
+/**
+ * Works on all items, several at a time. The first failure stops the others, and all have stopped when it is thrown: the
+ * caller may remove the folder they worked in.
+ */
+export async function inParallel<Item>(
+  items: Iterable<Item>,
+  aborted: AbortSignal,
+  work: (item: Item, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const waiting = items[Symbol.iterator]();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([aborted, stop.signal]);
+  let failure: unknown;
+  const worker = async () => {
+    try {
+      for (let next = waiting.next(); !next.done; next = waiting.next()) {
+        signal.throwIfAborted();
+        await work(next.value, signal);
+      }
+    } catch (error) {
+      failure ??= error;
+      stop.abort();
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  if (failure !== undefined) throw toSafekeepError(failure);
+}
