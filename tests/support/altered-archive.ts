@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { DATABASE_PREFIX, SEAL_DIGITS } from '../../src/engine/archive/format';
 import { ArchiveReader } from '../../src/engine/archive/reader';
@@ -24,12 +25,17 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 export interface Alteration {
   /** Changes the manifest's copy in place. */
   manifest?: (manifest: Manifest) => void;
+  /** What a part of the dump becomes. */
+  dump?: (bytes: Buffer, part: string) => Buffer;
   /** Entries put in behind the archive's own. */
   moreEntries?: Record<string, string>;
 }
 
-/** The archive written anew, whole and sealed, with another manifest or with more entries. */
-export async function altered(archive: Buffer, { manifest: change, moreEntries = {} }: Alteration): Promise<Buffer> {
+/** The archive written anew, whole and sealed, with another manifest, another dump or with more entries. */
+export async function altered(
+  archive: Buffer,
+  { manifest: change, dump: rewrite = (bytes) => bytes, moreEntries = {} }: Alteration,
+): Promise<Buffer> {
   return await inFolder(async (folder) => {
     const [from, to] = [path.join(folder, 'from.zip'), path.join(folder, 'to.zip')];
     writeFileSync(from, archive);
@@ -40,8 +46,8 @@ export async function altered(archive: Buffer, { manifest: change, moreEntries =
       for (const entry of entries) {
         const part = entry.name.slice(DATABASE_PREFIX.length).replace(/\.zst$/, '');
         if (entry.name.startsWith(DATABASE_PREFIX)) {
-          const dump = await reader.openDatabasePart(part, entries);
-          await writer.add(DATABASE_PREFIX + part, dump, { compression: 'fast' });
+          const dump = rewrite(await buffer(await reader.openDatabasePart(part, entries)), part);
+          await writer.add(DATABASE_PREFIX + part, Readable.from([dump]), { compression: 'fast' });
         } else {
           const { mtimeMs, mode } = entry;
           await writer.add(entry.name, await reader.openEntry(entry), { compression: 'store', mtimeMs, mode });
