@@ -7,7 +7,7 @@ import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
 import { isConnectionLost, SafekeepError, toSafekeepError } from './errors';
 import * as slots from './files/slots';
-import { carryOver } from './files/stage';
+import { carryOver } from './files/carry-over';
 import type { Direction, JournalEntry, JournalFile } from './journal';
 
 /** The app around the data: what the engine asks of it during the exchange. */
@@ -41,6 +41,8 @@ export interface ExchangeParts {
   driver: DatabaseDriver;
   journal: JournalFile;
   app: AppControl;
+  /** The app is up on the other state: writes down how the run ended and what is kept. The journal goes only after it. */
+  whenUp(made: Slots): Promise<void>;
 }
 
 /**
@@ -75,7 +77,7 @@ export async function exchange(
   direction: Exclude<Direction, 'verify'>,
   made: Slots,
   request: ExchangeRequest,
-  { driver, journal, app }: ExchangeParts,
+  { driver, journal, app, whenUp }: ExchangeParts,
   run: SteppedRun<'switch' | 'reload' | 'healthCheck'>,
 ): Promise<void> {
   const { runId, undoHours } = request;
@@ -95,8 +97,8 @@ export async function exchange(
     });
     await run.step('reload', () => app.reload('new'));
     await run.step('healthCheck', () => app.healthCheck());
-    await journal.remove();
     run.log('info', { text: 'The app is up; the state before is kept aside' });
+    await whenUp(made);
   } catch (error) {
     await wayBack(backward, made, { driver, journal, app }, journalled, error, run);
     if (!switched) throw error;
@@ -104,13 +106,14 @@ export async function exchange(
   } finally {
     await app.leaveMaintenance();
   }
+  await journal.remove();
 }
 
 /** @throws WAY_BACK_FAILED; the journal then stays for the next start */
 async function wayBack(
   backward: Move,
   made: Slots,
-  { driver, journal, app }: ExchangeParts,
+  { driver, journal, app }: Omit<ExchangeParts, 'whenUp'>,
   journalled: Omit<JournalEntry, 'state'>,
   reason: unknown,
   run: RunContext,
@@ -120,11 +123,19 @@ async function wayBack(
     params: { reason: toSafekeepError(reason).message },
   });
   try {
-    await insist(run, async () => {
+    const again = async () => {
       await app.disconnect();
       await journal.write({ ...journalled, state: 'taking back' });
       await backward(made, driver, run);
       await app.reload('previous');
+    };
+    await withPauses(again, {
+      attempts: Number.POSITIVE_INFINITY,
+      otherwise: WAY_BACK_ATTEMPTS,
+      onFailure: (attempt, error) => {
+        const params = { detail: toSafekeepError(error).message };
+        if (attempt <= WAY_BACK_ATTEMPTS) run.log('warn', { text: 'The way back is tried again: {{detail}}', params });
+      },
     });
     if (journalled.direction !== 'restore' || (await dropAside(made, driver, run))) await journal.remove();
   } catch (cause) {
@@ -134,17 +145,28 @@ async function wayBack(
 
 /** How often the way back is tried. As long as the database is away nothing else can help, and it is waited for without end. */
 const WAY_BACK_ATTEMPTS = 3;
+/** What can not be dropped is dropped later, by whoever finds the journal. */
+const DROP_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 5_000;
 
-async function insist(run: Pick<RunContext, 'log'>, work: () => Promise<void>): Promise<void> {
+interface Patience {
+  /** How often work is tried that the database was away for. */
+  attempts: number;
+  /** How often work is tried that failed for any other reason. */
+  otherwise?: number;
+  onFailure?: (attempt: number, error: unknown) => void;
+}
+
+/** Does work that can be repeated, again after a pause that grows. */
+async function withPauses(work: () => Promise<void>, patience: Patience): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await work();
       return;
     } catch (error) {
-      if (attempt >= WAY_BACK_ATTEMPTS && !isConnectionLost(error)) throw error;
-      const params = { detail: toSafekeepError(error).message };
-      if (attempt <= WAY_BACK_ATTEMPTS) run.log('warn', { text: 'The way back is tried again: {{detail}}', params });
+      const limit = isConnectionLost(error) ? patience.attempts : (patience.otherwise ?? 1);
+      if (attempt >= limit) throw error;
+      patience.onFailure?.(attempt, error);
       await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * 200, LONGEST_PAUSE_MS)));
     }
   }
@@ -161,7 +183,7 @@ export async function dropAside(made: Slots, driver: DatabaseDriver, run: Pick<R
     ...(made.database ? [made.database].map((plan) => () => driver.discard(plan)) : []),
   ];
   for (const drop of work) {
-    await drop().catch((error: unknown) => {
+    await withPauses(drop, { attempts: DROP_ATTEMPTS }).catch((error: unknown) => {
       const detail = toSafekeepError(error).message;
       run.log('warn', { text: 'Could not be cleaned up: {{detail}}', params: { detail } });
       gone = false;

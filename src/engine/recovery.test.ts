@@ -169,6 +169,21 @@ it('what is kept is confirmed when the app is up, and only then can be undone', 
   ]);
 });
 
+it('what had been said and kept before the kill stands', async () => {
+  await runs.save({
+    ...record(),
+    status: 'succeeded',
+    slots: { database, folders: [] },
+    undoUntil: '2026-11-23T00:00:00Z',
+  });
+  expect(await recovered({ state: 'switched' }, 'after switch')).toMatchObject({
+    state: undefined,
+    status: 'succeeded',
+  });
+  expect(await runs.load(RUN)).toMatchObject({ slots: { database }, undoUntil: '2026-11-23T00:00:00Z' });
+  expect(await journal.read()).toBeNull();
+});
+
 it('a start that asks twice is one attempt', async () => {
   await journal.write(entry({ state: 'switched' }));
   const driver = new FakeDriver('after switch');

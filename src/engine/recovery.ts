@@ -9,7 +9,7 @@ import { SafekeepError } from './errors';
 import { dropAside, positionsOf, type Slots, waysOf } from './exchange';
 import type { Journal, JournalFile } from './journal';
 import { type Keeper, keepAside } from './kept';
-import type { RunRecord } from './runs/record';
+import { isFinal, type RunRecord } from './runs/record';
 import type { RunStore } from './runs/run-store';
 
 export interface RecoveryParts {
@@ -44,6 +44,12 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   const found = await file.take();
   if (!found) return null;
   const { format: _format, place: _place, owner: _owner, ...entry } = found;
+  const record = await parts.runs.load(found.runId);
+  if (found.state === 'switched' && record && isFinal(record)) {
+    // Killed between the last words of the run and the end of its journal: all has been said and kept.
+    await file.remove();
+    return null;
+  }
   const made: Slots = { database: found.database, folders: found.folders };
   const { forward, backward } = waysOf(found.direction);
   const context = { signal: new AbortController().signal, log: parts.log, progress: () => undefined };
@@ -82,12 +88,13 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
 export async function confirm(parts: RecoveryParts & Keeper): Promise<void> {
   const found = await parts.journal.read();
   if (!found || found.state !== 'switched') return;
-  const record = await conclude(parts, found, (run) => {
+  const record = await parts.runs.load(found.runId);
+  if (record) await keepAside(parts, record, { database: found.database, folders: found.folders }, found.undoHours);
+  await conclude(parts, found, (run) => {
     run.status = 'succeeded with warnings';
     run.error = null;
     return { text: 'The server stopped after the switch; the restored state was kept' };
   });
-  if (record) await keepAside(parts, record, { database: found.database, folders: found.folders }, found.undoHours);
   await parts.journal.remove();
 }
 

@@ -2,7 +2,7 @@
 import { backup } from '../engine/backup';
 import { refuseUnlessFit } from '../engine/compatibility';
 import { SafekeepError } from '../engine/errors';
-import { undo } from '../engine/exchange';
+import { type Slots, undo } from '../engine/exchange';
 import { inspect, restore } from '../engine/restore';
 import { retain } from '../engine/retention';
 import { type Verdict, verdictOn, verify } from '../engine/verify';
@@ -143,10 +143,12 @@ export async function startRestore(
         undoHours,
         acceptWarnings: request.acceptWarnings ?? [],
       };
-      const parts = { reader, site: await safekeep.site(), driver, journal, app: control };
-      const slots = await restore(wanted, parts, run);
-      await onRestored();
-      await keep(safekeep, run.record, slots, undoHours);
+      const whenUp = async (slots: Slots) => {
+        await onRestored();
+        await keep(safekeep, run.record, slots, undoHours);
+        await run.conclude();
+      };
+      await restore(wanted, { reader, site: await safekeep.site(), driver, journal, app: control, whenUp }, run);
       if (request.uploadId) await safekeep.uploads.remove(request.uploadId);
     } finally {
       await reader.close();
@@ -171,8 +173,11 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       const { journal, control } = safekeep;
       const { undoHours } = await readSettings(safekeep.app);
       await sweep(safekeep);
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control }, run);
-      await keep(safekeep, run.record, slots, undoHours);
+      const whenUp = async () => {
+        await keep(safekeep, run.record, slots, undoHours);
+        await run.conclude();
+      };
+      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, whenUp }, run);
     } finally {
       await driver.close();
     }

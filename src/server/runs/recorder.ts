@@ -15,6 +15,7 @@ export class RunRecorder implements SteppedRun<string> {
   private writing: Promise<void> = Promise.resolve();
   private lastTold = 0;
   private doneWeight = 0;
+  private ended: Promise<RunRecord> | undefined;
 
   constructor(
     readonly record: RunRecord,
@@ -79,8 +80,13 @@ export class RunRecorder implements SteppedRun<string> {
     await this.flush();
   }
 
-  /** Writes how the run ended to disk and returns it; nobody is told before `publish`. */
+  /** Writes how the run ended to disk and returns it; nobody is told before `publish`. What was said first stands. */
   async conclude(error?: unknown): Promise<RunRecord> {
+    this.ended ??= this.end(error);
+    return await this.ended;
+  }
+
+  private async end(error: unknown): Promise<RunRecord> {
     this.cancellable = false;
     const ended: RunRecord = { ...this.record, finishedAt: new Date().toISOString() };
     if (error === undefined) {
