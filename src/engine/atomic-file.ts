@@ -1,6 +1,6 @@
 /** The one place that makes files durable. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Some file systems of the network know no such call for folders; there the names are the server's to keep. */
@@ -52,5 +52,14 @@ export async function writeFileAtomically(file: string, content: string): Promis
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
+
+/** Removes what killed writers have left in a folder; to be called while nothing writes there. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (TEMPORARY.test(name)) await rm(path.join(folder, name), { force: true });
   }
 }

@@ -10,6 +10,7 @@ import * as format from '../engine/archive/format';
 import { checkManifest } from '../engine/archive/manifest';
 import { ArchiveReader } from '../engine/archive/reader';
 import { openLocalArchive } from '../engine/archive/source';
+import { removeTemporaries } from '../engine/atomic-file';
 import type { RunContext } from '../engine/context';
 import { driverFor } from '../engine/databases';
 import type { DatabaseDriver } from '../engine/databases/driver';
@@ -271,6 +272,13 @@ export class Safekeep {
   private async removeLeftovers(): Promise<void> {
     const left = await this.storage.removeLeftovers();
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
+    for (const folder of [this.folder, this.runs.folder]) await removeTemporaries(folder);
+    const driver = this.driver();
+    try {
+      await driver.removeLeftovers?.();
+    } finally {
+      await driver.close();
+    }
     await this.uploads.removeAbandoned(Date.now());
   }
 }

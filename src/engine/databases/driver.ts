@@ -152,6 +152,9 @@ export interface DatabaseDriver {
   /** Drops the slot aside of this plan (staged or previous) and whatever the plan's work left; never anything else. Idempotent. */
   discard(plan: DatabasePlan): Promise<void>;
 
+  /** Removes what dumps and plans that were killed have left, outside of all slots; to be called while none is under way. */
+  removeLeftovers?(): Promise<void>;
+
   /** Closes connections the driver keeps. */
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ const ID = runRecordSchema.shape.id;
 const LOG_PAGE_BYTES = 256 * 1024;
 
 export class RunStore {
-  constructor(private readonly folder: string) {}
+  constructor(readonly folder: string) {}
 
   async prepare(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,7 @@
 /** Copies a live SQLite database in one consistent moment and hands the copy out as the dump. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
@@ -13,9 +13,8 @@ import { removeWithSidecars } from './slots';
 
 export const SQLITE_PART = 'database.sqlite';
 
-const COPY_NAME = /^\.safekeep-[0-9a-f]{12}\.sqlite$/;
-/** A copy as old as this was left by a process that was killed. */
-const LEFT_BEHIND_MS = 24 * 3_600_000;
+/** Copies, and what was made to see whether a folder can be written to. */
+const LEFTOVER = /^\.safekeep-[0-9a-f]{12}\.(?:sqlite|probe)$/;
 /** Rewritten when more than this share of its pages is empty. */
 const WORTH_REWRITING = 0.25;
 
@@ -27,7 +26,6 @@ const WORTH_REWRITING = 0.25;
  */
 export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext): Promise<Dump> {
   const folder = path.dirname(live);
-  await removeLeftBehind(folder);
   const copies = [await reserve(folder)];
   const removeCopies = async () => {
     for (const copy of copies) await removeWithSidecars(copy);
@@ -132,11 +130,10 @@ function asDump(file: string, content: CopyContent, close: () => Promise<void>):
   };
 }
 
-async function removeLeftBehind(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names.filter((each) => COPY_NAME.test(each))) {
-    const file = path.join(folder, name);
-    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
-    if (Date.now() - mtimeMs > LEFT_BEHIND_MS) await removeWithSidecars(file);
+/** Removes what killed processes have left beside the database; to be called while nobody dumps it. */
+export async function removeLeftovers(live: string): Promise<void> {
+  const folder = path.dirname(live);
+  for (const name of (await readdir(folder)).filter((each) => LEFTOVER.test(each))) {
+    await removeWithSidecars(path.join(folder, name));
   }
 }

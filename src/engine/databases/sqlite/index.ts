@@ -10,7 +10,7 @@ import { SafekeepError, toSafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DatabasePlanning } from '../driver';
 import { sqliteCode, withSqlite } from './connection';
 import { checkIntegrity, countTables, differenceOfTables } from './content';
-import { SQLITE_PART, dumpSqlite } from './dump';
+import { SQLITE_PART, dumpSqlite, removeLeftovers } from './dump';
 import {
   type SqliteSlots,
   exchange,
@@ -76,6 +76,7 @@ export function createSqliteDriver(
     undo: async (plan) => turn(await slots(plan), 'before switch', switchWaitMs),
     position: async (plan) => positionOf(await slots(plan)),
     discard: async (plan) => removeSlotsAside(await slots(plan)),
+    removeLeftovers: async () => removeLeftovers(await live()),
     close: async () => undefined,
   };
 }
