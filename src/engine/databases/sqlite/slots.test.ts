@@ -37,21 +37,23 @@ describe('where the two slots stand', () => {
     expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
   });
 
-  it('is still before when a switch was killed between link and rename', async () => {
+  it('is before again once a switch that was killed between link and rename is settled', async () => {
     await put('live', 'old');
     await put('staged', 'new');
     await link(slots.live, slots.previous);
-    expect(await positionOf(slots)).toBe('before switch');
+    expect(await positionOf(slots)).toBe('unclear');
     await settle(slots);
+    expect(await positionOf(slots)).toBe('before switch');
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r1.staged': 'new' });
   });
 
-  it('is still after when an undo was killed between link and rename', async () => {
+  it('is after again once an undo that was killed between link and rename is settled', async () => {
     await put('live', 'new');
     await put('previous', 'old');
     await link(slots.live, slots.staged);
-    expect(await positionOf(slots)).toBe('after switch');
+    expect(await positionOf(slots)).toBe('unclear');
     await settle(slots);
+    expect(await positionOf(slots)).toBe('after switch');
     expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
   });
 

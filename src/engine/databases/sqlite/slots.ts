@@ -2,8 +2,9 @@
  * The two slots of a SQLite restore: the live file, and beside it `<db>.safekeep-<id>.staged` (what a switch makes live)
  * or `<db>.safekeep-<id>.previous` (what a switch replaced). With L, S, P for the three files:
  *
- *   L and S              before the switch; also with P another name of L: a switch was killed after its link
- *   L and P              after the switch; also with S another name of L: an undo was killed after its link
+ *   L and S              before the switch
+ *   L and P              after the switch
+ *   all three            a switch, or an undo, was killed after its link: P, or S, is another name of L, which has to go
  *   S and P, L missing   half way, where the folder knows no hard links; an empty L is what an app made that started then
  *   anything else        unclear
  */
@@ -41,9 +42,9 @@ export function slotsOf(live: string, names: Record<string, string>): SqliteSlot
 export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
   const [live, staged, previous] = await look(slots);
   if (!live || (previous && live.size === 0n)) return 'unclear';
-  const isSwitched = previous && !isSame(live, previous);
-  if (staged && !isSame(live, staged)) return isSwitched ? 'unclear' : 'before switch';
-  return isSwitched ? 'after switch' : 'unclear';
+  if ([staged, previous].some((aside) => aside && isSame(live, aside))) return 'unclear';
+  if (staged) return previous ? 'unclear' : 'before switch';
+  return previous ? 'after switch' : 'unclear';
 }
 
 /**
