@@ -4,118 +4,29 @@ import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunContext } from '../../src/engine/context';
-import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DatabaseConnection, DatabasePlan } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
 import { readPrograms } from '../../src/engine/databases/mysql/programs-file';
 import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
-import type { ManifestDatabase } from '../../src/shared/manifest';
-import type { Message } from '../../src/shared/runs';
-import { connect, expectSame, fingerprint, withConnection } from '../support/compare';
-import { type FreshDatabase, freshDatabase } from '../support/servers';
-import { createMysqlObjects } from '../support/zoo/objects-mysql';
-
-const ALL: DumpScope = { excludeRowsOf: [], schemas: [] };
-const dropped: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const drop of dropped.splice(0).reverse()) await drop();
-});
-
-async function fresh(mayCreateDatabases = true, dialect: 'mariadb' | 'mysql' = 'mariadb'): Promise<FreshDatabase> {
-  const database = await freshDatabase(dialect, { mayCreateDatabases });
-  dropped.push(() => database.drop());
-  return database;
-}
-
-const connectionTo = (database: FreshDatabase, more: Partial<DatabaseConnection> = {}): DatabaseConnection => ({
-  dialect: database.dialect,
-  host: database.host,
-  port: database.port,
-  username: database.username,
-  password: database.password,
-  database: database.database,
-  tablePrefix: '',
-  underscored: false,
-  ...more,
-});
-
-interface TestRun extends RunContext {
-  said: Message[];
-  cancel(): void;
-}
-
-function runOf(): TestRun {
-  const controller = new AbortController();
-  const said: Message[] = [];
-  return {
-    said,
-    signal: controller.signal,
-    log: (_level, message) => said.push(message),
-    progress: () => undefined,
-    cancel: () => controller.abort(),
-  };
-}
-
-interface Dumped {
-  backup: ManifestDatabase;
-  parts: Map<string, Buffer>;
-}
-
-async function dumpAll(to: DatabaseConnection, scope = ALL, run = runOf()): Promise<Dumped> {
-  const driver = createMysqlDriver(to);
-  const facts = await driver.describe(scope);
-  const dump = await driver.dump(scope, run);
-  try {
-    const parts = new Map<string, Buffer>();
-    for await (const part of dump.parts) parts.set(part.name, await buffer(part.stream));
-    return { backup: { ...facts, ...(await dump.result()) }, parts };
-  } finally {
-    await dump.close();
-  }
-}
-
-async function planned(to: DatabaseConnection, { backup }: Pick<Dumped, 'backup'>, id = 'r1'): Promise<DatabasePlan> {
-  const { plan, blockers } = await createMysqlDriver(to).plan(id, backup, ALL);
-  if (!plan) throw new Error(`no plan: ${JSON.stringify(blockers)}`);
-  return plan;
-}
-
-async function staged(to: DatabaseConnection, dumped: Dumped, id = 'r1', run = runOf()) {
-  const driver = createMysqlDriver(to);
-  const plan = await planned(to, dumped, id);
-  await driver.stage(plan, dumped.backup, async (name) => pieces(dumped.parts.get(name)), run);
-  await driver.check(plan, dumped.backup, run);
-  return { driver, plan };
-}
-
-/** In pieces that fit nothing. */
-function pieces(part: Buffer | undefined): Readable {
-  const bytes = part ?? Buffer.alloc(0);
-  const chunks = Array.from({ length: Math.ceil(bytes.length / 9973) }, (_, at) =>
-    bytes.subarray(at * 9973, (at + 1) * 9973),
-  );
-  return Readable.from(chunks, { objectMode: false });
-}
-
-async function exec(to: DatabaseConnection, ...statements: string[]): Promise<void> {
-  await withConnection(to, async (connection) => {
-    for (const sql of statements) await connection.query(sql);
-  });
-}
-const rowsOf = (to: DatabaseConnection, sql: string) => withConnection(to, (connection) => connection.query(sql));
-const databasesOf = async (database: FreshDatabase) =>
-  (
-    await database.asAdmin(
-      `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE '${database.database}%' ORDER BY 1`,
-    )
-  ).map(({ name }) => name);
-
-async function fillWithEverything(to: DatabaseConnection) {
-  await exec(to, 'CREATE TABLE people (id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(50))');
-  await exec(to, "INSERT INTO people (name) VALUES ('Ada'), ('Bo')");
-  await withConnection(to, (connection) => createMysqlObjects(connection, 'people'));
-}
+import { connect, expectSame, fingerprint } from '../support/compare';
+import {
+  ALL,
+  altered,
+  connectionTo,
+  databasesOf,
+  dropped,
+  dumpAll,
+  type Dumped,
+  exec,
+  fillWithEverything,
+  fresh,
+  planned,
+  rowsOf,
+  runOf,
+  staged,
+} from '../support/mysql-driver';
+import type { FreshDatabase } from '../support/servers';
 
 describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s', (dialect) => {
   it('brings back every value and object, undoes and redoes it', async () => {
@@ -454,16 +365,25 @@ describe('rights', () => {
   it('tells the grant that is missing, which then is enough', async () => {
     const database = await fresh(false);
     const to = connectionTo(database);
+    const grantee = `'${database.username}'@'%'`;
     await exec(to, 'CREATE TABLE t (id int)', 'INSERT INTO t VALUES (1)');
     const dumped = await dumpAll(to);
-    const planning = await createMysqlDriver(to).plan('r1', dumped.backup, ALL);
-    expect(planning.plan).toBeNull();
-    const grant = String(planning.blockers[0]?.remedy.params?.grant);
-    expect(grant).toBe(
-      `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO '${database.username}'@'%';`,
-    );
-    await database.asAdmin(grant);
+    const own = `ON \`${database.database}\`.*`;
+    for (const rights of ['SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, CREATE', 'SELECT, CREATE, ALTER, DROP']) {
+      await database.asAdmin(`REVOKE ALL PRIVILEGES ${own} FROM ${grantee}`);
+      await database.asAdmin(`GRANT ${rights} ${own} TO ${grantee}`);
+      const planning = await createMysqlDriver(to).plan('r1', dumped.backup, ALL);
+      expect(planning.plan, rights).toBeNull();
+      expect(planning.blockers[0]?.remedy.params?.grant).toBe(
+        `GRANT ALL PRIVILEGES ON \`${database.database}\`.* TO ${grantee}; ` +
+          `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO ${grantee};`,
+      );
+      expect(await database.asAdmin('SHOW TABLES')).toHaveLength(1);
+    }
+    const { blockers } = await createMysqlDriver(to).plan('r1', dumped.backup, ALL);
+    for (const grant of String(blockers[0]?.remedy.params?.grant).split('; ')) await database.asAdmin(grant);
     const { driver, plan } = await staged(to, dumped);
+    expect(plan.strategy).toBe('tables');
     await exec(to, 'DELETE FROM t');
     await driver.switch(plan, runOf());
     expect(await rowsOf(to, 'SELECT id FROM t')).toEqual([{ id: '1' }]);
@@ -512,10 +432,6 @@ describe('what fails', () => {
       'INSERT INTO second VALUES (1), (2)',
       'CREATE TRIGGER watch BEFORE INSERT ON second FOR EACH ROW SET @x = 1',
     );
-  });
-  const altered = (dumped: Dumped, part: string, change: (text: string) => string): Dumped => ({
-    ...dumped,
-    parts: new Map(dumped.parts).set(part, Buffer.from(change(String(dumped.parts.get(part))))),
   });
 
   it('names the table or program that the server refuses, and leaves live data alone', async () => {

@@ -9,7 +9,8 @@ export interface MysqlObject {
   /** '' for views. */
   engine: string;
   systemVersioned: boolean;
-  dataBytes: number;
+  /** A table of Safekeep's own: not the app's, whatever its prefix is. */
+  isOurs: boolean;
 }
 
 const KINDS: Record<string, MysqlObject['kind']> = {
@@ -26,33 +27,37 @@ const TRANSACTIONAL_ENGINES = /^(?:InnoDB|ROCKSDB|TokuDB|ndbcluster)$/i;
 export const holdsNoRows = (object: MysqlObject) => REMOTE_ENGINES.test(object.engine);
 export const isTransactional = (object: MysqlObject) => TRANSACTIONAL_ENGINES.test(object.engine);
 
-/** Tables, sequences and views of a database, by name; Safekeep's own tables left out. */
-export async function objectsIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
+/** Tables, sequences and views of a database, by name. Asks for nothing that makes the server open each table. */
+export async function everythingIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
   const rows = await session.rows(
-    `SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine, DATA_LENGTH AS bytes
+    `SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine
        FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME`,
     [database],
   );
-  return rows
-    .map((row) => ({
-      name: String(row.name),
-      kind: KINDS[String(row.type)] ?? 'table',
-      engine: String(row.engine ?? ''),
-      systemVersioned: row.type === 'SYSTEM VERSIONED',
-      dataBytes: Number(row.bytes ?? 0),
-    }))
-    .filter(({ name }) => !name.startsWith(OWN_TABLE_PREFIX));
+  return rows.map((row) => ({
+    name: String(row.name),
+    kind: KINDS[String(row.type)] ?? 'table',
+    engine: String(row.engine ?? ''),
+    systemVersioned: row.type === 'SYSTEM VERSIONED',
+    isOurs: isOursByName(String(row.name)),
+  }));
 }
 
-/** Start of the names of the tables by which Safekeep knows its own slots. */
-export const OWN_TABLE_PREFIX = '__safekeep_';
+/** As `everythingIn`, Safekeep's own tables left out. */
+export async function objectsIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
+  return (await everythingIn(session, database)).filter(({ isOurs }) => !isOurs);
+}
 
-/** Whether an object of this name belongs to the app. Without a prefix everything in the database does. */
+/** Start of the names of all tables that are Safekeep's: its notes, and what is aside in the live database. */
+export const OWN_TABLE_PREFIX = '__safekeep_';
+const isOursByName = (name: string) => name.toLowerCase().startsWith(OWN_TABLE_PREFIX);
+
+/** Whether an object of this name belongs to the app. Without a prefix everything in the database does that is not ours. */
 export type Belongs = (name: string) => boolean;
 
 export function belongsTo(connection: DatabaseConnection, session: MysqlSession): Belongs {
   const prefix = session.fold(connection.tablePrefix);
-  return (name) => session.fold(name).startsWith(prefix);
+  return (name) => !isOursByName(name) && session.fold(name).startsWith(prefix);
 }
 
 /** Tables of the scope whose rows stay out, as the database writes them. */
@@ -70,6 +75,11 @@ export async function describeMysql(
   const tables = (await objectsIn(session, session.database)).filter(({ name }) => belongs(name));
   const names = tables.map(({ name }) => name);
   const excluded = new Set(excludedTables(scope, names, session));
+  const sizes = await session.rows(
+    'SELECT TABLE_NAME AS name, DATA_LENGTH AS bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?',
+    [session.database],
+  );
+  const counted = new Set(names.filter((name) => !excluded.has(name)));
   const [charset] = await session.rows(
     `SELECT DEFAULT_CHARACTER_SET_NAME AS encoding, DEFAULT_COLLATION_NAME AS collation
        FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?`,
@@ -88,18 +98,22 @@ export async function describeMysql(
     timeZone: zone === 'SYSTEM' ? String(await session.value('SELECT @@system_time_zone')) : zone,
     extensions: [],
     roles: [],
-    dataBytes: tables.filter(({ name }) => !excluded.has(name)).reduce((sum, { dataBytes }) => sum + dataBytes, 0),
+    dataBytes: sizes
+      .filter(({ name }) => counted.has(String(name)))
+      .reduce((sum, { bytes }) => sum + Number(bytes ?? 0), 0),
   };
 }
 
 /**
  * Foreign keys that would not survive an exchange of the app's tables in a database, as 'table → table': those of other tables
- * to the app's, and those of the app's to other tables of the same database.
+ * to the app's, and those of the app's to other tables of the same database. Keys to tables that are not there count if
+ * `isThere` says so.
  */
 export async function crossingForeignKeys(
   session: MysqlSession,
   database: string,
   belongs: Belongs,
+  isThere: Belongs = () => true,
 ): Promise<string[]> {
   const rows = await session.rows(
     `SELECT TABLE_SCHEMA AS child_schema, TABLE_NAME AS child, REFERENCED_TABLE_SCHEMA AS parent_schema,
@@ -110,6 +124,18 @@ export async function crossingForeignKeys(
   );
   const isApps = (schema: unknown, name: unknown) =>
     session.fold(String(schema)) === session.fold(database) && belongs(String(name));
-  const crossing = rows.filter((row) => isApps(row.child_schema, row.child) !== isApps(row.parent_schema, row.parent));
+  const crossing = rows.filter(
+    (row) =>
+      isApps(row.child_schema, row.child) !== isApps(row.parent_schema, row.parent) && isThere(String(row.parent)),
+  );
   return [...new Set(crossing.map((row) => `${row.child_schema}.${row.child} → ${row.parent_schema}.${row.parent}`))];
+}
+
+/** Names that a database can have only once: those of foreign keys, on MySQL those of CHECK constraints too. */
+export async function constraintNames(session: MysqlSession, database: string): Promise<string[]> {
+  return await session.column(
+    `SELECT CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS
+      WHERE CONSTRAINT_SCHEMA = ? AND CONSTRAINT_TYPE IN ('FOREIGN KEY', ?)`,
+    [database, session.server.flavour === 'mysql' ? 'CHECK' : 'FOREIGN KEY'],
+  );
 }

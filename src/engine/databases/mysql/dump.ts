@@ -7,7 +7,15 @@ import { SafekeepError } from '../../errors';
 import { type FloatTable, floatCorrections, floatTables } from './floats';
 import { readFromTool, toolName } from '../../process';
 import type { DatabaseConnection, Dump, DumpPart, DumpScope } from '../driver';
-import { type MysqlObject, belongsTo, excludedTables, holdsNoRows, isTransactional, objectsIn } from './catalog';
+import {
+  type MysqlObject,
+  belongsTo,
+  everythingIn,
+  excludedTables,
+  holdsNoRows,
+  isTransactional,
+  objectsIn,
+} from './catalog';
 import { type SignIn, dumpFlags, requireTool, signInFile } from './client';
 import { type MysqlServer, MysqlSession, withMysql } from './connection';
 import { programsOf, tellUnreadable } from './programs';
@@ -25,7 +33,7 @@ interface Prepared {
   tables: MysqlObject[];
   /** Those of them whose rows stay out. */
   excluded: string[];
-  /** Whatever else the database holds that is no view, and all views: their code is in the second part. */
+  /** Whatever else the database holds, tables of Safekeep's own too, and all views: their code is in the second part. */
   ignored: string[];
   floats: FloatTable[];
   programs: string;
@@ -70,7 +78,7 @@ async function prepare(
 ): Promise<Prepared> {
   const tool = await requireTool(session.server, 'dump');
   const belongs = belongsTo(connection, session);
-  const objects = await objectsIn(session, session.database);
+  const objects = await everythingIn(session, session.database);
   const isOwn = ({ kind, name }: MysqlObject) => kind !== 'view' && belongs(name);
   const tables = objects.filter((object) => object.kind === 'table' && isOwn(object));
   const names = tables.map(({ name }) => name);

@@ -1,12 +1,13 @@
 /** MySQL and MariaDB: SQL dumps by the server's own client, a restore exchanges all tables in one statement (docs/architecture.md). */
-import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabaseDriver } from '../driver';
 import { describeMysql } from './catalog';
 import { toolsFor } from './client';
 import { withMysql } from './connection';
 import { dumpMysql } from './dump';
-import { dropSlot, namesOf, positionIn, progressOf } from './slots';
-import { checkMysql, planMysql, stageMysql } from './stage';
+import { layoutOf } from './layout';
+import { planMysql } from './plan';
+import { dropSlots, positionIn, refuseHalfWay } from './slots';
+import { checkMysql, stageMysql } from './stage';
 import { bringLive } from './switch';
 
 /**
@@ -22,21 +23,18 @@ export function createMysqlDriver(connection: DatabaseConnection): DatabaseDrive
       return [dump, load];
     },
     dump: (scope, run) => dumpMysql(connection, scope, run),
-    plan: (id, backup) => withMysql(connection, (session) => planMysql(id, backup, connection, session)),
+    plan: (id, backup, _scope, purpose = 'restore') =>
+      withMysql(connection, (session) => planMysql(id, backup, purpose, connection, session)),
     stage: (plan, backup, openPart, run) => stageMysql(plan, backup, openPart, connection, run),
     check: (plan, backup, run) => checkMysql(plan, backup, connection, run),
     switch: (plan, run) => bringLive('after', plan, connection, run),
     undo: (plan, run) => bringLive('before', plan, connection, run),
-    position: (plan) => withMysql(connection, (session) => positionIn(session, namesOf(session, plan), plan.id)),
+    position: (plan) => withMysql(connection, (session) => positionIn(session, layoutOf(session, plan))),
     discard: (plan) =>
       withMysql(connection, async (session) => {
-        const names = namesOf(session, plan);
-        const progress = await progressOf(session, names, plan.id);
-        if (progress?.startsWith('to ')) {
-          throw new SafekeepError('INTERNAL', { detail: `the exchange of the tables of ${names.live} is half way` });
-        }
-        await dropSlot(session, names.staged, plan.id);
-        await dropSlot(session, names.previous, plan.id);
+        const layout = layoutOf(session, plan);
+        await refuseHalfWay(session, layout);
+        await dropSlots(session, layout);
       }),
     close: async () => undefined,
   };

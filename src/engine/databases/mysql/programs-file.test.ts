@@ -4,6 +4,7 @@ import {
   readPrograms,
   sessionFor,
   triggerParts,
+  underName,
   withoutDefiner,
   writePrograms,
 } from './programs-file';
@@ -64,16 +65,40 @@ describe('code free of its definer', () => {
 
 describe('a trigger’s head', () => {
   it.each([
-    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1', true, 'SET @x = 1'],
-    ['create trigger `a` after update on"t"for each row\nBEGIN END', true, 'BEGIN END'],
-    ['CREATE TRIGGER app.a BEFORE INSERT ON app . `t` FOR EACH ROW SET @x = 1', false, 'SET @x = 1'],
-    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW FOLLOWS `b c` SET @x = 1', false, 'SET @x = 1'],
-    ['CREATE TRIGGER IF NOT EXISTS `a.b` BEFORE DELETE ON `c.d` FOR EACH ROW CALL p()', true, 'CALL p()'],
-  ])('%s', (sql, isPlain, body) => {
-    expect(triggerParts(sql)).toEqual({ isPlain, body });
+    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1', true, 'BEFORE INSERT', 'SET @x = 1'],
+    ['create trigger `a` after update on"t"for each row\nBEGIN END', true, 'after update', 'BEGIN END'],
+    ['CREATE TRIGGER app.a BEFORE INSERT ON app . `t` FOR EACH ROW SET @x = 1', false, 'BEFORE INSERT', 'SET @x = 1'],
+    ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW FOLLOWS `b c` SET @x = 1', false, 'BEFORE INSERT', 'SET @x = 1'],
+    [
+      'CREATE TRIGGER IF NOT EXISTS `a.b` BEFORE DELETE ON `c.d` FOR EACH ROW CALL p()',
+      true,
+      'BEFORE DELETE',
+      'CALL p()',
+    ],
+  ])('%s', (sql, isPlain, event, body) => {
+    expect(triggerParts(sql)).toEqual({ isPlain, event, body });
   });
 
   it('is not guessed', () => {
     expect(triggerParts('CREATE /* odd */ TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1')).toBeNull();
+  });
+});
+
+describe('a program under another name', () => {
+  it.each([
+    ['CREATE FUNCTION `a ``b`(x int) RETURNS int RETURN a(x)', 'CREATE FUNCTION `t`(x int) RETURNS int RETURN a(x)'],
+    [
+      'CREATE OR REPLACE AGGREGATE FUNCTION app.f() RETURNS int',
+      'CREATE OR REPLACE AGGREGATE FUNCTION `t`() RETURNS int',
+    ],
+    ['CREATE PROCEDURE "p $1"(OUT n int) SELECT 1', 'CREATE PROCEDURE `t`(OUT n int) SELECT 1'],
+    [
+      'CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DO SET @x = 1',
+      'CREATE EVENT `t` ON SCHEDULE EVERY 1 DAY DO SET @x = 1',
+    ],
+    ['CREATE PACKAGE `p` AS END', null],
+    ['CREATE VIEW `v` AS select 1', null],
+  ])('%s', (sql, expected) => {
+    expect(underName({ sql }, 't')).toBe(expected);
   });
 });

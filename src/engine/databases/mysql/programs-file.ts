@@ -125,7 +125,7 @@ const WITH_DEFINER = new RegExp(`^(${BEFORE_DEFINER})${DEFINER}`, 'i');
 const QUALIFIED = `(${NAME}\\s*\\.\\s*)?${NAME}`;
 const TRIGGER_HEAD = new RegExp(
   `^${BEFORE_DEFINER}TRIGGER\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?${QUALIFIED}\\s*` +
-    `(?:BEFORE|AFTER)\\s+(?:INSERT|UPDATE|DELETE)\\s+ON\\s*${QUALIFIED}\\s*` +
+    `((?:BEFORE|AFTER)\\s+(?:INSERT|UPDATE|DELETE))\\s+ON\\s*${QUALIFIED}\\s*` +
     `FOR\\s+EACH\\s+ROW\\b\\s*((?:FOLLOWS|PRECEDES)\\s+${NAME}\\s+)?`,
   'i',
 );
@@ -135,10 +135,22 @@ export function withoutDefiner(sql: string): string {
 }
 
 /**
- * What a trigger does, from its CREATE statement without definer; null when that can not be taken apart. `isPlain`: the
- * statement names no database and no other trigger, so that it can be used as it is.
+ * What a trigger does, and at which event, from its CREATE statement without definer; null when that can not be taken apart.
+ * `isPlain`: the statement names no database and no other trigger, so that it can be used as it is.
  */
-export function triggerParts(sql: string): { isPlain: boolean; body: string } | null {
+export function triggerParts(sql: string): { isPlain: boolean; event: string; body: string } | null {
   const head = TRIGGER_HEAD.exec(sql);
-  return head && { isPlain: !head[1] && !head[2] && !head[3], body: sql.slice(head[0].length) };
+  if (!head) return null;
+  const [found, schema, event = '', tableSchema, order] = head;
+  return { isPlain: !schema && !tableSchema && !order, event, body: sql.slice(found.length) };
+}
+
+const NAMED_HEAD = new RegExp(
+  `^(\\s*CREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:AGGREGATE\\s+)?(?:FUNCTION|PROCEDURE|EVENT)\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?)${QUALIFIED}`,
+  'i',
+);
+
+/** The CREATE statement of a routine or an event under another name; null for what has no such form. */
+export function underName({ sql }: Pick<MysqlProgram, 'sql'>, name: string): string | null {
+  return NAMED_HEAD.test(sql) ? sql.replace(NAMED_HEAD, (_head, start: string) => start + quoteId(name)) : null;
 }

@@ -153,13 +153,13 @@ export async function createPrograms(
       try {
         await createProgram(session, program, options.asTrial ?? false);
       } catch (error) {
-        if (program.kind !== 'view') throw named(program, error, session.server);
+        if (program.kind !== 'view') throw namingProgram(program, error, session.server);
         failed.push({ program, error });
       }
     }
     if (failed.length === waiting.length) {
       for (const { program, error } of failed) {
-        if (!program.broken) throw named(program, error, session.server);
+        if (!program.broken) throw namingProgram(program, error, session.server);
         options.onBroken?.(program.name);
       }
       return;
@@ -168,7 +168,8 @@ export async function createPrograms(
   }
 }
 
-async function createProgram(session: MysqlSession, program: MysqlProgram, asTrial: boolean): Promise<void> {
+/** Makes one program. `asTrial`: an event does not run. */
+export async function createProgram(session: MysqlSession, program: MysqlProgram, asTrial: boolean): Promise<void> {
   const forgetsModes = session.server.flavour === 'mysql' && majorOf(session.server.version) >= 8;
   const modes = program.sqlMode.split(',').filter((mode) => !(forgetsModes && GONE_MODES.test(mode)));
   const sql = asTrial && program.kind === 'event' ? disabled(program.sql) : program.sql;
@@ -193,7 +194,8 @@ function disabled(sql: string): string {
   return sql.replace(/( ON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
 }
 
-function named(program: MysqlProgram, error: unknown, server: MysqlServer): unknown {
+/** An error of the server as TOOL_FAILED that names the program. */
+export function namingProgram(program: MysqlProgram, error: unknown, server: MysqlServer): unknown {
   if (!errnoOf(error)) return error;
   const tool = server.flavour === 'mariadb' ? 'MariaDB' : 'MySQL';
   const detail = `${program.kind} ${program.name}: ${(error as Error).message}`;

@@ -50,6 +50,8 @@ const COMMENT_BYTES = 48;
 export class DumpScanner {
   /** The largest INSERT: a server that loads it must take packets of its size. */
   readonly largest = { table: '', bytes: 0 };
+  /** Statements that have ended. */
+  statements = 0;
   private state: State = State.Code;
   private kind: Kind = Kind.Unknown;
   /** The next byte of a quoted text is taken as it is. */
@@ -73,10 +75,14 @@ export class DumpScanner {
     return [...this.rowsOf].map(([name, rows]) => ({ name, rows }));
   }
 
+  /** True when no statement is open. */
+  get isBetweenStatements(): boolean {
+    return this.head === '' && (this.state === State.Code || this.state === State.Comment);
+  }
+
   /** True when the last thing read is the tool's own mark that everything is written. */
   get isComplete(): boolean {
-    const betweenStatements = this.head === '' && (this.state === State.Code || this.state === State.Comment);
-    return betweenStatements && /^\s*Dump completed\b/.test(this.comment);
+    return this.isBetweenStatements && /^\s*Dump completed\b/.test(this.comment);
   }
 
   /** The table whose statements stand at a line (counted from 1); null when there is none. */
@@ -165,6 +171,7 @@ export class DumpScanner {
       this.largest.bytes = bytes;
       this.largest.table = this.table ?? '';
     }
+    this.statements += 1;
     this.kind = Kind.Unknown;
     this.head = '';
     this.table = null;

@@ -1,69 +1,52 @@
 /**
- * The two databases beside the live one: the staged slot, and the slot of the previous state. Each carries a table that says
- * whose it is; what has no such table, or another plan's, is never touched. The previous slot also remembers, for both sides,
- * which tables belong to it and its programs, and how far an exchange has come.
+ * The slots aside: made, told apart from what is not ours, and dropped. A database aside carries a table with the plan's id;
+ * what has no such table, or another plan's, is never touched. In the live database the plan's id is in the names of all
+ * that is ours, and the list of places says what was made under them.
  */
 import { SafekeepError } from '../../errors';
-import type { DatabasePlan, SlotPosition } from '../driver';
-import { type MysqlSession, quoteId, quoteString } from './connection';
-import { type MysqlProgram, programSchema } from './programs-file';
-import { z } from 'zod';
+import type { SlotPosition } from '../driver';
+import { type MysqlObject, everythingIn, objectsIn } from './catalog';
+import { type MysqlSession, quoteId } from './connection';
+import { isAsideName, type Layout, otherSide, PLAN_TABLE, type Place, type Side } from './layout';
+import { createMark, createNotes, NOTE_OPTIONS, placesOf, progressOf } from './notes';
+import { dropTrials } from './trial';
 
-/** Which state is live. */
-export type Side = 'before' | 'after';
-/** 'to …': an exchange was begun and has not ended. */
-export type Progress = Side | `to ${Side}`;
-
-export interface SlotNames {
-  live: string;
-  staged: string;
-  previous: string;
-}
-
-const PLAN_TABLE = '__safekeep_plan';
-const PROGRAMS_TABLE = '__safekeep_programs';
-const MAX_NAME = 64;
-
-/** Start of the names of all slots beside a database, for the right to create them. */
-export const slotPrefix = (live: string) => `${live}__safekeep_`;
-
-/** Databases have names of up to 64 characters; a long one is cut, the id keeps the slot apart. */
-export function slotNames(live: string, id: string): SlotNames {
-  const named = (ending: string) => live.slice(0, MAX_NAME - ending.length) + ending;
-  return { live, staged: named(`__safekeep_${id}`), previous: named(`__safekeep_${id}_prev`) };
-}
-
-/** @throws INTERNAL for a plan whose names are not those of its id */
-export function namesOf(session: MysqlSession, plan: DatabasePlan): SlotNames {
-  const names = slotNames(session.database, plan.id);
-  const fits = (name: string | undefined, wanted: string) => session.fold(name ?? '') === session.fold(wanted);
-  if (!fits(plan.names.staged, names.staged) || !fits(plan.names.previous, names.previous)) {
-    throw new SafekeepError('INTERNAL', { detail: `the plan ${plan.id} is for another database than ${names.live}` });
+export async function createSlots(session: MysqlSession, layout: Layout): Promise<void> {
+  if (layout.strategy === 'tables') {
+    await createDatabase(session, layout.aside.after);
+    await createDatabase(session, layout.aside.before);
+    await createMark(session, layout.previousMark, layout.id);
   }
-  return names;
+  await createNotes(session, layout);
+  const { database, name } = layout.sign.before;
+  await session.rows(`CREATE TABLE ${quoteId(database, name)} (nothing INT) ${NOTE_OPTIONS}`);
+  await createMark(session, layout.notes.plan, layout.id);
 }
 
-export async function createSlot(session: MysqlSession, database: string, id: string): Promise<void> {
+async function createDatabase(session: MysqlSession, database: string): Promise<void> {
   const [live] = await session.rows(
     `SELECT DEFAULT_CHARACTER_SET_NAME AS encoding, DEFAULT_COLLATION_NAME AS collation
        FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?`,
     [session.database],
   );
   await session.rows(`CREATE DATABASE ${quoteId(database)} CHARACTER SET ${live?.encoding} COLLATE ${live?.collation}`);
-  const options = 'ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin';
-  await session.rows(
-    `CREATE TABLE ${quoteId(database, PROGRAMS_TABLE)}
-      (side VARCHAR(8) NOT NULL, number INT NOT NULL, program LONGTEXT NOT NULL, PRIMARY KEY (side, number)) ${options}`,
-  );
-  await session.rows(
-    `CREATE TABLE ${quoteId(database, PLAN_TABLE)}
-      (id VARCHAR(64) NOT NULL PRIMARY KEY, progress VARCHAR(16) NOT NULL, tables LONGTEXT NOT NULL) ${options}`,
-  );
-  await session.rows(`INSERT INTO ${quoteId(database, PLAN_TABLE)} VALUES (?, 'before', '{}')`, [id]);
 }
 
-/** 'ours' also for an empty database: whoever made it was killed before it was marked. */
-export async function ownershipOf(
+/** Whether the slots of the plan are there. 'some': they have been dropped in part. */
+export async function slotsThere(session: MysqlSession, layout: Layout): Promise<'all' | 'some' | 'none'> {
+  if (layout.strategy === 'names') {
+    const own = await ownTables(session, layout);
+    return own.length === 0 ? 'none' : own.length === 4 ? 'all' : 'some';
+  }
+  const databases = [layout.aside.after, layout.aside.before];
+  const owned: string[] = [];
+  for (const database of databases) owned.push(await ownershipOf(session, database, layout.id));
+  if (owned.every((ownership) => ownership === 'ours')) return 'all';
+  return owned.includes('ours') ? 'some' : 'none';
+}
+
+/** 'empty': nothing in it, or tables of ours only. */
+async function ownershipOf(
   session: MysqlSession,
   database: string,
   id: string,
@@ -72,84 +55,124 @@ export async function ownershipOf(
     database,
   ]);
   if (!Number(present)) return 'absent';
-  const tables = await session.column('SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [
-    database,
-  ]);
-  if (tables.includes(PLAN_TABLE)) {
+  const tables = await everythingIn(session, database);
+  if (tables.some(({ name }) => name === PLAN_TABLE)) {
     const found = await session.column(`SELECT id FROM ${quoteId(database, PLAN_TABLE)}`);
     if (found.includes(id)) return 'ours';
+    if (found.length > 0) return 'foreign';
   }
-  return tables.every((name) => name === PLAN_TABLE || name === PROGRAMS_TABLE) ? 'empty' : 'foreign';
+  return tables.every(({ isOurs }) => isOurs) ? 'empty' : 'foreign';
 }
 
-/** Drops a slot. A database that does not carry this plan's mark is left alone. */
-export async function dropSlot(session: MysqlSession, database: string, id: string): Promise<void> {
-  const ownership = await ownershipOf(session, database, id);
-  if (ownership === 'absent' || ownership === 'foreign') return;
-  await session.rows(`DROP DATABASE ${quoteId(database)}`);
+/**
+ * Drops both slots. The table that tells which side is live goes last, so that whoever was killed in between can go on, and
+ * is not mistaken about what is live. Repeatable.
+ */
+export async function dropSlots(session: MysqlSession, layout: Layout): Promise<void> {
+  await session.rows('SET SESSION foreign_key_checks = 0');
+  if (layout.strategy === 'tables') return await dropDatabases(session, layout);
+  await dropTrials(session, layout);
+  const own = await ownTables(session, layout);
+  if (own.includes(bare(layout.notes.places))) {
+    for (const side of ['before', 'after'] as const) {
+      const found = await tablesAside(session, layout, side);
+      const named = found.filter(({ aside }) => isAsideName(layout, aside));
+      await dropObjects(session, layout.live, named.map(({ aside, kind }) => ({ name: aside, kind }))); // prettier-ignore
+    }
+  }
+  await dropNotes(session, layout);
+  for (const side of ['before', 'after'] as const) {
+    await session.rows(`DROP TABLE IF EXISTS ${quoteId(layout.live, layout.sign[side].name)}`);
+  }
 }
 
-export async function progressOf(session: MysqlSession, names: SlotNames, id: string): Promise<Progress | null> {
-  if ((await ownershipOf(session, names.previous, id)) !== 'ours') return null;
-  return progressSchema.parse(await session.value(`SELECT progress FROM ${quoteId(names.previous, PLAN_TABLE)}`));
+async function dropDatabases(session: MysqlSession, layout: Layout): Promise<void> {
+  for (const side of ['before', 'after'] as const) {
+    const database = layout.aside[side];
+    const ownership = await ownershipOf(session, database, layout.id);
+    // An empty one was made, or emptied, by someone who was killed.
+    if (ownership !== 'ours' && ownership !== 'empty') continue;
+    await dropObjects(session, database, await objectsIn(session, database));
+    if (side === 'after') await dropNotes(session, layout);
+    await session.rows(`DROP DATABASE ${quoteId(database)}`);
+  }
 }
 
-const progressSchema = z.enum(['before', 'after', 'to before', 'to after']);
-
-export async function setProgress(session: MysqlSession, names: SlotNames, progress: Progress): Promise<void> {
-  await session.rows(`UPDATE ${quoteId(names.previous, PLAN_TABLE)} SET progress = ?`, [progress]);
+async function dropNotes(session: MysqlSession, { notes }: Layout): Promise<void> {
+  for (const note of [notes.programs, notes.places, notes.plan]) await session.rows(`DROP TABLE IF EXISTS ${note}`);
 }
 
-/** Where a plan stands, by its slots alone. */
-export async function positionIn(session: MysqlSession, names: SlotNames, id: string): Promise<SlotPosition> {
-  const staged = (await ownershipOf(session, names.staged, id)) === 'ours';
-  const previous = await ownershipOf(session, names.previous, id);
-  if (previous === 'foreign' || !staged) return 'unclear';
-  const progress = previous === 'ours' ? await progressOf(session, names, id) : 'before';
-  if (progress === 'after') return 'after switch';
-  return progress === 'before' ? 'before switch' : 'unclear';
-}
-
-const tablesSchema = z.object({ before: z.array(z.string()).default([]), after: z.array(z.string()).default([]) });
-export type SideTables = z.infer<typeof tablesSchema>;
-
-/** The tables of both sides, as they were when the exchange began. */
-export async function rememberedTables(session: MysqlSession, names: SlotNames): Promise<SideTables> {
-  const json = await session.value(`SELECT tables FROM ${quoteId(names.previous, PLAN_TABLE)}`);
-  return tablesSchema.parse(JSON.parse(String(json)));
-}
-
-/** Remembers both sides' tables and begins an exchange, in one step. */
-export async function beginExchange(
-  session: MysqlSession,
-  names: SlotNames,
-  to: Side,
-  tables: SideTables,
-): Promise<void> {
-  await session.rows(`UPDATE ${quoteId(names.previous, PLAN_TABLE)} SET tables = ?, progress = ?`, [
-    JSON.stringify(tables),
-    `to ${to}`,
-  ]);
-}
-
-export async function rememberPrograms(
+async function dropObjects(
   session: MysqlSession,
   database: string,
-  side: Side,
-  programs: MysqlProgram[],
+  objects: Pick<MysqlObject, 'name' | 'kind'>[],
 ): Promise<void> {
-  const table = quoteId(database, PROGRAMS_TABLE);
-  await session.rows('START TRANSACTION');
-  await session.rows(`DELETE FROM ${table} WHERE side = ?`, [side]);
-  for (const [number, program] of programs.entries()) {
-    await session.rows(`INSERT INTO ${table} VALUES (?, ?, ?)`, [side, number, JSON.stringify(program)]);
+  for (const { name, kind } of objects) {
+    await session.rows(`DROP ${kind.toUpperCase()} IF EXISTS ${quoteId(database, name)}`);
   }
-  await session.rows('COMMIT');
 }
 
-export async function rememberedPrograms(session: MysqlSession, database: string, side: Side): Promise<MysqlProgram[]> {
-  const found = await session.column(
-    `SELECT program FROM ${quoteId(database, PROGRAMS_TABLE)} WHERE side = ${quoteString(side)} ORDER BY number`,
-  );
-  return found.map((json) => programSchema.extend({ sql: z.string() }).parse(JSON.parse(json)));
+/** Those of the plan's own tables that stand in the live database; of its signs there is one. */
+async function ownTables(session: MysqlSession, layout: Layout): Promise<string[]> {
+  const names = (await everythingIn(session, layout.live)).map(({ name }) => name);
+  const own = [...Object.values(layout.notes).map(bare), ...Object.values(layout.sign).map(({ name }) => name)];
+  return own.filter((name) => names.includes(name));
+}
+
+/** The name of a note without database and quotes; it holds none itself. */
+const bare = (qualified: string) => qualified.slice(0, -1).slice(qualified.slice(0, -1).lastIndexOf('`') + 1);
+
+/** The tables of a side that are aside now. */
+export async function tablesAside(
+  session: MysqlSession,
+  layout: Layout,
+  side: Side,
+): Promise<(Place & Pick<MysqlObject, 'kind'>)[]> {
+  const found = await everythingIn(session, layout.aside[side]);
+  const kinds = new Map(found.map((object) => [session.fold(object.name), object.kind]));
+  const places = await placesOf(session, layout, side);
+  return places.flatMap((place) => {
+    const kind = kinds.get(session.fold(place.aside));
+    return kind === undefined ? [] : [{ ...place, kind }];
+  });
+}
+
+/** Which side is live, by the name of the table that moves with all others; null when there is none. */
+export async function liveSide(session: MysqlSession, { sign }: Layout): Promise<Side | null> {
+  const found = new Set((await everythingIn(session, sign.before.database)).map(({ name }) => name));
+  const [isBefore, isAfter] = [found.has(sign.before.name), found.has(sign.after.name)];
+  if (isBefore === isAfter) return null;
+  return isBefore ? 'before' : 'after';
+}
+
+export interface Standing {
+  live: Side | null;
+  /** Names of tables that should be aside and are not; nothing may be exchanged then. */
+  missing: string[];
+}
+
+/** Tells from the tables themselves which side is live. The slots must be there. */
+export async function standingOf(session: MysqlSession, layout: Layout): Promise<Standing> {
+  const live = await liveSide(session, layout);
+  if (live === null) return { live, missing: [] };
+  const aside = otherSide(live);
+  const there = new Set((await tablesAside(session, layout, aside)).map(({ name }) => name));
+  const missing = (await placesOf(session, layout, aside)).map(({ name }) => name).filter((name) => !there.has(name));
+  return { live, missing };
+}
+
+/** Where a plan stands: what is live is told by the tables, whether its programs are complete by the notes. */
+export async function positionIn(session: MysqlSession, layout: Layout): Promise<SlotPosition> {
+  if ((await slotsThere(session, layout)) !== 'all') return 'unclear';
+  const { live, missing } = await standingOf(session, layout);
+  if (live === null || missing.length > 0 || (await progressOf(session, layout)) !== live) return 'unclear';
+  return live === 'before' ? 'before switch' : 'after switch';
+}
+
+/** @throws INTERNAL while an exchange has begun and not ended: both slots may be needed */
+export async function refuseHalfWay(session: MysqlSession, layout: Layout): Promise<void> {
+  if ((await slotsThere(session, layout)) !== 'all') return;
+  const { live } = await standingOf(session, layout);
+  if ((await progressOf(session, layout)) === live) return;
+  throw new SafekeepError('INTERNAL', { detail: `the exchange of the tables of ${layout.live} is half way` });
 }

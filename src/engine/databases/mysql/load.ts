@@ -1,0 +1,83 @@
+/** Feeds the tables of a dump to the client program. */
+import { Readable, Transform } from 'node:stream';
+import type { ManifestDatabase } from '../../../shared/manifest';
+import type { RunContext } from '../../context';
+import { SafekeepError, toSafekeepError } from '../../errors';
+import { toolName, writeToTool } from '../../process';
+import type { DatabaseConnection, OpenPart } from '../driver';
+import { LOAD_FLAGS, requireTool, signInFile } from './client';
+import { withMysql } from './connection';
+import { TABLES_PART, withoutSandboxLine } from './dump';
+import { DumpRewriter, type NewNames } from './rewrite';
+import { DumpScanner } from './scan';
+
+/**
+ * Loads the tables part of a backup with the client program into `slot`, under the names that `newNames` gives, or their own.
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED with the name of the table, ARCHIVE_DAMAGED
+ */
+export async function loadTables(
+  slot: DatabaseConnection,
+  backup: ManifestDatabase,
+  openPart: OpenPart,
+  newNames: NewNames | null,
+  run: RunContext,
+): Promise<void> {
+  const server = await withMysql(slot, async (session) => session.server);
+  const tool = await requireTool(server, 'load');
+  const input = await openPart(backup.parts[0] ?? TABLES_PART);
+  const scanner = new DumpScanner();
+  const rewriter = newNames && new DumpRewriter(scanner, newNames);
+  let done = 0;
+  const watched = new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      done += chunk.length;
+      run.progress({ done, total: Math.max(done, backup.dataBytes), unit: 'bytes' });
+      if (rewriter) {
+        rewriter.rewrite(chunk).then((rewritten) => next(null, rewritten), next);
+        return;
+      }
+      scanner.read(chunk);
+      next(null, chunk);
+    },
+    flush(end) {
+      if (rewriter) rewriter.end().then((rest) => end(null, rest), end);
+      else end();
+    },
+  });
+  const signIn = await signInFile(slot, server, tool.version);
+  try {
+    const clean = Readable.from(withoutSandboxLine(input), { objectMode: false });
+    clean.on('error', (error) => watched.destroy(error));
+    await writeToTool(
+      {
+        path: tool.path,
+        args: [signIn.firstArg, ...LOAD_FLAGS, `--database=${slot.database}`],
+        env: signIn.env,
+        signal: run.signal,
+        onStderrLine: (line) => {
+          // Everything else is the statement that failed, with the user's data.
+          if (!/^(?:ERROR|WARNING|mysql|mariadb)\b/i.test(line)) return;
+          run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } });
+        },
+      },
+      clean.pipe(watched),
+    );
+  } catch (error) {
+    throw withTable(error, scanner);
+  } finally {
+    input.destroy();
+    await signIn.remove();
+  }
+  if (!scanner.isComplete) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part has no end' });
+}
+
+/** The client tells the line of the statement that failed; the scanner knows whose line that is. */
+function withTable(error: unknown, scanner: DumpScanner): unknown {
+  const failure = toSafekeepError(error);
+  // Newer clients print the whole statement, data and all, before what is wrong with it.
+  const [said, line] = /ERROR \d+ .*?at line (\d+).*/s.exec(failure.message) ?? [];
+  if (failure.code !== 'TOOL_FAILED' || said === undefined) return failure;
+  const table = scanner.tableAt(Number(line));
+  const detail = table === null ? said : `table ${table}: ${said}`;
+  return new SafekeepError('TOOL_FAILED', { ...failure.params, detail }, { cause: failure });
+}

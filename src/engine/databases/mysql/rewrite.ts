@@ -1,0 +1,190 @@
+/**
+ * Gives the tables of a dump other names while it passes by, so that it can be loaded beside the live tables of the same
+ * database. The dump tools begin every statement on a line of its own and write line breaks within texts as `\n`; a
+ * `DumpScanner` that reads along knows which lines begin a statement. Only statements that these tools write pass: what
+ * is not known could name a live table.
+ */
+import { SafekeepError } from '../../errors';
+import type { DumpScanner } from './scan';
+
+export interface NewNames {
+  /** The other name of a table that the dump makes or fills. */
+  tableName(name: string): Promise<string>;
+  /** Whether the dump makes this table, so that a foreign key to it has to follow. */
+  isTable(name: string): boolean;
+  /** Whether the schema already has a constraint of this name, which has to be different for each. */
+  isTaken(constraint: string): boolean;
+  /** MySQL: the names of CHECK constraints have to be different in the whole schema, too. */
+  checksAreShared: boolean;
+  /** Told of each constraint that does not keep the name its author gave it. */
+  onRenamedConstraint(table: string, constraint: string): void;
+}
+
+const NEWLINE = 0x0a;
+/** The start of a statement up to the end of its table's name fits into this. */
+const HEAD_BYTES = 1024;
+const NAME = '`((?:[^`\\n]|``)+)`';
+
+/** Statements of the dump tools, and of the corrections behind them, that name one table; at its start. */
+const WITH_TABLE = [
+  ['DROP (?:TABLE|SEQUENCE) IF EXISTS ', ';'],
+  ['(?:INSERT|REPLACE) (?:IGNORE )?INTO ', ' (?:\\(|VALUES)'],
+  ['\\/\\*!\\d+ ALTER TABLE ', ' (?:DIS|EN)ABLE KEYS '],
+  ['CREATE SEQUENCE ', ' '],
+  ['(?:DO|SELECT) SETVAL\\(', ','],
+  ['UPDATE ', ' t JOIN \\(SELECT NULL AS '],
+].map(([start, then]) => new RegExp(`^(${start})${NAME}(?=${then})`));
+const WITHOUT_TABLE = /^(?:--|#|\s*$|(?:\/\*(?:!|M!)\d+ )?SET )/;
+const CREATE_TABLE = new RegExp(`^(CREATE TABLE )${NAME}( \\(\\n)`);
+const CONSTRAINT = /^(\s*CONSTRAINT )/;
+const FOREIGN_KEY = new RegExp(
+  `^(\\s*CONSTRAINT )${NAME}( FOREIGN KEY \\((?:${NAME}(?:, )?)+\\) REFERENCES )${NAME}(\\.?)`,
+);
+const CHECK = new RegExp(`^(\\s*CONSTRAINT )${NAME}( CHECK )`);
+const MAX_NAME = 64;
+
+export class DumpRewriter {
+  /** What has been read and not been written. */
+  private pending: Buffer = Buffer.alloc(0);
+  /** The lines of a CREATE TABLE that has not ended. */
+  private create: Buffer[] = [];
+  /** What had ended when the current line began. */
+  private ended = 0;
+  /** At the start of a line that begins a statement. */
+  private isStart = true;
+
+  constructor(
+    /** Reads the dump as it is in the archive; whatever has been rewritten it has read. */
+    private readonly scanner: DumpScanner,
+    private readonly names: NewNames,
+  ) {}
+
+  /** @throws ARCHIVE_DAMAGED for a statement that the dump tools do not write */
+  async rewrite(chunk: Uint8Array): Promise<Buffer> {
+    this.pending = this.pending.length > 0 ? Buffer.concat([this.pending, chunk]) : Buffer.from(chunk);
+    const written: Buffer[] = [];
+    for (let next = await this.next(false); next !== null; next = await this.next(false)) written.push(next);
+    return Buffer.concat(written);
+  }
+
+  /** What was held back. @throws ARCHIVE_DAMAGED */
+  async end(): Promise<Buffer> {
+    const written: Buffer[] = [];
+    for (let next = await this.next(true); next !== null; next = await this.next(true)) written.push(next);
+    if (this.create.length > 0) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part breaks off' });
+    return Buffer.concat(written);
+  }
+
+  /** The next piece that can be written; null when more has to be read first. */
+  private async next(isEnd: boolean): Promise<Buffer | null> {
+    if (this.pending.length === 0) return null;
+    const newline = this.pending.indexOf(NEWLINE);
+    const isWhole = newline >= 0 || isEnd;
+    const line = newline >= 0 ? newline + 1 : this.pending.length;
+    if (this.create.length > 0) return isWhole ? await this.createLine(line) : null;
+    if (!this.isStart) return this.take(line, newline >= 0);
+    if (!isWhole && this.pending.length < HEAD_BYTES) return null;
+    this.ended = this.scanner.statements;
+    const head = this.pending.subarray(0, Math.min(line, HEAD_BYTES)).toString('latin1');
+    if (head.startsWith('CREATE TABLE ')) return isWhole ? await this.createLine(line) : null;
+    if (WITHOUT_TABLE.test(head)) return this.take(line, newline >= 0);
+    for (const pattern of WITH_TABLE) {
+      const [found, start = '', name = ''] = pattern.exec(head) ?? [];
+      if (found === undefined) continue;
+      const rest = this.take(line, newline >= 0).subarray(found.length); // Both in bytes.
+      return Buffer.concat([Buffer.from(start), quoted(await this.names.tableName(unquoted(name))), rest]);
+    }
+    throw damaged(head);
+  }
+
+  /** Bytes as they are. */
+  private take(length: number, endsLine: boolean): Buffer {
+    const taken = this.pending.subarray(0, length);
+    this.pending = this.pending.subarray(length);
+    this.scanner.read(taken);
+    const { statements, isBetweenStatements } = this.scanner;
+    // A second statement on the line would pass as it is.
+    if (statements > this.ended + 1 || (statements > this.ended && !isBetweenStatements)) {
+      throw damaged(taken.toString('latin1'));
+    }
+    this.isStart = endsLine && isBetweenStatements;
+    return taken;
+  }
+
+  private async createLine(length: number): Promise<Buffer> {
+    this.create.push(this.take(length, true));
+    if (!this.isStart) return Buffer.alloc(0);
+    const statement = Buffer.concat(this.create).toString('latin1');
+    this.create = [];
+    return Buffer.from(await this.createTable(statement), 'latin1');
+  }
+
+  private async createTable(statement: string): Promise<string> {
+    const [found, start = '', quotedName = '', open = ''] = CREATE_TABLE.exec(statement) ?? [];
+    if (found === undefined) throw damaged(statement);
+    const table = unquoted(quotedName);
+    const aside = await this.names.tableName(table);
+    const constraints = new Constraints(table, aside, statement, this.names);
+    const lines: string[] = [];
+    for (const line of statement.slice(found.length).split('\n')) {
+      lines.push(CONSTRAINT.test(line) ? await this.constraint(line, constraints) : line);
+    }
+    return start + latin1(aside) + open + lines.join('\n');
+  }
+
+  private async constraint(line: string, constraints: Constraints): Promise<string> {
+    const [key, start = '', name = '', between = '', , parent = '', dot = ''] = FOREIGN_KEY.exec(line) ?? [];
+    if (key !== undefined) {
+      const isOfDump = dot === '' && this.names.isTable(unquoted(parent));
+      const to = isOfDump ? await this.names.tableName(unquoted(parent)) : unquoted(parent);
+      const renamed = constraints.renamed(unquoted(name), 'ibfk');
+      return start + latin1(renamed) + between + latin1(to) + dot + line.slice(key.length);
+    }
+    const [check, before = '', checkName = '', after = ''] = CHECK.exec(line) ?? [];
+    if (check === undefined) throw damaged(line);
+    if (!this.names.checksAreShared) return line;
+    return before + latin1(constraints.renamed(unquoted(checkName), 'chk')) + after + line.slice(check.length);
+  }
+}
+
+/**
+ * New names for the constraints of one table. The server renames `<table>_ibfk_<n>` (MySQL: `<table>_chk_<n>` too) along with
+ * its table, so such a constraint has its own name again when the table has.
+ */
+class Constraints {
+  private last: number;
+
+  constructor(
+    private readonly table: string,
+    private readonly aside: string,
+    statement: string,
+    private readonly names: NewNames,
+  ) {
+    const numbers = [...statement.matchAll(/_(?:ibfk|chk)_(\d{1,6})`/g)].map(([, number]) => Number(number));
+    this.last = Math.max(0, ...numbers);
+  }
+
+  renamed(name: string, kind: 'ibfk' | 'chk'): string {
+    const ending = `_${kind}_`;
+    const start = this.table + ending;
+    const number = name.toLowerCase().startsWith(start.toLowerCase()) ? name.slice(start.length) : '';
+    if (/^\d+$/.test(number)) return this.aside + ending + number;
+    if (!this.names.isTaken(name)) return name;
+    this.last += 1;
+    this.names.onRenamedConstraint(this.table, name);
+    // With a longer name the server would refuse to rename the table.
+    const fits = [...start].length + String(this.last).length <= MAX_NAME;
+    return this.aside + (fits ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
+  }
+}
+
+const unquoted = (latin: string) => Buffer.from(latin, 'latin1').toString('utf8').replaceAll('``', '`');
+const quoted = (name: string) => Buffer.from(`\`${name.replaceAll('`', '``')}\``);
+const latin1 = (name: string) => quoted(name).toString('latin1');
+
+function damaged(text: string): SafekeepError {
+  const shown = Buffer.from(text.slice(0, 80), 'latin1').toString('utf8');
+  return new SafekeepError('ARCHIVE_DAMAGED', {
+    detail: `it holds a statement that dump tools do not write: ${shown}`,
+  });
+}

@@ -1,0 +1,132 @@
+/** What the tests of the MySQL and MariaDB driver share: a database, a run, a dump in memory, a staged plan. */
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterEach } from 'vitest';
+import type { RunContext } from '../../src/engine/context';
+import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
+import { createMysqlDriver } from '../../src/engine/databases/mysql';
+import type { ManifestDatabase } from '../../src/shared/manifest';
+import type { Message } from '../../src/shared/runs';
+import { withConnection } from './compare';
+import { type FreshDatabase, freshDatabase } from './servers';
+import { createMysqlObjects } from './zoo/objects-mysql';
+
+export const ALL: DumpScope = { excludeRowsOf: [], schemas: [] };
+
+/** What a test has to take away again, last first. */
+export const dropped: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+/** A database that goes with the test. */
+export async function fresh(
+  mayCreateDatabases = true,
+  dialect: 'mariadb' | 'mysql' = 'mariadb',
+): Promise<FreshDatabase> {
+  const database = await freshDatabase(dialect, { mayCreateDatabases });
+  dropped.push(() => database.drop());
+  return database;
+}
+
+export const connectionTo = (database: FreshDatabase, more: Partial<DatabaseConnection> = {}): DatabaseConnection => ({
+  dialect: database.dialect,
+  host: database.host,
+  port: database.port,
+  username: database.username,
+  password: database.password,
+  database: database.database,
+  tablePrefix: '',
+  underscored: false,
+  ...more,
+});
+
+export interface TestRun extends RunContext {
+  said: Message[];
+  cancel(): void;
+}
+
+export function runOf(): TestRun {
+  const controller = new AbortController();
+  const said: Message[] = [];
+  return {
+    said,
+    signal: controller.signal,
+    log: (_level, message) => said.push(message),
+    progress: () => undefined,
+    cancel: () => controller.abort(),
+  };
+}
+
+export interface Dumped {
+  backup: ManifestDatabase;
+  parts: Map<string, Buffer>;
+}
+
+export async function dumpAll(to: DatabaseConnection, scope = ALL, run = runOf()): Promise<Dumped> {
+  const driver = createMysqlDriver(to);
+  const facts = await driver.describe(scope);
+  const dump = await driver.dump(scope, run);
+  try {
+    const parts = new Map<string, Buffer>();
+    for await (const part of dump.parts) parts.set(part.name, await buffer(part.stream));
+    return { backup: { ...facts, ...(await dump.result()) }, parts };
+  } finally {
+    await dump.close();
+  }
+}
+
+export async function planned(
+  to: DatabaseConnection,
+  { backup }: Pick<Dumped, 'backup'>,
+  id = 'r1',
+): Promise<DatabasePlan> {
+  const { plan, blockers } = await createMysqlDriver(to).plan(id, backup, ALL);
+  if (!plan) throw new Error(`no plan: ${JSON.stringify(blockers)}`);
+  return plan;
+}
+
+export async function staged(to: DatabaseConnection, dumped: Dumped, id = 'r1', run = runOf()) {
+  const driver = createMysqlDriver(to);
+  const plan = await planned(to, dumped, id);
+  await driver.stage(plan, dumped.backup, async (name) => pieces(dumped.parts.get(name)), run);
+  await driver.check(plan, dumped.backup, run);
+  return { driver, plan };
+}
+
+/** In pieces that fit nothing. */
+export function pieces(part: Buffer | undefined): Readable {
+  const bytes = part ?? Buffer.alloc(0);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 9973) }, (_, at) =>
+    bytes.subarray(at * 9973, (at + 1) * 9973),
+  );
+  return Readable.from(chunks, { objectMode: false });
+}
+
+/** A dump with one part changed. */
+export const altered = (dumped: Dumped, part: string, change: (text: string) => string): Dumped => ({
+  ...dumped,
+  parts: new Map(dumped.parts).set(part, Buffer.from(change(String(dumped.parts.get(part))))),
+});
+
+export async function exec(to: DatabaseConnection, ...statements: string[]): Promise<void> {
+  await withConnection(to, async (connection) => {
+    for (const sql of statements) await connection.query(sql);
+  });
+}
+export const rowsOf = (to: DatabaseConnection, sql: string) =>
+  withConnection(to, (connection) => connection.query(sql));
+
+/** The database and those beside it. */
+export const databasesOf = async (database: FreshDatabase) =>
+  (
+    await database.asAdmin(
+      `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE '${database.database}%' ORDER BY 1`,
+    )
+  ).map(({ name }) => name);
+
+export async function fillWithEverything(to: DatabaseConnection) {
+  await exec(to, 'CREATE TABLE people (id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(50))');
+  await exec(to, "INSERT INTO people (name) VALUES ('Ada'), ('Bo')");
+  await withConnection(to, (connection) => createMysqlObjects(connection, 'people'));
+}
