@@ -5,7 +5,7 @@ import type { Manifest } from '../../shared/manifest';
 import type { Message } from '../../shared/runs';
 import type { SafekeepError } from '../errors';
 import type { Site } from '../site';
-import { exchangeModeOf, isInside, resolveFolder } from './roots';
+import { exchangeModeOf, isInside, mountedInside, resolveFolder } from './roots';
 import type { FolderPlan } from './slots';
 
 /** Where the files of one root of the archive go. */
@@ -64,6 +64,13 @@ async function problemOf(
   }
   if (earlier.some(({ plan }) => isInside(plan.folder, folder) || isInside(folder, plan.folder))) {
     return { reason: { text: 'another file storage of the backup uses it too' }, remedy: own };
+  }
+  const mounted = await mountedInside(folder);
+  if (mounted) {
+    return {
+      reason: { text: 'something is mounted inside of it: {{mounted}}', params: { mounted } },
+      remedy: { text: 'Unmount it, or mount the disk at the folder of the file storage itself.' },
+    };
   }
   return await exchangeModeOf(folder).then(
     () => null,

@@ -1,4 +1,4 @@
-import { access, constants, readFile, realpath, stat } from 'node:fs/promises';
+import { access, constants, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SafekeepError } from '../errors';
 
@@ -26,7 +26,10 @@ export async function resolveFolder(folder: string): Promise<string> {
   } catch (error) {
     const parent = path.dirname(folder);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
-    return path.join(await resolveFolder(parent), path.basename(folder));
+    const resolved = path.join(await resolveFolder(parent), path.basename(folder));
+    // A link to what is not there yet: whoever writes through it makes what it points to.
+    const target = await readlink(resolved).catch(() => null);
+    return target === null ? resolved : await resolveFolder(path.resolve(path.dirname(resolved), target));
   }
 }
 
@@ -71,9 +74,9 @@ export async function exchangeModeOf(folder: string): Promise<ExchangeMode> {
     if (await isWritable(above)) return 'rename';
     throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder: above, detail: 'EACCES' });
   }
-  if (!(await isMountPoint(folder)) && (await isWritable(path.dirname(folder)))) return 'rename';
-  if (await isWritable(folder)) return 'children';
-  throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder, detail: 'EACCES' });
+  // A folder that is only for reading is so on purpose, even if it could be renamed.
+  if (!(await isWritable(folder))) throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder, detail: 'EACCES' });
+  return !(await isMountPoint(folder)) && (await isWritable(path.dirname(folder))) ? 'rename' : 'children';
 }
 
 async function exists(folder: string): Promise<boolean> {
@@ -87,11 +90,24 @@ async function exists(folder: string): Promise<boolean> {
 async function isMountPoint(folder: string): Promise<boolean> {
   const [own, above] = await Promise.all([stat(folder), stat(path.dirname(folder))]);
   if (own.dev !== above.dev || path.dirname(folder) === folder) return true;
+  return (await mountPoints()).includes(folder);
+}
+
+/** What is mounted below a folder: it would not move along with the other children, or would vanish from its place. */
+export async function mountedInside(folder: string): Promise<string | null> {
+  return (await mountPoints()).find((place) => place !== folder && isInside(folder, place)) ?? null;
+}
+
+/** Empty where the system has no such table. */
+async function mountPoints(): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  // proc(5): the fifth field is the mount point, blanks and the like as octal escapes.
+  // proc(5): the fifth field is the mount point, blanks and the like as octal escapes of its bytes.
   const unescape = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-  return table.split('\n').some((line) => unescape(line.split(' ')[4] ?? '') === folder);
+  return table
+    .split('\n')
+    .map((line) => unescape(line.split(' ')[4] ?? ''))
+    .filter(Boolean);
 }
 
 async function isWritable(folder: string): Promise<boolean> {

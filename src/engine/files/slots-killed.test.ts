@@ -268,3 +268,18 @@ it.each(['finish', 'takeBack'] as const)(
     }
   },
 );
+
+it('asks no more of the file system to rename a thousand files than to rename five', async () => {
+  const [few, many] = [planOf('rename', 'few'), planOf('rename', 'many')];
+  await prepare(few, 'old');
+  await prepare(many, 'old');
+  put(many.folder, Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`more ${n}`, 'old'])));
+  const made: number[] = [];
+  for (const plan of [few, many]) {
+    alive();
+    await finish(plan);
+    await takeBack(plan);
+    made.push(calls.made.length);
+  }
+  expect(made[0]).toBe(made[1]);
+});
