@@ -76,7 +76,7 @@ function put(folder: string, files: Record<string, string>): void {
 const OLD = { both: 'old', only: 'old', 'folder/a': 'old', 'folder/b': 'old', swap: 'old', 'dir/x': 'old' };
 const NEW = { both: 'new', fresh: 'new', 'folder/a': 'new', 'folder/c': 'new', 'swap/file': 'new' };
 
-const planOf = (mode: ExchangeMode, name = mode): FolderPlan => ({
+const planOf = (mode: ExchangeMode, name: string = mode): FolderPlan => ({
   folder: path.join(home, `uploads ${name}`),
   mode,
   id: 'abc123',
