@@ -10,6 +10,7 @@ import { SafekeepError } from '../../src/engine/errors';
 import { expectSame, type Fingerprint, fingerprint } from '../support/compare';
 import {
   connectionTo,
+  databaseFor,
   everything,
   opener,
   requirePlan,
@@ -19,22 +20,19 @@ import {
   take,
   type TakenDump,
   testRun,
+  type Way,
+  WAYS,
 } from '../support/postgres-driver';
-import { type FreshDatabase, freshDatabase } from '../support/servers';
+import type { FreshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
-const WAYS = [
-  { strategy: 'database', mayCreateDatabases: true },
-  { strategy: 'schema', mayCreateDatabases: false },
-] as const;
-
 let db: FreshDatabase;
 let app: DatabaseConnection;
 let folder: string;
 const temporaryFolderBefore = process.env.TMPDIR;
 
-async function start(mayCreateDatabases = true) {
-  db = await freshDatabase('postgres', { mayCreateDatabases });
+async function start(way: Way = WAYS[0]) {
+  db = await databaseFor(way);
   app = connectionTo(db);
 }
 
@@ -165,14 +163,14 @@ describe('a dump', () => {
   });
 });
 
-describe.each(WAYS)('a restore by $strategy', ({ mayCreateDatabases, strategy }) => {
+describe.each(WAYS)('a restore by $strategy', (way) => {
   let dump: TakenDump;
   let live: Fingerprint;
   let plan: DatabasePlan;
   let driver: ReturnType<typeof createPostgresDriver>;
 
   beforeEach(async () => {
-    await start(mayCreateDatabases);
+    await start(way);
     const reader = `"${db.database}"`;
     await sql(app, everything(reader));
     driver = createPostgresDriver(app);
@@ -180,7 +178,7 @@ describe.each(WAYS)('a restore by $strategy', ({ mayCreateDatabases, strategy })
     await sql(app, `UPDATE books SET title = 'changed'`);
     live = await fingerprint(app);
     plan = requirePlan(await driver.plan('f1', dump.backup, PUBLIC));
-    expect(plan.strategy).toBe(strategy);
+    expect(plan.strategy).toBe(way.strategy);
   });
 
   async function expectNothingHappened() {

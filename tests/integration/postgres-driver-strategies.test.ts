@@ -2,7 +2,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
 import { expectSame, fingerprint } from '../support/compare';
-import { connectionTo, everything, requirePlan, session, sql, stage, take, testRun } from '../support/postgres-driver';
+import {
+  connectionTo,
+  databaseFor,
+  everything,
+  requirePlan,
+  session,
+  sql,
+  stage,
+  take,
+  testRun,
+  type Way,
+  WAYS,
+} from '../support/postgres-driver';
 import { type FreshDatabase, freshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
@@ -14,6 +26,11 @@ const roles: string[] = [];
 async function start(mayCreateDatabases: boolean, more: Partial<DatabaseConnection> = {}) {
   db = await freshDatabase('postgres', { mayCreateDatabases });
   app = connectionTo(db, more);
+}
+
+async function startFor(way: Way) {
+  db = await databaseFor(way);
+  app = connectionTo(db);
 }
 
 async function role(suffix: string): Promise<string> {
@@ -29,12 +46,6 @@ afterEach(async () => {
   await db.drop();
   for (const name of roles) await db.asAdmin(`DROP ROLE IF EXISTS ${name}`, 'postgres');
 });
-
-/** The two ways a restore can go: with and without the right to create databases. */
-const WAYS = [
-  { strategy: 'database', mayCreateDatabases: true },
-  { strategy: 'schema', mayCreateDatabases: false },
-] as const;
 
 describe('an app in a schema of its own', () => {
   const schema = 'Tenant "A" 😀';
@@ -148,7 +159,7 @@ describe('sessions in the way', () => {
   it('that can not be ended make the switch fail and change nothing', async () => {
     await start(true);
     await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
-    const driver = createPostgresDriver(app);
+    const driver = createPostgresDriver(app, { endSessionsMs: 300 });
     const dump = await take(driver, PUBLIC);
     await sql(app, 'UPDATE t SET v = 2');
     const plan = await stage(driver, 'x3', dump, PUBLIC);
@@ -199,19 +210,22 @@ describe('extensions', () => {
     expectSame(changed, await fingerprint(app));
   });
 
-  it('that the app’s role can not move or create are named with the way out', async () => {
+  it('that the app’s role can not move stay where they are, and those it can not create are named with the way out', async () => {
     await start(false);
-    await sql(app, `CREATE EXTENSION hstore; CREATE TABLE t (h hstore)`);
+    await sql(
+      app,
+      `CREATE EXTENSION hstore; CREATE TABLE t (h hstore, i int); INSERT INTO t VALUES ('a=>1', 1);
+      CREATE INDEX t_h ON t USING gin (h); CREATE VIEW has_a AS SELECT * FROM t WHERE h @> 'a=>1'`,
+    );
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
-    const planning = await driver.plan('e2', dump.backup, PUBLIC);
-    expect(planning.plan).toBeNull();
-    expect(planning.blockers).toMatchObject([
-      {
-        reason: { params: { extension: 'hstore' } },
-        remedy: { params: { statement: `ALTER ROLE "${db.username}" CREATEDB` } },
-      },
-    ]);
+    const before = await fingerprint(app);
+    await sql(app, 'DELETE FROM t');
+    const plan = await stage(driver, 'e2', dump, PUBLIC);
+    expect(plan.strategy).toBe('objects');
+    await driver.switch(plan, testRun());
+    await driver.discard(plan);
+    expectSame(before, await fingerprint(app));
     const backup = {
       ...dump.backup,
       extensions: [
@@ -220,7 +234,8 @@ describe('extensions', () => {
       ],
     };
     const other = await driver.plan('e2', backup, PUBLIC);
-    expect(other.blockers.map(({ reason }) => reason.params?.extension)).toEqual(['nonsense', 'pageinspect', 'hstore']);
+    expect(other.plan).toBeNull();
+    expect(other.blockers.map(({ reason }) => reason.params?.extension)).toEqual(['nonsense', 'pageinspect']);
   });
 
   it('are created where the live database has none of them', async () => {
@@ -242,22 +257,27 @@ describe('blockers of a plain owner', () => {
     await sql(app, 'CREATE TABLE t (id int PRIMARY KEY)');
     const dump = await take(createPostgresDriver(app), PUBLIC);
     await db.asAdmin(`ALTER DATABASE ${db.database} OWNER TO postgres; ALTER SCHEMA public OWNER TO postgres;
-      GRANT ALL ON SCHEMA public TO ${db.username}; CREATE SCHEMA reports; CREATE VIEW reports.all_t AS SELECT * FROM public.t`);
+      GRANT USAGE ON SCHEMA public TO ${db.username}; CREATE SCHEMA reports; CREATE VIEW reports.all_t AS SELECT * FROM public.t;
+      CREATE VIEW public.own AS SELECT id FROM public.t; CREATE FUNCTION public.uses(public.t) RETURNS int LANGUAGE sql AS 'SELECT 1'`);
     try {
-      const { plan, blockers } = await createPostgresDriver(app).plan('b1', dump.backup, PUBLIC);
+      const tables = [...dump.backup.tables, { name: 'public.own', rows: 1 }];
+      const { plan, blockers } = await createPostgresDriver(app).plan('b1', { ...dump.backup, tables }, PUBLIC);
       expect(plan).toBeNull();
-      expect(blockers.map(({ remedy }) => remedy.params?.statement)).toEqual([
-        `ALTER SCHEMA "public" OWNER TO "${db.username}"`,
+      expect(blockers.map(({ reason, remedy }) => remedy.params?.statement ?? reason.params?.objects)).toEqual([
         `GRANT CREATE ON DATABASE "${db.database}" TO "${db.username}"`,
-        undefined,
+        'view reports.all_t',
+        `GRANT CREATE, USAGE ON SCHEMA "public" TO "${db.username}"`,
+        'function public.uses(public.t), view public.own',
+        `ALTER TABLE "public"."own" OWNER TO "${db.username}"`,
       ]);
-      expect(blockers[2]?.reason.params?.objects).toBe('view reports.all_t');
-      await db.asAdmin(`ALTER SCHEMA "public" OWNER TO ${db.username}; GRANT CREATE ON DATABASE ${db.database} TO ${db.username};
-        DROP VIEW reports.all_t`);
+      await db.asAdmin(`GRANT CREATE ON SCHEMA "public" TO ${db.username}; GRANT CREATE ON DATABASE ${db.database} TO ${db.username};
+        DROP VIEW reports.all_t, public.own; DROP FUNCTION public.uses; CREATE TABLE public.theirs (id int)`);
       const driver = createPostgresDriver(app);
       const staged = await stage(driver, 'b1', dump, PUBLIC);
+      expect(staged.strategy).toBe('objects');
       await driver.switch(staged, testRun());
       await driver.discard(staged);
+      expect(await db.asAdmin('SELECT * FROM public.theirs')).toEqual([]);
     } finally {
       await db.asAdmin(`ALTER DATABASE ${db.database} OWNER TO ${db.username}`);
     }
@@ -273,9 +293,10 @@ describe('blockers of a plain owner', () => {
   });
 });
 
-describe.each(WAYS)('roles, by $strategy', ({ mayCreateDatabases, strategy }) => {
+describe.each(WAYS)('roles, by $strategy', (way) => {
+  const { strategy } = way;
   it('that are missing here are told before, and the rights of all others survive', async () => {
-    await start(mayCreateDatabases);
+    await startFor(way);
     const [kept, lost] = [await role('kept'), await role('lost')];
     await sql(
       app,
@@ -302,9 +323,9 @@ describe.each(WAYS)('roles, by $strategy', ({ mayCreateDatabases, strategy }) =>
   });
 
   it('that own something keep it where the app’s role may give it to them, and lose it with a word otherwise', async () => {
-    await start(mayCreateDatabases);
+    await startFor(way);
     const [member, stranger] = [await role('member'), await role('stranger')];
-    await db.asAdmin(`GRANT ${member} TO ${db.username}; GRANT CREATE ON SCHEMA public TO ${member}`);
+    await db.asAdmin(`GRANT ${member} TO ${db.username}; GRANT CREATE, USAGE ON SCHEMA public TO ${member}`);
     await sql(app, `CREATE TABLE t (id int); ALTER TABLE t OWNER TO ${member}`);
     const driver = createPostgresDriver(app);
     const owner = `SELECT tableowner AS owner FROM pg_tables WHERE tablename = 't'`;
@@ -319,14 +340,21 @@ describe.each(WAYS)('roles, by $strategy', ({ mayCreateDatabases, strategy }) =>
     expect(await restore('o1')).toEqual([]);
     expect(await sql(app, owner)).toEqual([{ owner: member }]);
     await db.asAdmin(`ALTER TABLE t OWNER TO ${stranger}; GRANT ALL ON t TO ${db.username}`);
+    if (strategy === 'objects') {
+      const { blockers } = await driver.plan('o2', (await take(driver, PUBLIC)).backup, PUBLIC);
+      const statement = `ALTER TABLE "public"."t" OWNER TO "${db.username}"`;
+      expect(blockers.map(({ remedy }) => remedy.params?.statement)).toEqual([statement]);
+      return;
+    }
     expect(await restore('o2')).toContainEqual(expect.stringContaining('other owners can not be set here'));
     expect(await sql(app, owner)).toEqual([{ owner: db.username }]);
   });
 });
 
-describe.each(WAYS)('after a crash, by $strategy', ({ mayCreateDatabases }) => {
+describe.each(WAYS)('after a crash, by $strategy', (way) => {
+  const isDatabase = way.strategy === 'database';
   it('another process finds the place and cleans up', async () => {
-    await start(mayCreateDatabases);
+    await startFor(way);
     await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
@@ -346,15 +374,15 @@ describe.each(WAYS)('after a crash, by $strategy', ({ mayCreateDatabases }) => {
   });
 
   it('what only looks like the slot aside is never dropped', async () => {
-    await start(mayCreateDatabases);
+    await startFor(way);
     await sql(app, 'CREATE TABLE t (v int)');
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
     const plan = requirePlan(await driver.plan('c2', dump.backup, PUBLIC));
-    const aside = plan.names[mayCreateDatabases ? 'aside' : 'aside0'] ?? '';
-    const inside = mayCreateDatabases ? { ...app, database: aside } : app;
-    await sql(app, `CREATE ${mayCreateDatabases ? 'DATABASE' : 'SCHEMA'} "${aside}"`);
-    const table = mayCreateDatabases ? 'mine' : `"${aside}".mine`;
+    const aside = plan.names[isDatabase ? 'aside' : 'aside0'] ?? '';
+    const inside = isDatabase ? { ...app, database: aside } : app;
+    await sql(app, `CREATE ${isDatabase ? 'DATABASE' : 'SCHEMA'} "${aside}"`);
+    const table = isDatabase ? 'mine' : `"${aside}".mine`;
     await sql(inside, `CREATE TABLE ${table} (id int)`);
     await driver.discard(plan);
     await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });

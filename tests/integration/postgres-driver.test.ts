@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
 import { expectSame, fingerprint } from '../support/compare';
-import { connectionTo, everything, sql, stage, take, testRun } from '../support/postgres-driver';
-import { type FreshDatabase, freshDatabase } from '../support/servers';
+import { connectionTo, databaseFor, everything, sql, stage, take, testRun } from '../support/postgres-driver';
+import type { FreshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: ['public.runtime'] };
 
@@ -14,7 +14,7 @@ const changeEverything = (schema = 'public') => `
 
 interface Situation {
   name: string;
-  strategy: 'database' | 'schema';
+  strategy: 'database' | 'schema' | 'objects';
   mayCreateDatabases: boolean;
   asSuperuser?: boolean;
   hstoreBy?: 'admin' | 'app';
@@ -24,6 +24,7 @@ const SITUATIONS: Situation[] = [
   { name: 'an owner who may create databases', strategy: 'database', mayCreateDatabases: true, hstoreBy: 'app' },
   { name: 'a superuser', strategy: 'database', mayCreateDatabases: true, asSuperuser: true, hstoreBy: 'admin' },
   { name: 'a plain owner', strategy: 'schema', mayCreateDatabases: false },
+  { name: 'a plain owner in another’s schema', strategy: 'objects', mayCreateDatabases: false, hstoreBy: 'admin' },
 ];
 
 describe.each(SITUATIONS)('$name', (situation) => {
@@ -32,7 +33,7 @@ describe.each(SITUATIONS)('$name', (situation) => {
   let reader: string;
 
   beforeAll(async () => {
-    db = await freshDatabase('postgres', situation);
+    db = await databaseFor(situation);
     reader = `${db.database}_reader`;
     await db.asAdmin(`CREATE ROLE ${reader}`);
     if (situation.asSuperuser) await db.asAdmin(`ALTER ROLE ${db.username} SUPERUSER`);

@@ -12,7 +12,25 @@ import type {
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { LogLine, Progress } from '../../src/shared/runs';
 import { fill } from '../../src/engine/errors';
-import type { FreshDatabase } from './servers';
+import { type FreshDatabase, freshDatabase } from './servers';
+
+/** The ways a restore can go, by what the app's role may do. */
+export const WAYS = [
+  { strategy: 'database', mayCreateDatabases: true },
+  { strategy: 'schema', mayCreateDatabases: false },
+  { strategy: 'objects', mayCreateDatabases: false },
+] as const;
+export type Way = { strategy: (typeof WAYS)[number]['strategy']; mayCreateDatabases: boolean };
+
+/** A database whose owner has the rights that lead to the strategy. */
+export async function databaseFor({ strategy, mayCreateDatabases }: Way): Promise<FreshDatabase> {
+  const db = await freshDatabase('postgres', { mayCreateDatabases });
+  // As before PostgreSQL 15, where everybody may create in a schema of the superuser.
+  if (strategy === 'objects') {
+    await db.asAdmin('ALTER SCHEMA public OWNER TO postgres; GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC');
+  }
+  return db;
+}
 
 export function connectionTo(db: FreshDatabase, more: Partial<DatabaseConnection> = {}): DatabaseConnection {
   const { host, port, username, password, database } = db;

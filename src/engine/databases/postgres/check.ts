@@ -10,22 +10,26 @@ const MAX_TOLD = 10;
 /** Runs one query and returns the lines of its single text column. */
 export type Ask = (sql: string) => Promise<string[]>;
 
-/** Every table of the manifest is there and holds as many rows. Foreign keys and constraints were checked by the load. @throws STAGED_DATA_DIFFERS */
+/**
+ * Every table of the manifest is there and holds as many rows. Foreign keys and constraints were checked by the load.
+ * @param schemas those of the backup, and where each was loaded to @throws STAGED_DATA_DIFFERS
+ */
 export async function checkTables(
   ask: Ask,
-  schemas: string[],
+  schemas: ReadonlyMap<string, string>,
   backup: ManifestDatabase,
   run: RunContext,
 ): Promise<void> {
-  const list = schemas.map((schema) => quoteText(schema)).join(', ');
+  const list = [...schemas.values()].map((schema) => quoteText(schema)).join(', ');
   const lines = await ask(
     `SELECT json_build_array(n.nspname, c.relname)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname IN (${list}) AND c.relkind = 'r'`,
   );
   const present = new Map<string, string>();
+  const inBackup = new Map([...schemas].map(([name, target]) => [target, name]));
   for (const line of lines) {
     const [schema = '', name = ''] = JSON.parse(line) as string[];
-    present.set(tableName(schema, name), `${quoteName(schema)}.${quoteName(name)}`);
+    present.set(tableName(inBackup.get(schema) ?? schema, name), `${quoteName(schema)}.${quoteName(name)}`);
   }
   const differences: string[] = [];
   for (let from = 0; from < backup.tables.length; from += TABLES_PER_QUESTION) {

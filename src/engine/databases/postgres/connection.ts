@@ -16,9 +16,13 @@ export interface ConnectOptions {
   database?: string;
   /** Ends the connection, and with it the statement under way. */
   signal?: AbortSignal;
+  applicationName?: string;
 }
 
-function clientConfig(connection: DatabaseConnection, database: string | undefined): pg.ClientConfig {
+function clientConfig(
+  connection: DatabaseConnection,
+  { database, applicationName = 'safekeep' }: ConnectOptions,
+): pg.ClientConfig {
   return {
     host: connection.host,
     port: connection.port,
@@ -27,7 +31,7 @@ function clientConfig(connection: DatabaseConnection, database: string | undefin
     database: database ?? connection.database,
     // Left out when not set: `pg` then obeys PGSSLMODE, as the app's own connection does.
     ...(connection.tls ? { ssl: connection.tls } : {}),
-    application_name: 'safekeep',
+    application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   };
@@ -46,7 +50,7 @@ const SESSION = `
 /** @throws the error of `pg` as it is; see `connect` for one that users understand. */
 export async function connectRaw(connection: DatabaseConnection, options: ConnectOptions = {}): Promise<Client> {
   options.signal?.throwIfAborted();
-  const client = new pg.Client(clientConfig(connection, options.database));
+  const client = new pg.Client(clientConfig(connection, options));
   // A lost connection fails the query under way; without a listener it would end the process as well.
   client.on('error', () => undefined);
   const end = () => void client.end().catch(() => undefined);

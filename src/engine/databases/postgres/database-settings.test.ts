@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createDatabase, type DatabaseRow, settingValue } from './database-settings';
 
 const row: DatabaseRow = {
+  oid: '16384',
   datname: 'app',
   owner: 'it"s me',
   encoding_name: 'UTF8',

@@ -7,6 +7,7 @@ import { type Grant, grantStatement } from './slots';
 /** A row of pg_database; the columns about the locale's provider differ between versions. */
 const DatabaseRow = z.object({
   datname: z.string(),
+  oid: z.string(),
   owner: z.string(),
   encoding_name: z.string(),
   datcollate: z.string(),
@@ -29,7 +30,7 @@ export type DatabaseRow = z.infer<typeof DatabaseRow>;
 export async function databaseRow(client: Client, name: string): Promise<DatabaseRow | null> {
   const [found] = await rows<{ row: unknown }>(
     client,
-    `SELECT to_jsonb(d) || jsonb_build_object('owner', r.rolname, 'encoding_name', pg_encoding_to_char(d.encoding),
+    `SELECT to_jsonb(d) || jsonb_build_object('oid', d.oid::text, 'owner', r.rolname, 'encoding_name', pg_encoding_to_char(d.encoding),
               'tablespace', t.spcname, 'comment', shobj_description(d.oid, 'pg_database')) AS row
        FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba JOIN pg_tablespace t ON t.oid = d.dattablespace
       WHERE d.datname = $1`,

@@ -24,13 +24,13 @@ import {
 } from './connection';
 import { copyDatabaseSettings, createDatabase, type DatabaseRow, databaseRow } from './database-settings';
 import { availableExtensions, createExtensions, unionOf } from './extensions';
-import { loadInto, type LoadRequest, openLoadSession, readLists, rightsHere, sessionStart } from './load';
+import { loadInto, openLoadSession, readLists, sessionStart } from './load';
 import { withMaintenance } from './maintenance';
+import type { LoadRequest } from './pg-restore';
+import { rightsHere } from './rights';
 import * as slots from './slots';
 import { allExtensions, serverVersionNumber } from './sql';
 
-/** How long sessions that hold a database may take to end. */
-const END_SESSIONS_MS = 10_000;
 /** SQLSTATE of a rename or drop that is refused because of other sessions. */
 const OBJECT_IN_USE = '55006';
 
@@ -41,9 +41,9 @@ export async function stageDatabase(
 ): Promise<void> {
   const { run, backup } = request;
   const [live, aside, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside'), slots.schemasOf(plan)];
-  const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, schemas, backup));
+  const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, plan, backup));
   await withMaintenance(connection, [live, aside], run.signal, async (client) => {
-    await client.query(createDatabase(aside, await requireRow(client, live)));
+    await client.query(createDatabase(aside, await likeness(client, plan)));
     const mark = slots.markText(plan.id, { content: 'staged', comment: null });
     await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(mark)}`);
   });
@@ -65,7 +65,9 @@ export async function stageDatabase(
       );
       await session.lenient(detailsToSet(here.schemaFacts, fresh));
       await session.run(here.extensions);
-      await loadInto(session, lists, load);
+      const foreignKeys = await loadInto(session, lists, load);
+      // The tables they lead to are not the app's; a scratch database does not have them.
+      if (!slots.isForVerify(plan)) await session.run(foreignKeys);
       await session.quit();
     } finally {
       await session.kill();
@@ -75,8 +77,20 @@ export async function stageDatabase(
   }
 }
 
-async function lookAtLive(client: Client, schemas: string[], backup: ManifestDatabase) {
-  const extensions = unionOf(backup.extensions, await allExtensions(client));
+/** A scratch database may be made by a role that may not have one like the live one: only how text is stored and sorted matters. */
+async function likeness(client: Client, plan: DatabasePlan): Promise<DatabaseRow> {
+  const row = await requireRow(client, slots.nameOf(plan, 'live'));
+  if (!slots.isForVerify(plan)) return row;
+  const [self] = await rows<{ role: string }>(client, 'SELECT current_user AS role');
+  return { ...row, owner: self?.role ?? row.owner, tablespace: 'pg_default' };
+}
+
+async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDatabase) {
+  const schemas = slots.schemasOf(plan);
+  // A database that is only looked at needs no more than the backup.
+  const extensions = slots.isForVerify(plan)
+    ? backup.extensions
+    : unionOf(backup.extensions, await allExtensions(client));
   return {
     rights: await rightsHere(client, backup, schemas),
     versionNumber: await serverVersionNumber(client),
@@ -106,30 +120,36 @@ export async function checkDatabase(
   await withClient(connection, options, async (client) => {
     const ask = async (sql: string) =>
       (await client.query({ text: sql, rowMode: 'array' })).rows.map((row: unknown[]) => String(row[0]));
-    await checkTables(ask, slots.schemasOf(plan), backup, run);
+    await checkTables(ask, new Map(slots.schemasOf(plan).map((schema) => [schema, schema])), backup, run);
   });
 }
 
-/** Makes the slot aside live, provided it holds `wanted`. @throws SWITCH_FAILED (nothing changed) */
+/** Makes the slot aside live, provided it holds `wanted`; nothing to do where it is live already. @throws SWITCH_FAILED (nothing changed) */
 export async function exchangeDatabases(
   connection: DatabaseConnection,
   plan: DatabasePlan,
   wanted: slots.Content,
   run: RunContext,
+  endSessionsMs: number,
 ): Promise<void> {
-  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
+  const both = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
+  const reached: SlotPosition = wanted === 'staged' ? 'after switch' : 'before switch';
+  const endEarlier = () =>
+    withMaintenance(connection, both, undefined, (client) => slots.endExchanges(client, plan.id, endSessionsMs));
   try {
-    await withMaintenance(connection, [live, aside], undefined, async (renamer) => {
+    await endEarlier();
+    if ((await positionOfDatabases(connection, plan, endSessionsMs)) === reached) return;
+    const rename = (renamer: Client) =>
       // Ends sessions while the rename waits for them: none can begin then.
-      await withMaintenance(connection, [live, aside], undefined, async (ender) => {
-        await renameWithoutSessions(renamer, ender, plan, wanted, run);
-      });
-    });
+      withMaintenance(connection, both, undefined, (ender) =>
+        renameWithoutSessions(renamer, ender, plan, wanted, run, endSessionsMs),
+      );
+    await withMaintenance(connection, both, undefined, rename, slots.exchangeName(plan.id));
   } catch (error) {
-    // A connection that was lost during the commit leaves open whether it happened: the server knows.
-    const other = wanted === 'staged' ? 'after switch' : 'before switch';
-    const done = !(error instanceof SafekeepError) && (await hasHappened(connection, plan, other));
-    if (!done) throw asSwitchFailed(error);
+    // A connection that was lost during the commit leaves open whether it happened: the server knows, once its process has ended.
+    await endEarlier().catch(() => undefined);
+    const position = await positionOfDatabases(connection, plan, endSessionsMs).catch(() => null);
+    if (position !== reached) throw asSwitchFailed(error);
   }
 }
 
@@ -139,10 +159,11 @@ async function renameWithoutSessions(
   plan: DatabasePlan,
   wanted: slots.Content,
   run: RunContext,
+  endSessionsMs: number,
 ): Promise<void> {
   const find = () => slots.sessionsIn(ender, [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')]);
-  const until = Date.now() + END_SESSIONS_MS;
-  await renamer.query(`SELECT set_config('lock_timeout', $1, false)`, [String(END_SESSIONS_MS)]);
+  const until = Date.now() + endSessionsMs;
+  await renamer.query(`SELECT set_config('lock_timeout', $1, false)`, [String(endSessionsMs)]);
   for (;;) {
     const left = await slots.endSessions(ender, find, until - Date.now());
     if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
@@ -199,35 +220,40 @@ export function asSwitchFailed(error: unknown): SafekeepError {
   return new SafekeepError('SWITCH_FAILED', { detail: describe(error) }, { cause: error });
 }
 
-async function hasHappened(connection: DatabaseConnection, plan: DatabasePlan, wanted: SlotPosition): Promise<boolean> {
-  try {
-    return (await positionOfDatabases(connection, plan)) === wanted;
-  } catch {
-    return false; // Not to be reached: then nothing is known, and the journal's recovery asks again.
-  }
-}
-
-export async function positionOfDatabases(connection: DatabaseConnection, plan: DatabasePlan): Promise<SlotPosition> {
+export async function positionOfDatabases(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  waitMs: number,
+): Promise<SlotPosition> {
   const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
   return withMaintenance(connection, [live, aside], undefined, async (client) => {
-    if (!(await databaseRow(client, live))) return 'unclear';
+    if (!(await slots.exchangesEnd(client, plan.id, waitMs))) return 'unclear';
+    const liveRow = await databaseRow(client, live);
+    if (!liveRow) return 'unclear';
     const row = await databaseRow(client, aside);
     const mark = slots.parseMark(plan.id, row?.comment ?? null);
-    // Without a mark it has not been staged yet, or was discarded: an exchange always leaves one.
-    return mark?.content === 'previous' ? 'after switch' : 'before switch';
+    if (mark) return mark.content === 'previous' ? 'after switch' : 'before switch';
+    // Not staged yet, or discarded: an exchange always leaves a mark. What is live tells which.
+    const { witnesses } = plan.names;
+    return witnesses === undefined || witnesses === liveRow.oid ? 'before switch' : 'unclear';
   });
 }
 
 /** Drops the database aside, if it is that of this plan. */
-export async function discardDatabase(connection: DatabaseConnection, plan: DatabasePlan): Promise<void> {
+export async function discardDatabase(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  endSessionsMs: number,
+): Promise<void> {
   const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
   await withMaintenance(connection, [live, aside], undefined, async (client) => {
+    await slots.endExchanges(client, plan.id, endSessionsMs);
     const row = await databaseRow(client, aside);
     if (!row) return;
     // Killed between creating and marking it, a restore leaves an empty one.
     if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, aside))) return;
     for (let attempt = 0; ; attempt += 1) {
-      const left = await slots.endSessions(client, () => slots.sessionsIn(client, [aside]), END_SESSIONS_MS);
+      const left = await slots.endSessions(client, () => slots.sessionsIn(client, [aside]), endSessionsMs);
       if (left) throw new SafekeepError('INTERNAL', { detail: `${aside} can not be dropped, it is in use: ${left}` });
       try {
         await client.query(`DROP DATABASE IF EXISTS ${quoteName(aside)}`);

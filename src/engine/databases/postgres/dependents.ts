@@ -1,5 +1,5 @@
 /** What outside of the app's schemas hangs on what is inside: an exchange of the schemas would leave it on the old data. */
-import { type Client, rows } from './connection';
+import { type Client, quoteText, rows } from './connection';
 
 /** Objects with the schema they lie in; parts of a table or view (rules, triggers, defaults, policies) lie where it does. */
 const PLACES = `
@@ -20,22 +20,50 @@ const PLACES = `
   UNION ALL SELECT 'pg_transform'::regclass, oid, 0 FROM pg_transform`;
 
 /** Described in the server's words, 'view reports.users_per_day'; members of extensions are not listed. */
+export const dependentsSql = (schemas: readonly string[]) => `
+  WITH places AS MATERIALIZED (${PLACES}), ours AS (SELECT oid FROM pg_namespace WHERE nspname IN (${schemas.map((schema) => quoteText(schema)).join(', ')}))
+  SELECT DISTINCT CASE d.classid
+           WHEN 'pg_rewrite'::regclass THEN (SELECT pg_describe_object('pg_class'::regclass, ev_class, 0) FROM pg_rewrite WHERE oid = d.objid)
+           WHEN 'pg_attrdef'::regclass THEN (SELECT pg_describe_object('pg_class'::regclass, adrelid, adnum) FROM pg_attrdef WHERE oid = d.objid)
+           ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+    FROM pg_depend d
+    JOIN places used ON used.class = d.refclassid AND used.oid = d.refobjid
+    JOIN places user_ ON user_.class = d.classid AND user_.oid = d.objid
+   WHERE used.place IN (SELECT oid FROM ours) AND user_.place NOT IN (SELECT oid FROM ours)
+     AND d.deptype IN ('n', 'a') AND user_.place NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'pg_toast')
+     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e')
+   ORDER BY 1`;
+
 export async function foreignDependents(client: Client, schemas: string[]): Promise<string[]> {
+  return (await rows<{ name: string }>(client, dependentsSql(schemas))).map(({ name }) => name);
+}
+
+/** Foreign keys from the app's tables to others: 'orders.customer (sibling.customers)'. */
+export async function foreignKeysOut(client: Client, schemas: string[]): Promise<{ name: string; table: string }[]> {
+  return rows(
+    client,
+    `SELECT c.relname || '.' || k.conname AS name, m.nspname || '.' || r.relname AS table
+       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+       JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace m ON m.oid = r.relnamespace
+      WHERE k.contype = 'f' AND n.nspname = ANY($1) AND m.nspname <> ALL($1) ORDER BY 1`,
+    [schemas],
+  );
+}
+
+/** Other schemas that something of the app's rests on: a database that holds only the app's would not do. */
+export async function schemasUsed(client: Client, schemas: string[]): Promise<string[]> {
   const found = await rows<{ name: string }>(
     client,
     `WITH places AS MATERIALIZED (${PLACES}), ours AS (SELECT oid FROM pg_namespace WHERE nspname = ANY($1))
-     SELECT DISTINCT CASE d.classid
-              WHEN 'pg_rewrite'::regclass THEN (SELECT pg_describe_object('pg_class'::regclass, ev_class, 0) FROM pg_rewrite WHERE oid = d.objid)
-              WHEN 'pg_attrdef'::regclass THEN (SELECT pg_describe_object('pg_class'::regclass, adrelid, adnum) FROM pg_attrdef WHERE oid = d.objid)
-              ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
-       FROM pg_depend d
+     SELECT DISTINCT n.nspname AS name FROM pg_depend d
        JOIN places used ON used.class = d.refclassid AND used.oid = d.refobjid
        JOIN places user_ ON user_.class = d.classid AND user_.oid = d.objid
-      WHERE used.place IN (SELECT oid FROM ours) AND user_.place NOT IN (SELECT oid FROM ours)
-        AND d.deptype IN ('n', 'a') AND user_.place NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'pg_toast')
-        AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+       JOIN pg_namespace n ON n.oid = used.place
+      WHERE user_.place IN (SELECT oid FROM ours) AND used.place NOT IN (SELECT oid FROM ours) AND d.deptype IN ('n', 'a')
+        AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
         AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e')
-      ORDER BY 1`,
+        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.contype = 'f')`,
     [schemas],
   );
   return found.map(({ name }) => name);

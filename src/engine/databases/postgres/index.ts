@@ -19,24 +19,33 @@ import { dumpPostgres } from './dump';
 import { planPostgres } from './plan';
 import { reportPrograms, requirePrograms } from './programs';
 import { SchemaStrategy } from './schema';
-import { exchangeSchemas, positionOfSchemas } from './schema-exchange';
 import { dataBytes, dottedVersion, generalFacts, neededExtensions, rolesOf, serverVersionNumber } from './sql';
 import { majorOf } from '../tools';
 
 /**
- * A driver for one database. With the strategy 'schema' the staged data lives in a transaction that this driver holds open: stage,
+ * A driver for one database. With the strategies 'schema' and 'objects' the staged data lives in a transaction that this driver holds open: stage,
  * check and the first switch are to be called on the same driver, and `close` throws uncommitted data away.
  */
-export function createPostgresDriver(connection: DatabaseConnection): DatabaseDriver {
-  return new PostgresDriver(connection);
+export function createPostgresDriver(connection: DatabaseConnection, options: DriverOptions = {}): DatabaseDriver {
+  return new PostgresDriver(connection, options.endSessionsMs ?? END_SESSIONS_MS);
 }
+
+export interface DriverOptions {
+  /** How long sessions in the way of an exchange may take to end. */
+  endSessionsMs?: number;
+}
+
+const END_SESSIONS_MS = 10_000;
 
 class PostgresDriver implements DatabaseDriver {
   readonly dialect = 'postgres';
   readonly #schemas: SchemaStrategy;
 
-  constructor(private readonly connection: DatabaseConnection) {
-    this.#schemas = new SchemaStrategy(connection);
+  constructor(
+    private readonly connection: DatabaseConnection,
+    private readonly endSessionsMs: number,
+  ) {
+    this.#schemas = new SchemaStrategy(connection, endSessionsMs);
   }
 
   describe(scope: DumpScope): Promise<DatabaseFacts> {
@@ -72,8 +81,13 @@ class PostgresDriver implements DatabaseDriver {
     return dumpPostgres(this.connection, scope, run);
   }
 
-  plan(id: string, backup: ManifestDatabase, scope: DumpScope): Promise<DatabasePlanning> {
-    return planPostgres(this.connection, id, backup, scope);
+  plan(
+    id: string,
+    backup: ManifestDatabase,
+    scope: DumpScope,
+    purpose: 'restore' | 'verify' = 'restore',
+  ): Promise<DatabasePlanning> {
+    return planPostgres(this.connection, { id, backup, schemas: scope.schemas, purpose });
   }
 
   async stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void> {
@@ -96,21 +110,23 @@ class PostgresDriver implements DatabaseDriver {
 
   async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
     if (isSchemaPlan(plan)) await this.#schemas.switch(plan, run);
-    else await exchangeDatabases(this.connection, plan, 'staged', run);
+    else await exchangeDatabases(this.connection, plan, 'staged', run, this.endSessionsMs);
   }
 
   async undo(plan: DatabasePlan, run: RunContext): Promise<void> {
-    if (isSchemaPlan(plan)) await exchangeSchemas(this.connection, plan, 'previous');
-    else await exchangeDatabases(this.connection, plan, 'previous', run);
+    if (isSchemaPlan(plan)) await this.#schemas.undo(plan);
+    else await exchangeDatabases(this.connection, plan, 'previous', run, this.endSessionsMs);
   }
 
   async position(plan: DatabasePlan): Promise<SlotPosition> {
-    return isSchemaPlan(plan) ? positionOfSchemas(this.connection, plan) : positionOfDatabases(this.connection, plan);
+    return isSchemaPlan(plan)
+      ? this.#schemas.position(plan)
+      : positionOfDatabases(this.connection, plan, this.endSessionsMs);
   }
 
   async discard(plan: DatabasePlan): Promise<void> {
     if (isSchemaPlan(plan)) await this.#schemas.discard(plan);
-    else await discardDatabase(this.connection, plan);
+    else await discardDatabase(this.connection, plan, this.endSessionsMs);
   }
 
   close(): Promise<void> {
@@ -118,9 +134,10 @@ class PostgresDriver implements DatabaseDriver {
   }
 }
 
+/** Whether the slot aside lies in the live database. */
 function isSchemaPlan(plan: DatabasePlan): boolean {
-  if (plan.strategy !== 'schema' && plan.strategy !== 'database') {
+  if (!['schema', 'objects', 'database'].includes(plan.strategy)) {
     throw new SafekeepError('INTERNAL', { detail: `PostgreSQL knows no strategy '${plan.strategy}'` });
   }
-  return plan.strategy === 'schema';
+  return plan.strategy !== 'database';
 }

@@ -2,79 +2,32 @@
  * Loads a dump into a psql session: pg_restore turns it into SQL, psql runs it. Not `pg_restore -d`, because only so can the load
  * be part of a transaction that stays open, and because pg_restore 17 and newer set a parameter that older servers refuse.
  */
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { Transform, type Readable, type Writable } from 'node:stream';
+import { PassThrough, Transform, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ManifestDatabase } from '../../../shared/manifest';
-import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
-import { openTool, type ToolCall, writeToTool } from '../../process';
-import type { OpenPart } from '../driver';
-import { type Client, quoteText, rows, type ToolEnvironment } from './connection';
-import type { PostgresPrograms } from './programs';
-import { countLines, drained, PsqlSession } from './psql';
-import { isOwnedByThese, listFile, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
+import { openTool } from '../../process';
+import { quoteText, type ToolEnvironment } from './connection';
 import { DUMP_PART } from './dump';
+import { splitLate } from './late';
+import {
+  type Load,
+  type LoadRequest,
+  restoreText,
+  SCRIPT_END,
+  SCRIPT_TAIL_BYTES,
+  scriptCut,
+  scriptOf,
+  toolCall,
+  withoutUnknownSettings,
+  writeList,
+} from './pg-restore';
+import { countLines, drained, PsqlSession } from './psql';
+import { renameIn } from './rename';
+import { rewriting } from './script';
+import { isOwnedByThese, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
 
 /** pg_restore is silent while psql works off what it was given, for example an index on a large table. */
 const IDLE_TIMEOUT_MS = 2 ** 31 - 1;
-
-/** What is loaded, with which programs. */
-export interface LoadRequest {
-  programs: PostgresPrograms;
-  backup: ManifestDatabase;
-  openPart: OpenPart;
-  run: RunContext;
-}
-
-export interface Load extends LoadRequest {
-  environment: ToolEnvironment;
-  /** The app's schemas; they are there already, with the owner, rights and comment that they keep. */
-  schemas: string[];
-  rights: RightsHere;
-  versionNumber: number;
-}
-
-/** What the connecting role may do about owners and grants. */
-export interface RightsHere {
-  isSuperuser: boolean;
-  /** Roles that may be made owners in these schemas. */
-  possibleOwners: string[];
-  missingRoles: string[];
-  /** The rights on the app's schemas themselves are the connecting role's to give. */
-  ownsSchemas: boolean;
-}
-
-export async function rightsHere(client: Client, backup: ManifestDatabase, schemas: string[]): Promise<RightsHere> {
-  const [version] = await rows<{ number: number }>(
-    client,
-    `SELECT current_setting('server_version_num')::int AS number`,
-  );
-  // Since 16 a member need not be allowed to act as the role.
-  const privilege = (version?.number ?? 0) >= 160_000 ? 'SET' : 'MEMBER';
-  const found = await rows<{ name: string; mine: boolean; superuser: boolean }>(
-    client,
-    `SELECT r.rolname AS name, me.rolsuper AS superuser,
-            me.rolsuper OR r.oid = me.oid OR (pg_has_role(me.oid, r.oid, $1) AND NOT EXISTS (
-              SELECT FROM pg_namespace n WHERE n.nspname = ANY($2) AND NOT has_schema_privilege(r.oid, n.oid, 'CREATE')
-            )) AS mine
-       FROM pg_roles r, pg_roles me WHERE me.rolname = current_user`,
-    [privilege, schemas],
-  );
-  const here = new Set(found.map(({ name }) => name));
-  const others = await rows(
-    client,
-    `SELECT FROM pg_namespace WHERE nspname = ANY($1) AND NOT pg_has_role(nspowner, 'MEMBER')`,
-    [schemas],
-  );
-  return {
-    isSuperuser: found[0]?.superuser ?? false,
-    possibleOwners: found.filter(({ mine }) => mine).map(({ name }) => name),
-    missingRoles: backup.roles.filter((role) => !here.has(role)),
-    ownsSchemas: others.length === 0,
-  };
-}
 
 /** The dump's entries, sorted. Read before anything is begun, since it may show that the dump can not be read. */
 export async function readLists(load: Load): Promise<RestoreLists> {
@@ -92,9 +45,13 @@ export async function readLists(load: Load): Promise<RestoreLists> {
   return lists;
 }
 
-/** Structure and data first, then rights. @throws TOOL_FAILED naming the object, and what the dump's stream throws */
-export async function loadInto(session: PsqlSession, lists: RestoreLists, load: Load): Promise<void> {
+/**
+ * Structure and data first, then rights. @returns the script of what is still missing: foreign keys to other schemas, which lock
+ * tables there @throws TOOL_FAILED naming the object, STAGED_DATA_DIFFERS, and what the dump's stream throws
+ */
+export async function loadInto(session: PsqlSession, lists: RestoreLists, load: Load): Promise<string> {
   const { rights, run, backup } = load;
+  const late = await splitLate(lists, load);
   const keepsOwners = isOwnedByThese(lists.main, rights.possibleOwners);
   if (!keepsOwners) {
     // Another name of the app's own role, as on another server, is no loss.
@@ -102,12 +59,13 @@ export async function loadInto(session: PsqlSession, lists: RestoreLists, load: 
       text: 'Everything restored belongs to the app’s own database role: other owners can not be set here.',
     });
   }
-  await loadMain(session, lists.main, keepsOwners, load);
+  await loadMain(session, late.main, keepsOwners, load);
+  await session.run(late.policies);
   if (lists.schemaRights.length > 0 && rights.ownsSchemas) {
-    await session.lenient(await rightsText(load, lists.schemaRights));
+    await session.lenient(await scriptOf(load, lists.schemaRights));
   }
   if (lists.rights.length > 0) {
-    const text = await rightsText(load, lists.rights);
+    const text = await scriptOf(load, lists.rights);
     // Rights granted by another role than the owner are given in its name, which only a superuser may.
     const allPossible = rights.isSuperuser || !text.includes('SET SESSION AUTHORIZATION');
     const strict = keepsOwners && rights.missingRoles.length === 0 && allPossible;
@@ -117,7 +75,24 @@ export async function loadInto(session: PsqlSession, lists: RestoreLists, load: 
     text: 'Loaded {{tables}} tables; statistics are being gathered.',
     params: { tables: backup.tables.length },
   });
-  await session.run(`${sessionStart(load.versionNumber)}\n${analyze(load.schemas)}`);
+  await session.run(`${sessionStart(load.versionNumber)}\n${analyze(targetsOf(load))}`);
+  await requirePopulated(session, lists.main, load);
+  return late.foreignKeys;
+}
+
+const targetsOf = ({ schemas, renaming }: Load) => schemas.map((schema) => renaming?.schemas.get(schema) ?? schema);
+
+/** Row counts are compared for tables only: of a materialised view it is known whether it was filled. @throws STAGED_DATA_DIFFERS */
+async function requirePopulated(session: PsqlSession, entries: TocEntry[], load: Load): Promise<void> {
+  const filled = entries.filter(({ type }) => type === 'MATERIALIZED VIEW DATA');
+  if (filled.length === 0) return;
+  const names = targetsOf(load).map((schema) => quoteText(schema));
+  const empty = await session.run(
+    `SELECT matviewname FROM pg_matviews WHERE schemaname IN (${names.join(', ')}) AND NOT ispopulated;`,
+  );
+  const missing = empty.filter((name) => filled.some(({ nameAndOwner }) => nameAndOwner.startsWith(`${name} `)));
+  if (missing.length === 0) return;
+  throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `not filled: ${missing.join(', ')}` });
 }
 
 async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: boolean, load: Load): Promise<void> {
@@ -131,8 +106,13 @@ async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: 
     restore.stdout.destroy();
   });
   try {
-    await pipeline(restore.stdout, withoutUnknownSettings(load), watching(load), (sql: AsyncIterable<Buffer>) =>
-      session.feed(sql),
+    const { renaming } = load;
+    await pipeline(
+      restore.stdout,
+      withoutUnknownSettings(load),
+      watching(load),
+      renaming ? rewriting((tokens) => renameIn(tokens, renaming)) : new PassThrough(),
+      (sql: AsyncIterable<Buffer>) => session.feed(sql),
     );
     await restore.exited;
     await fed;
@@ -159,31 +139,6 @@ async function feedToEnd(source: Readable, target: Writable): Promise<void> {
   target.end();
 }
 
-/** pg_restore 17 and newer begin with a parameter that older servers do not know. */
-function withoutUnknownSettings(load: Load): Transform {
-  let head: Buffer | null = Buffer.alloc(0);
-  const end = Buffer.from('SET row_security = off;');
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      if (head === null) return done(null, chunk);
-      head = Buffer.concat([head, chunk]);
-      if (!head.includes(end) && head.length < 64 * 1024) return done();
-      const text = withoutUnknownSettingsIn(head, load.versionNumber);
-      head = null;
-      done(null, text);
-    },
-    flush(done) {
-      done(null, head === null ? undefined : withoutUnknownSettingsIn(head, load.versionNumber));
-    },
-  });
-}
-
-function withoutUnknownSettingsIn(sql: Buffer, versionNumber: number): Buffer {
-  const unknown = Buffer.from('SET transaction_timeout = 0;\n');
-  const at = versionNumber >= 170_000 ? -1 : sql.indexOf(unknown);
-  return at < 0 ? sql : Buffer.concat([sql.subarray(0, at), sql.subarray(at + unknown.length)]);
-}
-
 /**
  * Tells progress: a row is a line of the script, and the few lines of the statements around them are counted along. Refuses the end
  * of a script that is not whole: psql would take whatever came next for rows of the table that was cut.
@@ -203,45 +158,6 @@ function watching({ backup, run }: Load): Transform {
       done(tail.includes(SCRIPT_END) ? null : scriptCut());
     },
   });
-}
-
-/** The comment that pg_restore ends a script with; a key for psql may follow it. */
-const SCRIPT_END = '-- PostgreSQL database dump complete';
-const SCRIPT_TAIL_BYTES = 512;
-
-function scriptCut(): SafekeepError {
-  return new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: 'what it wrote ends early' });
-}
-
-async function rightsText(load: Load, entries: TocEntry[]): Promise<string> {
-  const list = await writeList(load, 'rights', entries);
-  const text = await restoreText(load, ['-f', '-', `--use-list=${list}`]);
-  if (!text.slice(-SCRIPT_TAIL_BYTES).includes(SCRIPT_END)) throw scriptCut();
-  return withoutUnknownSettingsIn(Buffer.from(text), load.versionNumber).toString();
-}
-
-/** What pg_restore prints when it is given the dump. It ends the input early when the beginning is enough for it. */
-async function restoreText(load: Load, args: string[]): Promise<string> {
-  const dump = await load.openPart(load.backup.parts[0] ?? DUMP_PART);
-  let text = '';
-  await writeToTool(toolCall(load, args), dump, (part) => (text += part));
-  return text;
-}
-
-function toolCall({ programs, environment, run }: Load, args: string[]): ToolCall {
-  return {
-    path: programs.pg_restore,
-    args,
-    env: environment.env,
-    signal: run.signal,
-    onStderrLine: (line) => run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: 'pg_restore', line } }),
-  };
-}
-
-async function writeList({ environment }: Load, name: string, entries: TocEntry[]): Promise<string> {
-  const file = path.join(environment.folder, `${name}.list`);
-  await writeFile(file, listFile(entries), { mode: 0o600 });
-  return file;
 }
 
 /** Without fresh statistics the app would be slow until autovacuum has come by. A partitioned table takes its parts along. */

@@ -14,11 +14,12 @@ export async function connectMaintenance(
   connection: DatabaseConnection,
   notThese: string[],
   signal?: AbortSignal,
+  applicationName?: string,
 ): Promise<Client> {
   let reason: unknown;
   const attempt = async (database: string) => {
     try {
-      return await connectRaw(connection, { database, signal });
+      return await connectRaw(connection, { database, signal, applicationName });
     } catch (error) {
       if (signal?.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
       reason = error;
@@ -62,8 +63,9 @@ export async function withMaintenance<T>(
   notThese: string[],
   signal: AbortSignal | undefined,
   work: (client: Client) => Promise<T>,
+  applicationName?: string,
 ): Promise<T> {
-  const client = await connectMaintenance(connection, notThese, signal);
+  const client = await connectMaintenance(connection, notThese, signal, applicationName);
   try {
     return await work(client);
   } catch (error) {

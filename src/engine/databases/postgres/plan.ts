@@ -1,7 +1,7 @@
 /** Chooses how a restore goes about it, and says why when it can't. Changes nothing. */
-import type { ManifestDatabase } from '../../../shared/manifest';
+import type { DatabaseExtension, ManifestDatabase } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
-import type { DatabaseConnection, DatabasePlan, DatabasePlanning, DumpScope } from '../driver';
+import type { DatabaseConnection, DatabasePlan, DatabasePlanning } from '../driver';
 import { type Client, connectRaw, quoteName, sqlState, withClient } from './connection';
 import { type Available, availableExtensions, unionOf } from './extensions';
 import { connectMaintenance } from './maintenance';
@@ -12,67 +12,110 @@ import {
   databaseObstacles,
   liveSituation,
   type LiveSituation,
-  locksFor,
   missingRoles,
+  ownTables,
   sessionObstacles,
 } from './situation';
-import { foreignDependents } from './dependents';
+import { foreignKeysOut, schemasUsed } from './dependents';
+import { exchangeBlockers, isRenamable, loadBlockers } from './schema-blockers';
 import { slotName } from './slots';
 import { allExtensions } from './sql';
 
 type Blocker = DatabasePlanning['blockers'][number];
 
-const MAX_NAMED = 5;
+export interface PlanRequest {
+  id: string;
+  backup: ManifestDatabase;
+  /** The app's, its own first. */
+  schemas: string[];
+  /** For 'verify' nothing is switched: what would only be in the way of that does not count. */
+  purpose: 'restore' | 'verify';
+}
 
-export async function planPostgres(
-  connection: DatabaseConnection,
-  id: string,
-  backup: ManifestDatabase,
-  scope: DumpScope,
-): Promise<DatabasePlanning> {
+export async function planPostgres(connection: DatabaseConnection, request: PlanRequest): Promise<DatabasePlanning> {
   return withClient(connection, {}, async (client) => {
-    const situation = await liveSituation(client, scope.schemas);
+    const { backup, schemas, purpose } = request;
+    const situation = await liveSituation(client, schemas);
     const available = await availableExtensions(client);
-    const always = [
+    const blockers = [
       ...(await toolBlockers(backup)),
-      ...(await sessionObstacles(client)),
+      ...(purpose === 'restore' ? await sessionObstacles(client) : []),
       ...extensionBlockers(backup, situation, available),
     ];
-    const warnings = await roleWarnings(client, backup);
-    const names = slotNames(id, situation.database, scope.schemas);
-    if (await databaseFits(connection, client, backup, situation, available, names)) {
-      const plan: DatabasePlan = { dialect: 'postgres', strategy: 'database', id, names };
-      return {
-        plan: always.length > 0 ? null : plan,
-        blockers: always,
-        warnings,
-        summary: SUMMARIES.database,
-        downtime: DOWNTIME,
-      };
+    const strategy = (await databaseFits(connection, client, request, situation, available))
+      ? 'database'
+      : isRenamable(situation, schemas)
+        ? 'schema'
+        : 'objects';
+    const warnings = purpose === 'restore' ? await roleWarnings(client, backup) : [];
+    if (strategy !== 'database') {
+      blockers.push(...(await loadBlockers(client, backup, situation, schemas)));
+      if (purpose === 'restore') {
+        blockers.push(...(await exchangeBlockers(client, backup, situation, schemas, strategy)));
+        warnings.push(...(await foreignKeyWarnings(client, schemas)));
+      }
     }
-    const blockers = [...always, ...(await schemaBlockers(client, backup, situation, scope.schemas))];
-    const plan: DatabasePlan = { dialect: 'postgres', strategy: 'schema', id, names };
-    return {
-      plan: blockers.length > 0 ? null : plan,
-      blockers,
-      warnings,
-      summary: SUMMARIES.schema,
-      downtime: DOWNTIME,
+    const names = {
+      ...slotNames(request.id, situation.database, schemas),
+      witnesses: await witnesses(client, strategy, situation, schemas),
+      ...(purpose === 'verify' ? { purpose } : {}),
     };
+    const plan: DatabasePlan = { dialect: 'postgres', strategy, id: request.id, names };
+    return { plan: blockers.length > 0 ? null : plan, blockers, warnings, ...told(strategy, purpose) };
   });
 }
 
-const DOWNTIME: Message = {
-  text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
-};
+type Strategy = 'database' | 'schema' | 'objects';
 
-const SUMMARIES: Record<'database' | 'schema', Message> = {
-  database: {
-    text: 'The backup is loaded into a new database beside the live one. The switch renames both within a moment, and it can be undone.',
-  },
-  schema: {
-    text: 'The backup is loaded beside the live data within one open transaction. The switch is its commit, and it can be undone.',
-  },
+/** What is live when the plan is made, so that it can be told later when nothing lies aside. */
+async function witnesses(
+  client: Client,
+  strategy: Strategy,
+  situation: LiveSituation,
+  schemas: string[],
+): Promise<string> {
+  if (strategy === 'database') return situation.databaseOid;
+  const oids = strategy === 'schema' ? situation.schemas.map(({ oid }) => oid) : await ownTables(client, schemas);
+  return oids.join(' ');
+}
+
+function told(strategy: Strategy, purpose: PlanRequest['purpose']): { summary: Message; downtime: Message } {
+  if (purpose === 'verify') {
+    const text =
+      strategy === 'database'
+        ? 'The backup is loaded into a new database beside the live one, checked and dropped again.'
+        : 'The backup is loaded beside the live data within one transaction, checked and taken back.';
+    return { summary: { text }, downtime: { text: 'The app goes on working.' } };
+  }
+  switch (strategy) {
+    case 'database':
+      return {
+        summary: {
+          text: 'The backup is loaded into a new database beside the live one. The switch renames both within a moment, and it can be undone.',
+        },
+        downtime: RELOAD,
+      };
+    case 'schema':
+      return {
+        summary: {
+          text: 'The backup is loaded beside the live data within one open transaction. The switch is its commit, and it can be undone.',
+        },
+        downtime: RELOAD,
+      };
+    case 'objects':
+      return {
+        summary: {
+          text: 'The backup is loaded into a schema aside within one open transaction. The switch moves the tables of both sides and commits, and it can be undone.',
+        },
+        downtime: {
+          text: 'The app is away while its tables are moved and it loads again, usually a few seconds. That grows with the number of tables, not with the data.',
+        },
+      };
+  }
+}
+
+const RELOAD: Message = {
+  text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
 };
 
 function slotNames(id: string, database: string, schemas: string[]): Record<string, string> {
@@ -88,24 +131,32 @@ function slotNames(id: string, database: string, schemas: string[]): Record<stri
   return names;
 }
 
+/** What a dump of schemas may rest on and a new database lacks. */
+const NEEDED_BY_DUMPS = ['foreign servers', 'foreign data wrappers', 'casts', 'languages'];
+
 /** A database aside takes over from the live one as a whole: it must be able to hold all that the live one holds. */
 async function databaseFits(
   connection: DatabaseConnection,
   client: Client,
-  backup: ManifestDatabase,
+  { id, backup, schemas, purpose }: PlanRequest,
   situation: LiveSituation,
   available: Available,
-  names: Record<string, string>,
 ): Promise<boolean> {
-  if (!situation.mayRenameDatabase || situation.otherSchemas.length > 0) return false;
-  const extensions = unionOf(backup.extensions, await allExtensions(client));
-  if (!extensions.every(({ name }) => mayCreate(name, situation, available))) return false;
-  if ((await databaseObstacles(client)).length > 0) return false;
-  const [live = '', aside = ''] = [names.live, names.aside];
+  const obstacles = await databaseObstacles(client);
+  const creatable = (extensions: DatabaseExtension[]) =>
+    extensions.every(({ name }) => mayCreate(name, situation, available));
+  if (purpose === 'restore') {
+    if (!situation.mayRenameDatabase || situation.otherSchemas.length > 0 || obstacles.length > 0) return false;
+    if (!creatable(unionOf(backup.extensions, await allExtensions(client)))) return false;
+  } else {
+    if (!situation.mayCreateDatabases || obstacles.some((kind) => NEEDED_BY_DUMPS.includes(kind))) return false;
+    if (!creatable(backup.extensions) || (await schemasUsed(client, schemas)).length > 0) return false;
+  }
+  const { live = '', aside = '' } = slotNames(id, situation.database, schemas);
   try {
     await (await connectMaintenance(connection, [live, aside])).end();
   } catch {
-    return false; // No other database lets this role in: the other strategy needs none.
+    return false; // No other database lets this role in: the other strategies need none.
   }
   return wouldLetIn(connection, aside);
 }
@@ -174,90 +225,6 @@ function extensionBlockers(backup: ManifestDatabase, situation: LiveSituation, a
     });
 }
 
-/** What keeps the live schemas from being renamed and made anew. */
-async function schemaBlockers(
-  client: Client,
-  backup: ManifestDatabase,
-  situation: LiveSituation,
-  schemas: string[],
-): Promise<Blocker[]> {
-  const { database, role } = situation;
-  const run = (statement: string): Message => ({
-    text: 'Let a superuser run this in the database {{database}}: {{statement}}',
-    params: { database, statement },
-  });
-  const blockers: Blocker[] = [];
-  for (const { name, owner, mine } of situation.schemas) {
-    if (mine) continue;
-    blockers.push({
-      reason: { text: 'The schema {{schema}} belongs to the role {{owner}}.', params: { schema: name, owner } },
-      remedy: run(`ALTER SCHEMA ${quoteName(name)} OWNER TO ${quoteName(role)}`),
-    });
-  }
-  for (const schema of schemas.filter((wanted) => !situation.schemas.some(({ name }) => name === wanted))) {
-    blockers.push({
-      reason: { text: 'The schema {{schema}} does not exist.', params: { schema } },
-      remedy: run(`CREATE SCHEMA ${quoteName(schema)} AUTHORIZATION ${quoteName(role)}`),
-    });
-  }
-  if (!situation.mayCreateSchemas) {
-    blockers.push({
-      reason: { text: 'The app’s database role may not create schemas.' },
-      remedy: run(`GRANT CREATE ON DATABASE ${quoteName(database)} TO ${quoteName(role)}`),
-    });
-  }
-  blockers.push(...extensionsInTheWay(situation, schemas));
-  const dependents = await foreignDependents(client, schemas);
-  if (dependents.length > 0) {
-    const named = [...dependents.slice(0, MAX_NAMED), ...(dependents.length > MAX_NAMED ? ['…'] : [])].join(', ');
-    blockers.push({
-      reason: {
-        text: 'Objects outside of the app’s schemas depend on its tables: {{objects}}.',
-        params: { objects: named },
-      },
-      remedy: { text: 'Drop them before the restore and create them again after it.' },
-    });
-  }
-  blockers.push(...(await lockBlockers(client, backup)));
-  return blockers;
-}
-
-/** Extensions live in a schema; the live ones must move to the new schema of the same name. */
-function extensionsInTheWay({ extensions, isSuperuser, role }: LiveSituation, schemas: string[]): Blocker[] {
-  return extensions
-    .filter(({ schema }) => schemas.includes(schema))
-    .filter(({ relocatable, mayMove }) => !relocatable || !(isSuperuser || mayMove))
-    .map(({ name, schema }) => ({
-      reason: {
-        text: 'The extension {{extension}} lives in the schema {{schema}} and can not be moved by the app’s database role.',
-        params: { extension: name, schema },
-      },
-      remedy: {
-        text: 'Let the app’s role create databases, so that a database of its own can be staged: {{statement}}',
-        params: { statement: `ALTER ROLE ${quoteName(role)} CREATEDB` },
-      },
-    }));
-}
-
-/** Everything one transaction makes stays locked until its end, and the server has room for so many locks only. */
-async function lockBlockers(client: Client, backup: ManifestDatabase): Promise<Blocker[]> {
-  const { needed, room, setting } = await locksFor(client, backup.tables.length);
-  if (needed <= room) return [];
-  const wanted = Math.ceil((setting * needed) / room / 64) * 64;
-  return [
-    {
-      reason: {
-        text: 'The backup holds {{tables}} tables, more than the database server can load in one transaction.',
-        params: { tables: backup.tables.length },
-      },
-      remedy: {
-        text: 'Let a superuser run this and restart the database server: {{statement}}',
-        params: { statement: `ALTER SYSTEM SET max_locks_per_transaction = ${wanted}` },
-      },
-    },
-  ];
-}
-
 async function roleWarnings(client: Client, backup: ManifestDatabase): Promise<DatabasePlanning['warnings']> {
   const missing = await missingRoles(client, backup.roles);
   if (missing.length === 0) return [];
@@ -268,8 +235,26 @@ async function roleWarnings(client: Client, backup: ManifestDatabase): Promise<D
       backup: backup.roles.join(', '),
       current: backup.roles.filter((role) => !missing.includes(role)).join(', ') || '–',
       remedy: {
-        text: 'What these roles own goes to the app’s role and their rights are left out. To keep both, create them first: {{statements}}',
+        text: 'What these roles own goes to the app’s role, and their rights and policies are left out. To keep all of it, create them first: {{statements}}',
         params: { statements },
+      },
+    },
+  ];
+}
+
+/** What is kept aside still refers to tables of others, whose rows it therefore holds. */
+async function foreignKeyWarnings(client: Client, schemas: string[]): Promise<DatabasePlanning['warnings']> {
+  const found = await foreignKeysOut(client, schemas);
+  if (found.length === 0) return [];
+  const tables = [...new Set(found.map(({ table }) => table))].join(', ');
+  return [
+    {
+      code: 'foreignKeys',
+      backup: '–',
+      current: found.map(({ name }) => name).join(', '),
+      remedy: {
+        text: 'As long as the state before is kept for an undo, rows of {{tables}} that it refers to can not be deleted.',
+        params: { tables },
       },
     },
   ];

@@ -48,8 +48,8 @@ export function renameInScript(script: string, renaming: Renaming): string {
   );
 }
 
-const toBytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
-const fromBytes = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
+const toBytes = (words: string) => Buffer.from(words, 'utf8').toString('latin1');
+const fromBytes = (bytes: string) => Buffer.from(bytes, 'latin1').toString('utf8');
 
 /** The n-th token before a place that is not white space. */
 function significantBefore(tokens: readonly Token[]): (index: number, n: number) => string {

@@ -1,79 +1,149 @@
-/** Exchanges committed schemas: what undo does, and a switch after an undo. */
+/** Exchanges live and aside within one database: whole schemas by name, or what lies in them object by object. */
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { type Client, inTransaction, quoteName, quoteText, rows, withClient } from './connection';
 import { asSwitchFailed, notThere } from './database';
+import { moveSteps, type Step } from './objects';
 import * as slots from './slots';
 
-const END_SESSIONS_MS = 10_000;
-const LOCK_TIMEOUT_MS = 30_000;
+/** How long a step of the exchange waits for a lock. */
+export const LOCK_TIMEOUT_MS = 30_000;
+const SESSIONS_AGAIN_MS = 50;
 
 /** The name that a live schema's counterpart has. */
 export function asideOf(plan: DatabasePlan, schema: string): string {
   return slots.nameOf(plan, `aside${slots.schemasOf(plan).indexOf(schema)}`);
 }
 
-/** @throws SWITCH_FAILED (nothing changed) */
+const betweenOf = (plan: DatabasePlan, live: string) => slots.slotName(live, `__safekeep_${plan.id}_x`);
+
+/** Moved are the live objects, so whoever reads them holds the exchange up; a schema's name is held by nobody, but writers' rows would be lost. */
+export function sessionsInTheWay(client: Client, plan: DatabasePlan, exceptPid: number): Promise<slots.Session[]> {
+  const schemas = slots.schemasOf(plan);
+  return plan.strategy === 'objects'
+    ? slots.holdersOf(client, schemas, exceptPid)
+    : slots.writersTo(client, schemas, exceptPid);
+}
+
+/** Both contents change places; what was live bears the mark afterwards. */
+export function exchangeSteps(plan: DatabasePlan, live: slots.SchemaFacts, mark: slots.Mark | null): Step[] {
+  const [aside, between] = [asideOf(plan, live.name), betweenOf(plan, live.name)];
+  const content = mark?.content === 'previous' ? 'staged' : 'previous';
+  const comment = (schema: string, value: string) => `COMMENT ON SCHEMA ${quoteName(schema)} IS ${value}`;
+  if (plan.strategy === 'objects') {
+    return [
+      `CREATE SCHEMA ${quoteName(between)}`,
+      ...moveSteps(live.name, between),
+      ...moveSteps(aside, live.name),
+      // Without CASCADE: it is refused should anything be left.
+      `DROP SCHEMA ${quoteName(aside)}`,
+      `ALTER SCHEMA ${quoteName(between)} RENAME TO ${quoteName(aside)}`,
+      comment(aside, quoteText(slots.markText(plan.id, { content, comment: null }))),
+    ];
+  }
+  const rename = (from: string, to: string) => `ALTER SCHEMA ${quoteName(from)} RENAME TO ${quoteName(to)}`;
+  return [
+    rename(live.name, between),
+    rename(aside, live.name),
+    rename(between, aside),
+    comment(aside, quoteText(slots.markText(plan.id, { content, comment: live.comment }))),
+    comment(live.name, slots.commentValue(mark?.comment ?? null)),
+    // Renamed with its schema, an extension would go aside: the data must find it where it did before.
+    {
+      each: `SELECT format('ALTER EXTENSION %I SET SCHEMA %I', extname, ${quoteText(live.name)}::text)
+               FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE nspname = ${quoteText(aside)} ORDER BY extname`,
+    },
+  ];
+}
+
+/** Makes the slots aside live, provided they hold `wanted`; nothing to do where they are live already. @throws SWITCH_FAILED (nothing changed) */
 export async function exchangeSchemas(
   connection: DatabaseConnection,
   plan: DatabasePlan,
   wanted: slots.Content,
+  endSessionsMs: number,
 ): Promise<void> {
-  const schemas = slots.schemasOf(plan);
+  const reached: SlotPosition = wanted === 'staged' ? 'after switch' : 'before switch';
+  const endEarlier = () => withClient(connection, {}, (client) => slots.endExchanges(client, plan.id, endSessionsMs));
   try {
-    await withClient(connection, {}, async (client) => {
-      const find = () => slots.writersTo(client, schemas, 0);
-      const left = await slots.endSessions(client, find, END_SESSIONS_MS);
-      if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
-      await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
-      await inTransaction(client, async () => {
-        for (const schema of schemas) await exchange(client, plan, schema, wanted);
-      });
-    });
+    await endEarlier();
+    if ((await positionOfSchemas(connection, plan, endSessionsMs)) === reached) return;
+    const options = { applicationName: slots.exchangeName(plan.id) };
+    await withClient(connection, options, (client) => exchange(connection, client, plan, wanted, endSessionsMs));
   } catch (error) {
-    const reached = wanted === 'staged' ? 'after switch' : 'before switch';
-    const done =
-      !(error instanceof SafekeepError) &&
-      (await positionOfSchemas(connection, plan).then(
-        (position) => position === reached,
-        () => false,
-      ));
-    if (!done) throw asSwitchFailed(error);
+    await endEarlier().catch(() => undefined);
+    const position = await positionOfSchemas(connection, plan, endSessionsMs).catch(() => null);
+    if (position !== reached) throw asSwitchFailed(error);
   }
 }
 
-async function exchange(client: Client, plan: DatabasePlan, live: string, wanted: slots.Content): Promise<void> {
-  const aside = asideOf(plan, live);
-  const between = slots.slotName(live, `__safekeep_${plan.id}_x`);
-  const facts = await slots.schemaFacts(client, [live, aside]);
-  const outgoing = facts.find(({ name }) => name === live);
-  const incoming = facts.find(({ name }) => name === aside);
-  const mark = slots.parseMark(plan.id, incoming?.comment ?? null);
-  if (!outgoing || mark?.content !== wanted) throw notThere(aside, wanted);
-  const rename = (from: string, to: string) =>
-    client.query(`ALTER SCHEMA ${quoteName(from)} RENAME TO ${quoteName(to)}`);
-  await rename(live, between);
-  await rename(aside, live);
-  await rename(between, aside);
-  const content = wanted === 'staged' ? 'previous' : 'staged';
-  const newMark = slots.markText(plan.id, { content, comment: outgoing.comment });
-  await client.query(`COMMENT ON SCHEMA ${quoteName(aside)} IS ${quoteText(newMark)}`);
-  await client.query(`COMMENT ON SCHEMA ${quoteName(live)} IS ${slots.commentValue(mark.comment)}`);
-  const extensions = await rows<{ name: string }>(
-    client,
-    `SELECT extname AS name FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE nspname = $1 ORDER BY 1`,
-    [aside],
+async function exchange(
+  connection: DatabaseConnection,
+  client: Client,
+  plan: DatabasePlan,
+  wanted: slots.Content,
+  endSessionsMs: number,
+): Promise<void> {
+  await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
+  const [self] = await rows<{ pid: number }>(client, 'SELECT pg_backend_pid() AS pid');
+  await whileEndingSessions(connection, plan, self?.pid ?? 0, endSessionsMs, () =>
+    inTransaction(client, async () => {
+      for (const live of slots.schemasOf(plan)) {
+        const aside = asideOf(plan, live);
+        const facts = await slots.schemaFacts(client, [live, aside]);
+        const outgoing = facts.find(({ name }) => name === live);
+        const mark = slots.parseMark(plan.id, facts.find(({ name }) => name === aside)?.comment ?? null);
+        if (!outgoing || mark?.content !== wanted) throw notThere(aside, wanted);
+        for (const step of exchangeSteps(plan, outgoing, mark)) await take(client, step);
+      }
+    }),
   );
-  for (const { name } of extensions) {
-    await client.query(`ALTER EXTENSION ${quoteName(name)} SET SCHEMA ${quoteName(live)}`);
-  }
 }
 
-/** A load that is not committed is not to be seen here: nothing aside means before. */
-export async function positionOfSchemas(connection: DatabaseConnection, plan: DatabasePlan): Promise<SlotPosition> {
+async function take(client: Client, step: Step): Promise<void> {
+  if (typeof step === 'string') {
+    await client.query(step);
+    return;
+  }
+  const answers = await client.query<string[]>({ text: step.each, rowMode: 'array' });
+  for (const statement of answers.rows.flat()) await client.query(statement);
+}
+
+/** Sessions that hold what is exchanged are ended first, and again while it is under way: those of a pool come back at once. */
+export async function whileEndingSessions(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  exceptPid: number,
+  endSessionsMs: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  await withClient(connection, {}, async (ender) => {
+    const find = () => sessionsInTheWay(ender, plan, exceptPid);
+    const left = await slots.endSessions(ender, find, endSessionsMs);
+    if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
+    let working = true;
+    const worked = work().finally(() => (working = false));
+    const ending = (async () => {
+      while (working && plan.strategy === 'objects') {
+        await slots.endSessions(ender, find, 0);
+        await new Promise((resolve) => setTimeout(resolve, SESSIONS_AGAIN_MS));
+      }
+    })();
+    const [outcome] = await Promise.allSettled([worked, ending]);
+    if (outcome.status === 'rejected') throw outcome.reason;
+  });
+}
+
+/** A load that is not committed is not to be seen here: nothing aside means before, as long as what is live is what was then. */
+export async function positionOfSchemas(
+  connection: DatabaseConnection,
+  plan: DatabasePlan,
+  waitMs: number,
+): Promise<SlotPosition> {
   const schemas = slots.schemasOf(plan);
   const asides = schemas.map((schema) => asideOf(plan, schema));
   return withClient(connection, {}, async (client) => {
+    if (!(await slots.exchangesEnd(client, plan.id, waitMs))) return 'unclear';
     const facts = await slots.schemaFacts(client, [...schemas, ...asides]);
     const find = (name: string) => facts.find((schema) => schema.name === name);
     if (!schemas.every(find)) return 'unclear';
@@ -81,6 +151,24 @@ export async function positionOfSchemas(connection: DatabaseConnection, plan: Da
       (aside) => slots.parseMark(plan.id, find(aside)?.comment ?? null)?.content ?? (find(aside) ? 'foreign' : 'none'),
     );
     if (contents.every((content) => content === 'previous')) return 'after switch';
-    return contents.every((content) => content === 'staged' || content === 'none') ? 'before switch' : 'unclear';
+    if (contents.every((content) => content === 'staged')) return 'before switch';
+    return contents.every((content) => content === 'none') && (await isStillLive(client, plan))
+      ? 'before switch'
+      : 'unclear';
   });
+}
+
+/** Whether what was live when the plan was made is so now. */
+async function isStillLive(client: Client, plan: DatabasePlan): Promise<boolean> {
+  const { witnesses } = plan.names;
+  if (witnesses === undefined) return true;
+  const catalog = plan.strategy === 'objects' ? 'pg_class' : 'pg_namespace';
+  const place = plan.strategy === 'objects' ? 'relnamespace' : 'oid';
+  const found = await rows(
+    client,
+    `SELECT FROM ${catalog} t JOIN pg_namespace n ON n.oid = t.${place}
+      WHERE t.oid::text = ANY(string_to_array($1, ' ')) AND n.nspname = ANY($2)`,
+    [witnesses, slots.schemasOf(plan)],
+  );
+  return witnesses === '' || found.length > 0;
 }

@@ -1,24 +1,46 @@
 /**
- * Strategy 'schema': the slot aside is a schema of the same database. Staging runs in one transaction that stays open: it renames
- * the live schemas aside and loads new ones in their place, which nobody else sees until the switch commits it. A psql process
- * holds the transaction; when it ends for any reason, the server takes everything back.
+ * Strategies 'schema' and 'objects': the slot aside is a schema of the same database, and staging runs in one transaction that stays
+ * open until the switch commits it. A psql process holds the transaction; when it ends for any reason, the server takes everything
+ * back.
+ *
+ * 'schema' renames the live schemas aside at once, which nobody else sees and which locks no table, and loads new ones in their place.
+ * Where a live schema can not be renamed, 'objects' loads into a schema aside, and the switch moves what lies in both. Moving locks
+ * every live table, so it is not done any sooner.
  */
 import type { DatabaseExtension, ManifestDatabase } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
-import type { DatabaseConnection, DatabasePlan } from '../driver';
+import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { checkTables } from './check';
-import { type Client, quoteName, quoteText, toolEnvironment, type ToolEnvironment, withClient } from './connection';
+import {
+  type Client,
+  quoteName,
+  quoteText,
+  rows,
+  toolEnvironment,
+  type ToolEnvironment,
+  withClient,
+} from './connection';
 import { asSwitchFailed } from './database';
+import { dependentsSql } from './dependents';
 import { availableExtensions, createExtensions } from './extensions';
-import { loadInto, type LoadRequest, openLoadSession, readLists, rightsHere, sessionStart } from './load';
+import { loadInto, openLoadSession, readLists, sessionStart } from './load';
+import * as objects from './objects';
+import type { LoadRequest } from './pg-restore';
 import type { PsqlSession } from './psql';
+import type { Renaming } from './rename';
+import { rightsHere } from './rights';
 import { dropSchemaAside } from './schema-drop';
-import { asideOf, exchangeSchemas, positionOfSchemas } from './schema-exchange';
+import {
+  asideOf,
+  exchangeSchemas,
+  exchangeSteps,
+  LOCK_TIMEOUT_MS,
+  positionOfSchemas,
+  whileEndingSessions,
+} from './schema-exchange';
 import * as slots from './slots';
 import { allExtensions, serverVersionNumber } from './sql';
-
-const END_SESSIONS_MS = 10_000;
 
 /** A loaded backup that is not committed yet. */
 interface OpenLoad {
@@ -26,19 +48,24 @@ interface OpenLoad {
   environment: ToolEnvironment;
   /** The server's process that works for the session. */
   backendPid: number;
+  /** What the switch adds: foreign keys to other schemas, which lock tables there. */
+  late: string;
 }
 
 /** The sessions of the restores that this process has under way; one driver has one. */
 export class SchemaStrategy {
   readonly #open = new Map<string, OpenLoad>();
 
-  constructor(private readonly connection: DatabaseConnection) {}
+  constructor(
+    private readonly connection: DatabaseConnection,
+    private readonly endSessionsMs: number,
+  ) {}
 
   async stage(plan: DatabasePlan, request: LoadRequest): Promise<void> {
     const { run, backup } = request;
     const schemas = slots.schemasOf(plan);
     const here = await withClient(this.connection, { signal: run.signal }, (client) =>
-      lookAtLive(client, schemas, backup),
+      lookAtLive(client, plan, backup),
     );
     const environment = await toolEnvironment(this.connection, { applicationName: slots.ownName(plan.id) });
     const load = { ...request, environment, schemas, rights: here.rights, versionNumber: here.versionNumber };
@@ -47,11 +74,13 @@ export class SchemaStrategy {
       const lists = await readLists(load);
       session = openLoadSession(request, environment);
       const [pid] = await session.run(`${sessionStart(here.versionNumber)}\nSELECT pg_backend_pid();`);
-      this.#open.set(plan.id, { session, environment, backendPid: Number(pid) });
-      await session.run(`BEGIN;\n${here.schemaFacts.map((facts) => makeRoom(plan, facts)).join('\n')}`);
-      await session.lenient(here.schemaFacts.map(slots.schemaDetails).join('\n'));
-      await session.run([...here.toMove.map(moveExtension), here.toCreate].join('\n'));
-      await loadInto(session, lists, load);
+      const open = { session, environment, backendPid: Number(pid), late: '' };
+      this.#open.set(plan.id, open);
+      await session.run('BEGIN;');
+      const dependents = await session.run(`${dependentsSql(schemas)};`);
+      const renaming = await makeRoom(session, plan, here);
+      open.late = await loadInto(session, lists, { ...load, ...(renaming ? { renaming } : {}) });
+      if (renaming) await requireApart(session, plan, dependents);
     } catch (error) {
       this.#open.delete(plan.id);
       await session?.kill();
@@ -65,8 +94,9 @@ export class SchemaStrategy {
     const { session } = this.#require(plan);
     const cancel = () => void session.kill();
     run.signal.addEventListener('abort', cancel, { once: true });
+    const where = new Map(slots.schemasOf(plan).map((schema) => [schema, stagedIn(plan, schema)]));
     try {
-      await checkTables((sql) => session.run(`${sql};`), slots.schemasOf(plan), backup, run);
+      await checkTables((sql) => session.run(`${sql};`), where, backup, run);
     } finally {
       run.signal.removeEventListener('abort', cancel);
     }
@@ -74,35 +104,38 @@ export class SchemaStrategy {
 
   async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
     const open = this.#open.get(plan.id);
-    if (!open) return exchangeSchemas(this.connection, plan, 'staged');
+    if (!open) return exchangeSchemas(this.connection, plan, 'staged', this.endSessionsMs);
+    let failure: unknown;
     try {
-      await withClient(this.connection, {}, async (client) => {
-        // Committed later, their rows would go to the previous state and be missed.
-        const find = () => slots.writersTo(client, slots.schemasOf(plan), open.backendPid);
-        const left = await slots.endSessions(client, find, END_SESSIONS_MS);
-        if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
-        const committed = await open.session.run('COMMIT;').then(
-          () => null,
-          (error: unknown) => error,
-        );
-        if ((await positionOfSchemas(this.connection, plan)) !== 'after switch') {
-          throw committed ?? new SafekeepError('SWITCH_FAILED', { detail: 'the transaction was rolled back' });
-        }
-        run.log('info', { text: 'The transaction that loaded the backup is committed.' });
-      });
+      await whileEndingSessions(this.connection, plan, open.backendPid, this.endSessionsMs, () => commit(open, plan));
     } catch (error) {
-      throw asSwitchFailed(error);
+      failure = error;
     } finally {
       await this.#close(plan.id);
     }
+    // Only when the server's process has ended can be told whether it came to commit.
+    if (failure) await this.#endBackend(open.backendPid);
+    const position = await positionOfSchemas(this.connection, plan, this.endSessionsMs);
+    if (position !== 'after switch') throw asSwitchFailed(failure ?? new Error('the transaction was rolled back'));
+    run.log('info', { text: 'The transaction that loaded the backup is committed.' });
+  }
+
+  async undo(plan: DatabasePlan): Promise<void> {
+    await exchangeSchemas(this.connection, plan, 'previous', this.endSessionsMs);
+  }
+
+  position(plan: DatabasePlan): Promise<SlotPosition> {
+    return positionOfSchemas(this.connection, plan, this.endSessionsMs);
   }
 
   /** Ends what still works for this restore, here or left by a process that died, then drops the schemas aside that bear its mark. */
   async discard(plan: DatabasePlan): Promise<void> {
     await this.#close(plan.id);
     await withClient(this.connection, {}, async (client) => {
-      const left = await slots.endSessions(client, () => slots.ownSessions(client, plan.id), END_SESSIONS_MS);
+      const names = [slots.ownName(plan.id), slots.exchangeName(plan.id)];
+      const left = await slots.endSessions(client, () => slots.ownSessions(client, names), this.endSessionsMs);
       if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+      await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
       for (const schema of slots.schemasOf(plan)) await dropSchemaAside(client, plan, asideOf(plan, schema));
     });
   }
@@ -123,6 +156,45 @@ export class SchemaStrategy {
     await open?.session.kill();
     await open?.environment.close();
   }
+
+  async #endBackend(pid: number): Promise<void> {
+    await withClient(this.connection, {}, async (client) => {
+      const find = () =>
+        rows<slots.Session>(
+          client,
+          `SELECT pid, usename::text AS who FROM pg_stat_activity WHERE pid = $1 AND usename = current_user`,
+          [pid],
+        );
+      const left = await slots.endSessions(client, find, this.endSessionsMs);
+      if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+    });
+  }
+}
+
+/** Where a schema of the backup lies until the switch. */
+function stagedIn(plan: DatabasePlan, schema: string): string {
+  return plan.strategy === 'objects' ? asideOf(plan, schema) : schema;
+}
+
+async function commit({ session, late }: OpenLoad, plan: DatabasePlan): Promise<void> {
+  const moves =
+    plan.strategy === 'objects'
+      ? slots
+          .schemasOf(plan)
+          .flatMap((name) => exchangeSteps(plan, { name, owner: '', comment: null, grants: null }, null))
+      : [];
+  await session.run(
+    [
+      // Whoever asks for the position waits for a session of this name.
+      `SET application_name = ${quoteText(slots.exchangeName(plan.id))};`,
+      `SET lock_timeout = ${LOCK_TIMEOUT_MS};`,
+      late,
+      // The script of the foreign keys sets limits of its own.
+      `SET lock_timeout = ${LOCK_TIMEOUT_MS};`,
+      ...moves.map((step) => (typeof step === 'string' ? `${step};` : `${step.each} \\gexec`)),
+    ].join('\n'),
+  );
+  await session.run('COMMIT;');
 }
 
 interface LiveFacts {
@@ -134,20 +206,57 @@ interface LiveFacts {
   toCreate: string;
 }
 
-async function lookAtLive(client: Client, schemas: string[], backup: ManifestDatabase): Promise<LiveFacts> {
+async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDatabase): Promise<LiveFacts> {
+  const schemas = slots.schemasOf(plan);
   const extensions = await allExtensions(client);
   const present = new Set(extensions.map(({ name }) => name));
   const missing = backup.extensions.filter(({ name }) => !present.has(name));
+  const rights = await rightsHere(client, backup, schemas);
+  const isMoving = plan.strategy === 'objects';
+  // What is to be moved must be the role's own, or that of a role it acts as.
+  const movable = await rows<{ name: string }>(
+    client,
+    `SELECT rolname AS name FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role(oid, 'USAGE')`,
+    [rights.possibleOwners],
+  );
+  const possibleOwners = movable.map(({ name }) => name);
   return {
-    rights: await rightsHere(client, backup, schemas),
+    // The schemas' own rights stay with them.
+    rights: isMoving ? { ...rights, possibleOwners, ownsSchemas: false } : rights,
     versionNumber: await serverVersionNumber(client),
     schemaFacts: await slots.schemaFacts(client, schemas),
-    toMove: extensions.filter(({ schema }) => schemas.includes(schema)),
+    toMove: isMoving ? [] : extensions.filter(({ schema }) => schemas.includes(schema)),
     toCreate: createExtensions(missing, await availableExtensions(client)),
   };
 }
 
-function makeRoom(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFacts): string {
+/** Makes the schemas that the dump is loaded into. @returns what has to be renamed in the dump for that; null where nothing has */
+async function makeRoom(session: PsqlSession, plan: DatabasePlan, here: LiveFacts): Promise<Renaming | null> {
+  if (plan.strategy !== 'objects') {
+    await session.run(here.schemaFacts.map((facts) => renameAside(plan, facts)).join('\n'));
+    await session.lenient(here.schemaFacts.map(slots.schemaDetails).join('\n'));
+    await session.run([...here.toMove.map(moveExtension), here.toCreate].join('\n'));
+    return null;
+  }
+  const schemas = new Map(slots.schemasOf(plan).map((schema) => [schema, asideOf(plan, schema)]));
+  const owners = here.rights.possibleOwners.map(quoteName).join(', ');
+  const create = [...schemas.values()].map(
+    // Who is to own something in a schema must be allowed to create in it.
+    (aside) => `CREATE SCHEMA ${quoteName(aside)};\nGRANT CREATE, USAGE ON SCHEMA ${quoteName(aside)} TO ${owners};`,
+  );
+  await session.run([...create, here.toCreate].join('\n'));
+  const lines = await session.run(
+    `SELECT json_build_array(schema, name)::text FROM (${objects.EXTENSION_NAMES}) names;`,
+  );
+  const staying = new Map<string, Set<string>>();
+  for (const line of lines) {
+    const [schema = '', name = ''] = JSON.parse(line) as string[];
+    staying.set(schema, (staying.get(schema) ?? new Set()).add(name));
+  }
+  return { schemas, staying };
+}
+
+function renameAside(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFacts): string {
   const aside = asideOf(plan, name);
   const mark = slots.markText(plan.id, { content: 'previous', comment });
   return [
@@ -160,4 +269,36 @@ function makeRoom(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFact
 /** Renamed with its schema, an extension would stay aside: the new data must find it where the old data did. */
 function moveExtension({ name, schema }: DatabaseExtension): string {
   return `ALTER EXTENSION ${quoteName(name)} SET SCHEMA ${quoteName(schema)};`;
+}
+
+/** What was loaded beside the live objects must not have met them. @throws STAGED_DATA_DIFFERS */
+async function requireApart(session: PsqlSession, plan: DatabasePlan, dependents: string[]): Promise<void> {
+  const schemas = slots.schemasOf(plan);
+  const refuse = async (questions: string[], why: string) => {
+    const found: string[] = [];
+    for (const question of questions) found.push(...(await session.run(`${question};`)));
+    if (found.length > 0)
+      throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `${why}: ${found.slice(0, 5).join(', ')}` });
+  };
+  const pairs = schemas.map((schema) => [schema, asideOf(plan, schema)] as const);
+  await refuse(schemas.map(objects.relationsTouched), 'the load has touched live tables');
+  await refuse(
+    [
+      `SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${dependents.map((name) => quoteText(name)).join(', ')}]::text[])`,
+    ],
+    'these depend on live objects',
+  );
+  await refuse(
+    pairs.map(([live, aside]) => objects.functionsRunByTheLoad(live, aside)),
+    'these functions were run by the load and name the live schema',
+  );
+  await refuse(
+    pairs.map(([, aside]) => objects.columnsOfObjects(aside)),
+    'these columns hold names of live objects',
+  );
+  if (slots.isForVerify(plan)) return;
+  await refuse(
+    pairs.map(([live, aside]) => objects.collisions(live, aside)),
+    'another role owns an object of the same name',
+  );
 }

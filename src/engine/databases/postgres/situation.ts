@@ -9,10 +9,12 @@ export interface LiveSituation {
   database: string;
   role: string;
   isSuperuser: boolean;
+  databaseOid: string;
+  mayCreateDatabases: boolean;
   mayRenameDatabase: boolean;
   mayCreateSchemas: boolean;
-  /** The app's schemas that exist; `mine`: they may be renamed and made anew with the same owner. */
-  schemas: { name: string; owner: string; mine: boolean }[];
+  /** The app's schemas that exist; `mine`: they may be renamed and made anew with the same owner; `open`: things may be put into them. */
+  schemas: { name: string; oid: string; owner: string; mine: boolean; open: boolean }[];
   /** Schemas that hold something which neither the app nor an extension made; empty ones count, an empty public does not. */
   otherSchemas: string[];
   extensions: { name: string; schema: string; relocatable: boolean; mayMove: boolean }[];
@@ -21,7 +23,8 @@ export interface LiveSituation {
 export async function liveSituation(client: Client, schemas: string[]): Promise<LiveSituation> {
   const [role] = await rows<Omit<LiveSituation, 'schemas' | 'otherSchemas' | 'extensions'>>(
     client,
-    `SELECT d.datname AS database, r.rolname AS role, r.rolsuper AS "isSuperuser",
+    `SELECT d.datname AS database, d.oid::text AS "databaseOid", r.rolname AS role, r.rolsuper AS "isSuperuser",
+            r.rolsuper OR r.rolcreatedb AS "mayCreateDatabases",
             NOT d.datistemplate AND (r.rolsuper OR (r.rolcreatedb AND pg_has_role(d.datdba, 'MEMBER'))) AS "mayRenameDatabase",
             has_database_privilege(d.oid, 'CREATE') AS "mayCreateSchemas"
        FROM pg_database d, pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user`,
@@ -31,7 +34,8 @@ export async function liveSituation(client: Client, schemas: string[]): Promise<
     ...role,
     schemas: await rows(
       client,
-      `SELECT nspname AS name, rolname AS owner, pg_has_role(nspowner, 'MEMBER') AS mine
+      `SELECT nspname AS name, n.oid::text AS oid, rolname AS owner, pg_has_role(nspowner, 'MEMBER') AS mine,
+              has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') AS open
          FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE nspname = ANY($1)`,
       [schemas],
     ),
@@ -57,6 +61,17 @@ async function otherSchemas(client: Client, schemas: string[]): Promise<string[]
     [schemas],
   );
   return found.map(({ name }) => name);
+}
+
+/** Some of the role's own tables in these schemas: as long as one of them lies there, what is live is what is live now. */
+export async function ownTables(client: Client, schemas: string[]): Promise<string[]> {
+  const found = await rows<{ oid: string }>(
+    client,
+    `SELECT c.oid::text AS oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+      WHERE nspname = ANY($1) AND relkind IN ('r', 'p') AND pg_has_role(relowner, 'USAGE') ORDER BY c.oid LIMIT 20`,
+    [schemas],
+  );
+  return found.map(({ oid }) => oid);
 }
 
 /** Whoever moves an extension must own it and each of its objects; those of a trusted one belong to the first superuser. */

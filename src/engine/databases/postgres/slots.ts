@@ -26,6 +26,11 @@ export function nameOf(plan: DatabasePlan, key: string): string {
   return name;
 }
 
+/** Such a plan is never switched: it may leave out what a switch alone needs. */
+export function isForVerify(plan: DatabasePlan): boolean {
+  return plan.names.purpose === 'verify';
+}
+
 /** What lies in the slot aside. */
 export type Content = 'staged' | 'previous';
 
@@ -117,26 +122,62 @@ export function sessionsIn(client: Client, databases: string[]): Promise<Session
 
 /** Sessions of this database with a transaction that has written to tables of these schemas and may still do so. */
 export function writersTo(client: Client, schemas: string[], exceptPid: number): Promise<Session[]> {
+  return lockers(client, schemas, exceptPid, `l.mode NOT IN ('AccessShareLock', 'RowShareLock')`);
+}
+
+/** Sessions of this database that keep tables of these schemas from being moved: whoever has read or written them and has not ended. */
+export function holdersOf(client: Client, schemas: string[], exceptPid: number): Promise<Session[]> {
+  return lockers(client, schemas, exceptPid, 'l.granted');
+}
+
+function lockers(client: Client, schemas: string[], exceptPid: number, which: string): Promise<Session[]> {
   return rows(
     client,
     `SELECT DISTINCT s.pid, ${WHO} AS who
        FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid JOIN pg_class c ON c.oid = l.relation
        JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND n.nspname = ANY($1)
-        AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND ${IS_SESSION}
-        AND s.pid NOT IN (pg_backend_pid(), $2)`,
+        AND ${which} AND ${IS_SESSION} AND s.pid NOT IN (pg_backend_pid(), $2)`,
     [schemas, exceptPid],
   );
-}
-
-/** Sessions that an earlier or failed step of this restore left at work. */
-export function ownSessions(client: Client, id: string): Promise<Session[]> {
-  return rows(client, `SELECT pid, ${WHO} AS who FROM pg_stat_activity WHERE application_name = $1`, [ownName(id)]);
 }
 
 /** application_name of the sessions that load a restore. */
 export function ownName(id: string): string {
   return `safekeep ${id}`;
+}
+
+/** application_name of the sessions that exchange its slots. */
+export function exchangeName(id: string): string {
+  return `safekeep ${id} exchange`;
+}
+
+/** Sessions that an earlier or failed step of this restore left at work. */
+export function ownSessions(client: Client, names: string[]): Promise<Session[]> {
+  return rows(
+    client,
+    `SELECT pid, ${WHO} AS who FROM pg_stat_activity WHERE application_name = ANY($1) AND pid <> pg_backend_pid()`,
+    [names],
+  );
+}
+
+/**
+ * Waits until no exchange is under way. One whose client is gone may still be working on its COMMIT: until it has ended nobody can say
+ * on which side it is. @returns false when it has not ended within the limit
+ */
+export async function exchangesEnd(client: Client, id: string, limitMs: number): Promise<boolean> {
+  const until = Date.now() + limitMs;
+  while ((await ownSessions(client, [exchangeName(id)])).length > 0) {
+    if (Date.now() > until) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
+}
+
+/** Ends exchanges that an earlier attempt left at work: completely or not at all. @throws SWITCH_FAILED */
+export async function endExchanges(client: Client, id: string, limitMs: number): Promise<void> {
+  const left = await endSessions(client, () => ownSessions(client, [exchangeName(id)]), limitMs);
+  if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `an earlier attempt is still at work: ${left}` });
 }
 
 /** Ends sessions until none is left. @returns why it did not succeed within the limit; null when it did */

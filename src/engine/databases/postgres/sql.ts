@@ -92,7 +92,7 @@ export async function allExtensions(client: Client): Promise<DatabaseExtension[]
 }
 
 /**
- * Roles other than the connecting one that own or were granted something in these schemas. Owners of the schemas themselves do
+ * Roles other than the connecting one that own something, were granted something or have a policy in these schemas. Owners of the schemas themselves do
  * not count: a restore leaves a schema to the owner it has.
  */
 export async function rolesOf(client: Client, schemas: string[]): Promise<string[]> {
@@ -112,6 +112,8 @@ export async function rolesOf(client: Client, schemas: string[]): Promise<string
        UNION SELECT a.grantee FROM pg_attribute t JOIN pg_class c ON c.oid = attrelid, aclexplode(attacl) a
               WHERE relnamespace IN (SELECT oid FROM ours) AND ${notOfExtension('pg_class', 'c.oid')}
        UNION SELECT a.grantee FROM ours, aclexplode(nspacl) a WHERE a.grantee <> nspowner
+       UNION SELECT unnest(polroles) FROM pg_policy p JOIN pg_class c ON c.oid = polrelid
+              WHERE relnamespace IN (SELECT oid FROM ours) AND ${notOfExtension('pg_class', 'c.oid')}
        UNION SELECT defaclrole FROM pg_default_acl WHERE defaclnamespace IN (SELECT oid FROM ours)
        UNION SELECT a.grantee FROM pg_default_acl, aclexplode(defaclacl) a WHERE defaclnamespace IN (SELECT oid FROM ours)
      )
