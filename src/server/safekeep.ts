@@ -17,6 +17,7 @@ import type { DatabaseDriver } from '../engine/databases/driver';
 import { fill, SafekeepError } from '../engine/errors';
 import { JournalFile, placeOf } from '../engine/journal';
 import type { Site } from '../engine/site';
+import { removeAbandonedFolders } from '../engine/temporary-folder';
 import { LocalStorage } from '../engine/storages/local';
 import { RUN_MESSAGE } from '../shared/api';
 import type { RunView } from '../shared/runs';
@@ -273,6 +274,7 @@ export class Safekeep {
     const left = await this.storage.removeLeftovers();
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
     for (const folder of [this.folder, this.runs.folder]) await removeTemporaries(folder);
+    await removeAbandonedFolders();
     const driver = this.driver();
     try {
       await driver.removeLeftovers?.();

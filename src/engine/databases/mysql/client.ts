@@ -1,9 +1,9 @@
 /** The command-line clients of MySQL and MariaDB: which one fits, with which flags, and how it signs in. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { SafekeepError } from '../../errors';
+import { makeTemporaryFolder } from '../../temporary-folder';
 import type { DatabaseConnection, ToolReport } from '../driver';
 import { type MysqlServer, tlsOf } from './connection';
 import { type FoundProgram, comparable, findPrograms, installCommand, majorOf } from '../tools';
@@ -122,7 +122,7 @@ export interface SignIn {
  * the machine's own configuration changes what it dumps.
  */
 export async function signInFile(to: DatabaseConnection, server: MysqlServer, clientVersion: string): Promise<SignIn> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-')); // 0700 by itself
+  const folder = await makeTemporaryFolder();
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const write = async (name: string, content: string) => {

@@ -1,10 +1,10 @@
 /** Short-lived connections of our own, never from the app's pool, and the same sign-in for the native clients. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import tls from 'node:tls';
 import pg from 'pg';
 import { SafekeepError } from '../../errors';
+import { makeTemporaryFolder } from '../../temporary-folder';
 import type { DatabaseConnection } from '../driver';
 
 export type Client = pg.Client;
@@ -156,7 +156,7 @@ export async function toolEnvironment(
   connection: DatabaseConnection,
   options: { database?: string; applicationName?: string } = {},
 ): Promise<ToolEnvironment> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-postgres-'));
+  const folder = await makeTemporaryFolder();
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     const env: Record<string, string> = {
