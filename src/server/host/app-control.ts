@@ -1,5 +1,5 @@
 /** The app around the data: maintenance, connections, reload. Survives the reloads it causes, so it holds nothing but the app. */
-import type { Application } from '@nocobase/server';
+import { type Application, AppSupervisor } from '@nocobase/server';
 import type { RunContext } from '../../engine/context';
 import { SafekeepError } from '../../engine/errors';
 import type { AppControl } from '../../engine/exchange';
@@ -43,6 +43,11 @@ export class HostControl implements AppControl {
     this.text = new MaintenanceText(app);
   }
 
+  /** From the beginning of maintenance to its end, also while the host serves again already. */
+  get isMaintaining(): boolean {
+    return this.maintaining;
+  }
+
   async enterMaintenance(what: { database: boolean }, run: Pick<RunContext, 'log'>): Promise<void> {
     await this.beginMaintenance(run);
     await tellOtherNodes(this.app);
@@ -57,11 +62,12 @@ export class HostControl implements AppControl {
     this.maintaining = false;
     this.text.end();
     await this.app.setMaintaining({ status: 'command_end', command: COMMAND });
+    await this.jobs.drop();
   }
 
   /** Shown to everyone who waits, in front of what the host itself says. */
   maintenanceText(text: string): void {
-    if (this.maintaining) this.text.change(text);
+    this.text.change(text);
   }
 
   async disconnect(): Promise<void> {
@@ -71,9 +77,11 @@ export class HostControl implements AppControl {
   /** Runs the host's upgrade where the data that is live now knows other versions; otherwise loading it anew is enough. */
   async reload(data: 'new' | 'previous'): Promise<void> {
     const { app } = this;
-    await (data === 'previous' ? this.jobs.giveBack() : this.jobs.drop());
+    if (data === 'previous') await this.jobs.giveBack();
+    // An app that had started and is taken back lets nothing in while it is loaded again.
+    await AppSupervisor.getInstance().setAppStatus(app.name, 'commanding');
     await this.putAway();
-    if ((await this.versions()) === this.versionsBefore) {
+    if (data === 'previous' || (await this.versions()) === this.versionsBefore) {
       await this.startAnew();
     } else {
       // The upgrade ends with a restart, which is none for an app that has not started.
@@ -101,7 +109,8 @@ export class HostControl implements AppControl {
   private async beginMaintenance(run: Pick<RunContext, 'log'>): Promise<void> {
     const { app } = this;
     this.maintaining = true;
-    this.text.begin('Safekeep: waiting for requests under way');
+    this.text.begin();
+    app.setMaintainingMessage('waiting for requests under way');
     await app.setMaintaining({ status: 'command_begin', command: COMMAND });
     await app.setMaintaining({ status: 'command_running', command: COMMAND });
     // Asks the database, which may be away: whatever follows from that is maintenance already.

@@ -21,10 +21,26 @@ export async function stopBackground(app: Application): Promise<boolean> {
     new Promise<false>((resolve) => setTimeout(() => resolve(false), LIMIT_MS).unref()),
   ]);
   if (!ended) stopping.catch((error: Error) => app.log.warn(`Safekeep: a job ended late: ${error.message}`));
-  // A manager that is replaced starts its jobs again with every start of the app: they would work on the new data.
-  const { cronJobManager } = app;
-  for (const job of [...cronJobManager.jobs]) cronJobManager.removeJob(job);
+  retire(app);
   return ended;
+}
+
+/**
+ * The host makes new managers with every reload, but the old ones wake with every start too, with the old plugins' handlers:
+ * they would take the new app's jobs, or begin old ones on the new data.
+ */
+function retire({ cronJobManager, eventQueue, pubSubManager }: Application): void {
+  for (const job of [...cronJobManager.jobs]) cronJobManager.removeJob(job);
+  const nothing = () => undefined;
+  eventQueue.setAdapter({
+    isConnected: () => false,
+    connect: nothing,
+    close: nothing,
+    subscribe: nothing,
+    unsubscribe: nothing,
+    publish: nothing,
+  });
+  Object.assign(pubSubManager, { adapter: undefined });
 }
 
 /** The jobs that wait in the host's own queue; they name rows of the data they were made for. */

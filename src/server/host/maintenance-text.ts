@@ -2,27 +2,30 @@ import type { Application } from '@nocobase/server';
 
 /** The text of the host's maintenance dialog: ours first, and after it what the host says while it loads. */
 export class MaintenanceText {
-  private ours = '';
+  private ours = 'Safekeep';
   private hosts = '';
+  private isShown = false;
 
   constructor(private readonly app: Application) {}
 
-  begin(text: string): void {
-    this.hosts = '';
+  begin(): void {
+    this.isShown = true;
     // The app object survives every reload, and so does a method of its own.
     this.app.setMaintainingMessage = (said: string) => {
       this.hosts = said;
       this.show();
     };
-    this.change(text);
   }
 
+  /** Shown from `begin` to `end`. */
   change(text: string): void {
     this.ours = text;
-    this.show();
+    this.hosts = '';
+    if (this.isShown) this.show();
   }
 
   end(): void {
+    this.isShown = false;
     Reflect.deleteProperty(this.app, 'setMaintainingMessage');
   }
 
