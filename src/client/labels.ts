@@ -1,7 +1,7 @@
-import type { CheckStatus } from '../shared/api';
-import type { Content, Progress, RunKind, RunStatus, Trigger } from '../shared/runs';
+import type { CheckStatus, VerifiedView } from '../shared/api';
+import type { Content, Progress, RunKind, RunStatus, RunView, Trigger } from '../shared/runs';
 import type { Failure } from './api/failure';
-import { formatBytes, formatNumber } from './format';
+import { formatBytes, formatNumber, formatTime } from './format';
 import type { Translate } from './i18n';
 
 export function statusLabel(status: RunStatus, t: Translate): string {
@@ -39,9 +39,53 @@ export function kindLabel(kind: RunKind, t: Translate): string {
   return labels[kind] ?? kind;
 }
 
+/** What a run does, the direction of an undo included. */
+export function runLabel({ kind, direction }: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
+  return direction === 'redo' ? t('Redo of a restore') : kindLabel(kind, t);
+}
+
+/** Whether the way back from a run leads to the state before a restore; otherwise it leads to the restored one again. */
+export function leadsBeforeRestore({ kind, direction }: Pick<RunView, 'kind' | 'direction'>): boolean {
+  return kind === 'restore' || direction === 'redo';
+}
+
 /** The way back from a restore, or from the undo of one. */
-export function undoLabel({ kind }: { kind: RunKind }, t: Translate): string {
-  return kind === 'undo' ? t('Bring the restored state back') : t('Undo the restore');
+export function undoLabel(run: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
+  return leadsBeforeRestore(run) ? t('Undo the restore') : t('Bring the restored state back');
+}
+
+/** What an undo does, to what is live and to what has been entered since. */
+export function undoSentences(run: Pick<RunView, 'kind' | 'direction'>, undoHours: number, t: Translate): string[] {
+  return [
+    leadsBeforeRestore(run)
+      ? t('Everything the restore replaced, database and files, becomes as it was before it.')
+      : t('Everything the restore had brought, database and files, becomes as it was before it was undone.'),
+    undoHours > 0
+      ? t(
+          'What has been entered since then is set aside, not lost: for {{hours}} hours it can be brought back the same way.',
+          { hours: undoHours },
+        )
+      : t('What has been entered since then is lost: by the settings, no state before is kept.'),
+    t('The app is in maintenance for a moment.'),
+  ];
+}
+
+/** The same where there is little room. */
+export function shortUndoLabel(run: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
+  return leadsBeforeRestore(run) ? t('Undo restore') : t('Undo the undo');
+}
+
+/** What the last verification of a backup found. */
+export function verifiedSentence({ result, at, detail }: VerifiedView, t: Translate): string {
+  const time = formatTime(at);
+  switch (result) {
+    case 'restorable':
+      return t('Verified on {{time}}. {{detail}}', { time, detail });
+    case 'bytes only':
+      return t('Verified on {{time}}: every byte is right, but it was not loaded here. {{detail}}', { time, detail });
+    case 'failed':
+      return t('Verified on {{time}}: not restorable. {{detail}}', { time, detail });
+  }
 }
 
 export function triggerLabel(trigger: Trigger, t: Translate): string {
@@ -83,6 +127,7 @@ export function stepLabel(kind: RunKind, step: string, t: Translate): string {
     stageDatabase: t('Load the database beside the live one'),
     stageFiles: t('Unpack the files beside the live ones'),
     checkStaged: t('Check the loaded data'),
+    drop: t('Drop what was loaded'),
     switch: t('Switch over'),
     reload: t('Reload the app'),
     healthCheck: t('Health check'),

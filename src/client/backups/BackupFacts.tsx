@@ -1,12 +1,12 @@
 import { Descriptions, Typography, type DescriptionsProps } from 'antd';
-import type { BackupDetails } from '../../shared/api';
+import type { BackupDetails, VerifiedView } from '../../shared/api';
 import type { ManifestDatabase } from '../../shared/manifest';
 import { Elapsed } from '../components/Elapsed';
 import { ContentTags } from '../components/tags';
 import { TWO_COLUMNS } from '../components/two-columns';
 import { formatBytes, formatNumber, formatTime } from '../format';
 import { useT, type Translate } from '../i18n';
-import { destinationLabel, triggerLabel } from '../labels';
+import { destinationLabel, triggerLabel, verifiedSentence } from '../labels';
 import { testId } from '../test-ids';
 
 type Items = NonNullable<DescriptionsProps['items']>;
@@ -44,6 +44,11 @@ function recordItems(backup: BackupDetails, t: Translate): Items {
     [t('Stored on'), backup.destinations.map((place) => destinationLabel(place, t)).join(', ')],
     [t('Size'), backup.bytes === null ? null : `${formatBytes(backup.bytes)} (${formatNumber(backup.bytes)} B)`],
     [t('Warnings'), formatNumber(backup.warnings)],
+    [
+      t('Verification'),
+      backup.verified ? <Verified key="verified" verified={backup.verified} /> : t('Never'),
+      'filled',
+    ],
     [t('App'), manifest?.app.name],
     [t('NocoBase version'), backup.appVersion],
     [t('Archive format'), manifest && String(manifest.format)],
@@ -64,6 +69,16 @@ function recordItems(backup: BackupDetails, t: Translate): Items {
       'filled',
     ],
   ]);
+}
+
+function Verified({ verified }: { verified: VerifiedView }) {
+  const t = useT();
+  const types = { restorable: 'success', 'bytes only': 'warning', failed: 'danger' } as const;
+  return (
+    <Typography.Text type={types[verified.result]} style={{ overflowWrap: 'anywhere' }} {...testId('verified-fact')}>
+      {verifiedSentence(verified, t)}
+    </Typography.Text>
+  );
 }
 
 function databaseItems(database: ManifestDatabase, t: Translate): Items {

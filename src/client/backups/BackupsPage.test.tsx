@@ -91,6 +91,56 @@ describe('the Backups tab', () => {
     expect(disabled('download:bad')).toBe(true);
   });
 
+  describe('what a verification has found', () => {
+    const verified = (result: 'restorable' | 'bytes only' | 'failed', detail: string) => {
+      return aBackup({ name: result, verified: { at: '2026-11-20T11:00:00.000Z', runId: 'run-7', result, detail } });
+    };
+
+    it('stands beside the status, and a refuted backup is not called a success', async () => {
+      serve(host, [
+        verified('restorable', 'Loaded into a scratch database: 87 tables, 12,345 rows match.'),
+        verified('bytes only', 'pg_restore is missing'),
+        verified('failed', 'The backup is damaged: two.bin is not what was backed up.'),
+        aBackup({ name: 'never' }),
+      ]);
+      renderPage(<BackupsPage />, host);
+      const sign = async (name: string) => (await screen.findByTestId(`safekeep-verified:${name}`)).ariaLabel;
+      expect(await sign('restorable')).toMatch(/^Verified on 2026-11-\d\d .*: 87 tables, 12,345 rows match\.$/);
+      expect(await sign('bytes only')).toMatch(
+        /every byte is right, but it was not loaded here\. pg_restore is missing$/,
+      );
+      expect(await sign('failed')).toMatch(/not restorable\. The backup is damaged: two\.bin/);
+      expect(screen.queryByTestId('safekeep-verified:never')).toBeNull();
+      const status = (name: string) => screen.getByTestId(`safekeep-status:${name}`).textContent;
+      expect(['restorable', 'bytes only', 'never'].map(status)).toEqual(['Succeeded', 'Succeeded', 'Succeeded']);
+      expect(status('failed')).toBe('Not restorable');
+      expect(disabled('restore:failed')).toBe(false);
+    });
+
+    it('turns while the backup is being verified', async () => {
+      serve(host, [verified('restorable', 'Loaded.'), aBackup({ name: 'other' })]);
+      const run = aRun({ kind: 'verify', step: 'stageDatabase', backupName: 'restorable' });
+      host.answer('safekeepRuns:list', () => ({ data: [run], meta: { count: 1 } }));
+      renderPage(<BackupsPage />, host);
+      const sign = await screen.findByTestId('safekeep-verified:restorable');
+      await waitFor(() => expect(sign.dataset.result).toBe('under way'));
+      expect(screen.queryByTestId('safekeep-verified:other')).toBeNull();
+      expect(screen.getByTestId('safekeep-run-banner').textContent).toContain('Verification');
+    });
+
+    it('is asked for in the menu', async () => {
+      serve(host, [aBackup({ name: 'good' })]);
+      host.answer('safekeepBackups:verify', () => ({ data: { runId: 'run-8' } }));
+      host.answer('safekeepRuns:get', () => ({ data: aRun({ id: 'run-8', kind: 'verify', backupName: 'good' }) }));
+      renderPage(<BackupsPage />, host);
+      fireEvent.click(await screen.findByTestId('safekeep-more:good'));
+      fireEvent.click(await screen.findByTestId('safekeep-verify'));
+      await screen.findByTestId('safekeep-verified:good');
+      const asked = host.requests.find(({ url }) => url === 'safekeepBackups:verify');
+      expect(asked?.params).toEqual({ filterByTk: 'good' });
+    });
+  });
+
   it('keeps the dialog and the note when a backup can not be started', async () => {
     serve(host, [aBackup()]);
     host.answer('safekeepBackups:create', () => {

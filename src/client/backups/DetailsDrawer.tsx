@@ -4,7 +4,6 @@ import { useApi } from '../api/useApi';
 import { FailureAlert } from '../components/FailureAlert';
 import { GuardedButton } from '../components/GuardedButton';
 import { RunLog } from '../components/RunLog';
-import { StatusTag } from '../components/tags';
 import { useDownload } from '../hooks/useDownload';
 import { useLoad } from '../hooks/useLoad';
 import { useHost } from '../host';
@@ -15,6 +14,7 @@ import { testId } from '../test-ids';
 import { BackupFacts } from './BackupFacts';
 import { FileRootsTable, PluginsTable, TablesTable } from './manifest-tables';
 import { downloadRefusal, restoreRefusal } from './refusals';
+import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
 interface Props {
   name: string;
@@ -103,7 +103,8 @@ function Details({ backup }: { backup: BackupDetails }) {
     <Flex vertical gap={token.marginSM}>
       <Flex gap="small" align="baseline">
         <strong style={{ overflowWrap: 'anywhere' }}>{backup.name}</strong>
-        <StatusTag status={backup.status} />
+        <BackupStatusTag backup={backup} />
+        <VerifiedSign backup={backup} />
       </Flex>
       {backup.note && <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</div>}
       <FailureAlert failure={backup.error} />

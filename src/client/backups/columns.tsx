@@ -4,13 +4,14 @@ import type { BackupView } from '../../shared/api';
 import type { FittingColumn } from '../components/fit-columns';
 import { Elapsed } from '../components/Elapsed';
 import { RunProgress } from '../components/RunProgress';
-import { ContentTags, StatusTag } from '../components/tags';
+import { ContentTags } from '../components/tags';
 import { formatBytes, formatTime } from '../format';
 import { useT } from '../i18n';
-import { destinationLabel, triggerLabel } from '../labels';
+import { destinationLabel, triggerLabel, verifiedSentence } from '../labels';
 import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
 import { BackupActions, type ActionHandlers } from './BackupActions';
+import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
 export type RowActions = Omit<ActionHandlers, 'onChanged'>;
 
@@ -38,7 +39,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       leaves: 4,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
-    { title: t('Status'), dataIndex: 'status', width: 132, render: (_, backup) => <StatusCell backup={backup} /> },
+    { title: t('Status'), dataIndex: 'status', width: 146, render: (_, backup) => <StatusCell backup={backup} /> },
     {
       title: t('Trigger'),
       dataIndex: 'trigger',
@@ -123,6 +124,7 @@ function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }
 /** The tag of an ended backup, with its error; the live bar of one under way. */
 function StatusCell({ backup }: { backup: BackupView }) {
   const t = useT();
+  const { token } = theme.useToken();
   const run = useBackupRun(backup);
   const data = { ...testId('status', backup.name), 'data-status': backup.status };
   if (run) {
@@ -134,14 +136,19 @@ function StatusCell({ backup }: { backup: BackupView }) {
   }
   const why = backup.error
     ? [backup.error.message, backup.error.hint].filter(Boolean).join(' ')
-    : backup.warnings > 0
-      ? t('Warnings: {{count}}. The log names them.', { count: backup.warnings })
-      : undefined;
+    : backup.verified?.result === 'failed'
+      ? verifiedSentence(backup.verified, t)
+      : backup.warnings > 0
+        ? t('Warnings: {{count}}. The log names them.', { count: backup.warnings })
+        : undefined;
   return (
-    <Tooltip title={why}>
-      <span tabIndex={why ? 0 : undefined} {...data}>
-        <StatusTag status={backup.status} />
-      </span>
-    </Tooltip>
+    <Flex gap={token.marginXXS} align="center">
+      <Tooltip title={why}>
+        <span tabIndex={why ? 0 : undefined} {...data}>
+          <BackupStatusTag backup={backup} />
+        </span>
+      </Tooltip>
+      <VerifiedSign backup={backup} />
+    </Flex>
   );
 }

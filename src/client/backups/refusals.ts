@@ -2,13 +2,13 @@ import type { BackupView } from '../../shared/api';
 import type { RunView } from '../../shared/runs';
 import type { SafekeepHost } from '../host';
 import type { Translate } from '../i18n';
-import { kindLabel } from '../labels';
+import { runLabel } from '../labels';
 
 /** Why something can't be done right now; null when it can. The server decides again. */
 type Refusal = string | null;
 
 const busy = (active: RunView | null, t: Translate): Refusal =>
-  active ? t('Another run is under way: {{kind}}.', { kind: kindLabel(active.kind, t) }) : null;
+  active ? t('Another run is under way: {{kind}}.', { kind: runLabel(active, t) }) : null;
 
 const holdsNoArchive = (backup: BackupView, t: Translate): Refusal =>
   backup.status.startsWith('succeeded') ? null : t('This backup holds no archive.');

@@ -3,7 +3,7 @@ import { useEffect, type ReactNode } from 'react';
 import type { RunView } from '../../shared/runs';
 import { useHost } from '../host';
 import { useT } from '../i18n';
-import { kindLabel } from '../labels';
+import { runLabel } from '../labels';
 import { RunsProvider, useRuns } from '../live/RunsProvider';
 import { WatchedRunDialog } from '../live/WatchedRunDialog';
 import { testId } from '../test-ids';
@@ -39,7 +39,7 @@ function FinishedNotes() {
     () =>
       onFinished((run: RunView) => {
         if (run.id === watchedId) return;
-        const kind = kindLabel(run.kind, t);
+        const kind = runLabel(run, t);
         const description = [run.backupName, run.error?.message, run.error?.hint].filter(Boolean).map((line) => (
           <div key={line} style={{ overflowWrap: 'anywhere' }}>
             {line}

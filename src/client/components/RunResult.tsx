@@ -1,11 +1,11 @@
 import { CloseOutlined } from '@ant-design/icons';
 import { Alert, Button, Space, theme, Typography } from 'antd';
 import type { ReactNode } from 'react';
-import type { RunView } from '../../shared/runs';
+import { STEPS, type RunView } from '../../shared/runs';
 import { formatTime } from '../format';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT, type Translate } from '../i18n';
-import { kindLabel, undoLabel } from '../labels';
+import { runLabel, undoLabel } from '../labels';
 import { testId } from '../test-ids';
 import { useNow } from './useNow';
 
@@ -42,12 +42,12 @@ export function RunResult({ run, extra, onDismiss }: Props) {
             </Typography.Text>
           )}
           {undoable && run.undoUntil && (
-            <span>{t('The state before it is kept until {{time}}.', { time: formatTime(run.undoUntil) })}</span>
+            <span>{t('It can be undone until {{time}}.', { time: formatTime(run.undoUntil) })}</span>
           )}
           {(undoable || extra) && (
             <Space style={{ marginTop: 4 }} wrap>
               {undoable && (
-                <Button size="small" onClick={() => undo(run)} {...testId('undo', run.id)}>
+                <Button size="small" onClick={() => void undo(run)} {...testId('undo', run.id)}>
                   {undoLabel(run, t)}
                 </Button>
               )}
@@ -64,11 +64,19 @@ export function RunResult({ run, extra, onDismiss }: Props) {
   );
 }
 
+/** Whether a restore or an undo that failed has surely left, or brought back, the state before it. */
+function isOnStateBefore({ kind, step, error }: RunView): boolean {
+  if (kind !== 'restore' && kind !== 'undo') return false;
+  const steps = Object.keys(STEPS[kind]);
+  const hadBegun = steps.indexOf(step) >= steps.indexOf('switch');
+  return !hadBegun || error?.code === 'RESTORED_APP_UNHEALTHY' || error?.code === 'SWITCH_FAILED';
+}
+
 function resultText(
   run: RunView,
   t: Translate,
 ): { type: 'success' | 'warning' | 'error'; title: string; text: string[] } {
-  const kind = kindLabel(run.kind, t);
+  const kind = runLabel(run, t);
   switch (run.status) {
     case 'succeeded':
       return { type: 'success', title: t('{{kind}}: succeeded', { kind }), text: [] };
@@ -83,7 +91,12 @@ function resultText(
     default:
       return {
         type: 'error',
-        title: run.status === 'interrupted' ? t('{{kind}}: interrupted', { kind }) : t('{{kind}}: failed', { kind }),
+        title:
+          run.status === 'interrupted'
+            ? t('{{kind}}: interrupted', { kind })
+            : isOnStateBefore(run)
+              ? t('{{kind}}: failed; the app runs on the state before it', { kind })
+              : t('{{kind}}: failed', { kind }),
         text: [run.error?.message ?? '', run.error?.hint ?? ''].filter(Boolean),
       };
   }

@@ -15,7 +15,7 @@ import { formatTime } from '../format';
 import { useLoad } from '../hooks/useLoad';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
-import { kindLabel } from '../labels';
+import { runLabel, shortUndoLabel } from '../labels';
 import { isFinal } from '../live/run-store';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
@@ -90,7 +90,7 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
       width: 130,
       render: (_, run) => (
         <Typography.Link onClick={() => onOpen(run.id)} role="button" tabIndex={0} {...testId('run', run.id)}>
-          {kindLabel(run.kind, t)}
+          {runLabel(run, t)}
         </Typography.Link>
       ),
     },
@@ -138,7 +138,7 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
     {
       title: t('Actions'),
       key: 'actions',
-      width: 120,
+      width: 190,
       fixed: 'right',
       render: (_, run) => <RunRowActions run={run} onOpen={onOpen} />,
     },
@@ -156,15 +156,16 @@ function RunStatusCell({ run }: { run: RunView }) {
 function RunRowActions({ run, onOpen }: { run: RunView; onOpen: (id: string) => void }) {
   const t = useT();
   const now = useNow(Boolean(run.undoUntil));
+  const { token } = theme.useToken();
   const { mayUndo, undo, mayCancel, cancel } = useRunActions();
-  return (
+  const buttons = (
     <Flex gap={0}>
       <Button type="link" size="small" onClick={() => onOpen(run.id)}>
         {t('Log')}
       </Button>
       {mayUndo(run, now) && (
-        <Button type="link" size="small" onClick={() => undo(run)} {...testId('undo', run.id)}>
-          {t('Undo')}
+        <Button type="link" size="small" onClick={() => void undo(run)} {...testId('undo', run.id)}>
+          {shortUndoLabel(run, t)}
         </Button>
       )}
       {mayCancel(run) && (
@@ -173,5 +174,18 @@ function RunRowActions({ run, onOpen }: { run: RunView; onOpen: (id: string) => 
         </Button>
       )}
     </Flex>
+  );
+  if (!mayUndo(run, now) || !run.undoUntil) return buttons;
+  return (
+    <>
+      {buttons}
+      <Typography.Text
+        type="secondary"
+        style={{ fontSize: token.fontSizeSM, paddingInlineStart: token.paddingXS, whiteSpace: 'nowrap' }}
+        {...testId('undo-until', run.id)}
+      >
+        {t('until {{time}}', { time: formatTime(run.undoUntil).slice(0, -3) })}
+      </Typography.Text>
+    </>
   );
 }

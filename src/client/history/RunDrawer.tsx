@@ -6,7 +6,7 @@ import { TWO_COLUMNS } from '../components/two-columns';
 import { formatTime } from '../format';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
-import { kindLabel, triggerLabel } from '../labels';
+import { runLabel, triggerLabel } from '../labels';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 
@@ -19,7 +19,7 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
     <Drawer
       open
       width={820}
-      title={kindLabel(run.kind, t)}
+      title={runLabel(run, t)}
       onClose={onClose}
       extra={
         mayCancel(run) && (

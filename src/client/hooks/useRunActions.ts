@@ -5,13 +5,13 @@ import { toFailure } from '../api/failure';
 import { useApi } from '../api/useApi';
 import { useHost, type Right } from '../host';
 import { useT } from '../i18n';
-import { failureText, undoLabel } from '../labels';
+import { failureText, leadsBeforeRestore, undoLabel, undoSentences } from '../labels';
 import { isFinal } from '../live/run-store';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 
 /** From these steps on there is no way back before the end. */
-const POINT_OF_NO_RETURN = ['switch', 'reload', 'healthCheck'];
+const POINT_OF_NO_RETURN = ['switch', 'reload', 'healthCheck', 'drop'];
 const RIGHTS: Record<RunView['kind'], Right> = {
   backup: 'create',
   restore: 'restore',
@@ -53,12 +53,14 @@ export function useRunActions() {
     Date.parse(run.undoUntil ?? '') > now &&
     host.can('restore');
 
-  const undo = useMemoizedFn((run: RunView) =>
+  const undo = useMemoizedFn(async (run: RunView) => {
+    // How long what is replaced now will be kept: the settings of today, not those of the restore.
+    const settings = await api.settings.get().catch(tell);
+    if (!settings) return;
     modal.confirm({
-      title: run.kind === 'undo' ? t('Bring the restored state back?') : t('Undo this restore?'),
-      content: t(
-        'The app goes back to the state it had before. What was changed since then is lost. The app is in maintenance for a moment.',
-      ),
+      width: 520,
+      title: leadsBeforeRestore(run) ? t('Undo this restore?') : t('Bring the restored state back?'),
+      content: undoSentences(run, settings.undoHours, t).join(' '),
       okText: undoLabel(run, t),
       okButtonProps: { danger: true, ...testId('undo-confirm') },
       cancelText: t('Cancel'),
@@ -67,8 +69,8 @@ export function useRunActions() {
           follow(runId);
           watch({ runId, open: true });
         }, tell),
-    }),
-  );
+    });
+  });
 
   return { mayCancel, cancel, mayUndo, undo, tell };
 }

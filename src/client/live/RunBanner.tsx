@@ -3,7 +3,7 @@ import { RunProgress } from '../components/RunProgress';
 import { RunResult } from '../components/RunResult';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
-import { kindLabel } from '../labels';
+import { runLabel } from '../labels';
 import { testId } from '../test-ids';
 import { AwayAlert } from '../components/RunPanel';
 import { isFinal } from './run-store';
@@ -49,7 +49,7 @@ export function RunBanner() {
       style={style}
       message={
         <Flex align="center" gap="middle" wrap>
-          <span style={{ fontWeight: token.fontWeightStrong }}>{kindLabel(shown.kind, t)}</span>
+          <span style={{ fontWeight: token.fontWeightStrong }}>{runLabel(shown, t)}</span>
           <div style={{ flex: '1 1 240px', minWidth: 0 }}>
             <RunProgress run={shown} />
           </div>

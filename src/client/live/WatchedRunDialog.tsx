@@ -2,7 +2,7 @@ import { Alert, Button, Flex, Modal, Spin } from 'antd';
 import { AwayAlert, RunPanel } from '../components/RunPanel';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
-import { kindLabel } from '../labels';
+import { runLabel } from '../labels';
 import { testId } from '../test-ids';
 import { isFinal } from './run-store';
 import { useRuns } from './RunsProvider';
@@ -21,7 +21,7 @@ export function WatchedRunDialog() {
   return (
     <Modal
       open={watched.open}
-      title={run ? kindLabel(run.kind, t) : t('Restore')}
+      title={run ? runLabel(run, t) : t('Restore')}
       width={860}
       onCancel={close}
       maskClosable={ended}

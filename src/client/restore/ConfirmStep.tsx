@@ -1,11 +1,10 @@
 import { Alert, Flex, Form, Input, Typography } from 'antd';
 import type { InspectAnswer } from '../../shared/api';
-import { ALL_CONTENTS } from '../../shared/runs';
-import { formatBytes, formatTime } from '../format';
+import { formatTime } from '../format';
 import { useT } from '../i18n';
-import { contentLabel, filesModeSentence } from '../labels';
 import { testId } from '../test-ids';
 import type { RestoreChoices } from './useRestorePlan';
+import { WhatWillHappen } from './WhatWillHappen';
 
 interface Props {
   inspection: InspectAnswer;
@@ -21,7 +20,6 @@ export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }:
   const t = useT();
   const { manifest, plan, appName } = inspection;
   const contents = choices.contents ?? manifest.contents;
-  const what = ALL_CONTENTS.filter((content) => contents.includes(content)).map((content) => contentLabel(content, t));
   return (
     <Flex vertical gap="middle">
       <Alert
@@ -33,19 +31,12 @@ export function ConfirmStep({ inspection, choices, typedName, onType, onEnter }:
           time: formatTime(manifest.createdAt),
         })}
         description={
-          <ul style={{ margin: 0, paddingInlineStart: 18 }} {...testId('restore-plan')}>
-            <li>{t('Restored: {{what}}', { what: what.join(', ') })}</li>
-            {contents.includes('files') && <li>{filesModeSentence(choices.filesMode, t)}</li>}
-            {plan.summary && <li>{plan.summary}</li>}
-            {plan.extraBytes > 0 && (
-              <li>{t('Disk space needed meanwhile: {{size}}', { size: formatBytes(plan.extraBytes) })}</li>
-            )}
-            {contents.includes('database') && (
-              <li>{t('Users sign in with the passwords of the backup; you may have to sign in again.')}</li>
-            )}
-          </ul>
+          contents.includes('database')
+            ? t('Users sign in with the passwords of the backup; you may have to sign in again.')
+            : undefined
         }
       />
+      <WhatWillHappen plan={plan} contents={contents} filesMode={choices.filesMode} />
       <Form layout="vertical" component="div">
         <Form.Item
           label={

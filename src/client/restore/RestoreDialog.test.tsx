@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RestoreRequest } from '../../shared/api';
+import type { RestorePlanView, RestoreRequest } from '../../shared/api';
 import { RunsProvider } from '../live/RunsProvider';
 import { readWatchedRun } from '../live/watched-run';
 import { aCheck, anInspection, refusal } from '../testing/fixtures';
@@ -82,6 +82,37 @@ describe('the restore dialog', () => {
     const wanted: RestoreRequest = { name: NAME, filesMode: 'merge', acceptWarnings: ['plugins', 'keys'] };
     expect(sent('safekeepBackups:restore')).toEqual([wanted]);
     expect(readWatchedRun()).toEqual({ runId: 'run-9', open: true });
+  });
+
+  describe('before anyone says yes', () => {
+    const planOf = async (change: Partial<RestorePlanView> = {}) => {
+      const inspection = anInspection([aCheck('dialect', 'ok')]);
+      host.answer('safekeepBackups:inspect', () => ({
+        data: { ...inspection, plan: { ...inspection.plan, ...change } },
+      }));
+      open();
+      await screen.findByTestId('safekeep-checks');
+      fireEvent.click(button('restore-next'));
+      const rows = within(screen.getByTestId('safekeep-restore-plan')).getAllByRole('row');
+      return rows.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent));
+    };
+
+    it('tells the way, the downtime, the disk it takes and how long one can go back', async () => {
+      expect(await planOf()).toEqual([
+        ['Restored', 'Database, Uploaded files'],
+        ['Database', 'A new file is exchanged with the live one.'],
+        ['Uploaded files', 'The folders become exactly as they were; files added since the backup are removed.'],
+        ['Downtime', 'The app is down for a few seconds.'],
+        ['Disk space', 'About 1.0 MB more, until the state before is dropped.'],
+        ['Way back', 'The state before is kept for 72 hours. Until then the History tab can undo the restore.'],
+      ]);
+      expect(screen.queryByTestId('safekeep-restore-no-undo')).toBeNull();
+    });
+
+    it('warns when there will be no way back', async () => {
+      expect((await planOf({ undoHours: 0 })).at(-2)).toEqual(['Disk space', 'About 1.0 MB more while it runs.']);
+      expect(screen.getByTestId('safekeep-restore-no-undo').textContent).toContain('can not be undone');
+    });
   });
 
   it('keeps what was typed when the server refuses to begin', async () => {
