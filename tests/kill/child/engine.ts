@@ -1,0 +1,169 @@
+/** A process that does with the engine what it is told, until it is killed or its parent is gone. */
+import os from 'node:os';
+import { backup } from '../../../src/engine/backup';
+import { removeTemporaries } from '../../../src/engine/atomic-file';
+import { backupName } from '../../../src/engine/archive/format';
+import { ArchiveReader } from '../../../src/engine/archive/reader';
+import { openLocalArchive } from '../../../src/engine/archive/source';
+import type { RunContext } from '../../../src/engine/context';
+import { type AppControl, undo, type Slots } from '../../../src/engine/exchange';
+import { keepAside, letGoExpired } from '../../../src/engine/kept';
+import { confirm, recover } from '../../../src/engine/recovery';
+import { restore } from '../../../src/engine/restore';
+import { removeAbandonedFolders } from '../../../src/engine/temporary-folder';
+import { isFinal, type RunRecord } from '../../../src/engine/runs/record';
+import { RunRecorder } from '../../../src/server/runs/recorder';
+import { newRunId, randomLetters } from '../../../src/server/names';
+import type { RunKind } from '../../../src/shared/runs';
+import type { Command } from '../protocol';
+import { between, reach } from './boundaries';
+import { place, serve } from './serve';
+import { shownBy } from './shown';
+import { type Engine, engineOf } from './site';
+
+const UNDO_HOURS = 24;
+const A_YEAR_MS = 365 * 24 * 3600_000;
+const log: RunContext['log'] = () => undefined;
+
+/** There is no app around the data here; what it would do is done by the tests of the app. */
+const app: AppControl = {
+  enterMaintenance: () => Promise.resolve(),
+  leaveMaintenance: () => Promise.resolve(),
+  disconnect: () => Promise.resolve(),
+  reload: () => Promise.resolve(),
+  healthCheck: () => Promise.resolve(),
+};
+
+class WatchedRun extends RunRecorder {
+  override async step<T>(step: string, work: () => Promise<T>): Promise<T> {
+    return await super.step(step, async () => {
+      reach(`step ${step} begins`);
+      const result = await work();
+      reach(`step ${step} ends`);
+      return result;
+    });
+  }
+}
+
+function newRecord(kind: RunKind): RunRecord {
+  const now = new Date();
+  return {
+    id: newRunId(now),
+    kind,
+    status: 'pending',
+    step: '',
+    percent: 0,
+    progress: { done: 0, total: 0, unit: 'steps' },
+    startedAt: now.toISOString(),
+    finishedAt: null,
+    backupName: null,
+    uploadId: null,
+    note: '',
+    trigger: 'manual',
+    contents: ['database', 'files'],
+    warnings: 0,
+    error: null,
+    startedBy: null,
+    userId: null,
+    node: { host: os.hostname(), pid: process.pid },
+    slots: null,
+    undoUntil: null,
+    dismissed: false,
+  };
+}
+
+/** As Safekeep.begin() and the operations do it. */
+async function inRun(engine: Engine, kind: RunKind, work: (run: WatchedRun) => Promise<void>): Promise<void> {
+  const run = new WatchedRun(newRecord(kind), engine.runs, () => undefined);
+  await run.start();
+  let failure: unknown;
+  await work(run).catch((error: unknown) => (failure = error));
+  run.publish(await run.conclude(failure));
+  if (failure !== undefined) throw failure;
+}
+
+async function keeping(engine: Engine, run: WatchedRun, slots: Slots): Promise<void> {
+  await between('keep', () => keepAside({ ...engine, log }, run.record, slots, UNDO_HOURS));
+  await between('conclude', () => run.conclude());
+}
+
+async function makeBackup({ storage, site, driver }: Engine, run: WatchedRun): Promise<void> {
+  const { id: runId, startedAt } = run.record;
+  const name = backupName('main', new Date(), randomLetters(6));
+  run.record.backupName = name;
+  const about = { note: '', trigger: 'manual', runId, startedAt, startedBy: null, pinned: false } as const;
+  await backup({ name, contents: ['database', 'files'], ...about }, site, driver, storage, run);
+}
+
+async function makeRestore(engine: Engine, archive: string, run: WatchedRun): Promise<void> {
+  const { storage } = engine;
+  const open = async () => await ArchiveReader.open(await openLocalArchive(storage.archivePath(archive)));
+  const reader = await run.step('open', open);
+  try {
+    const request = {
+      runId: run.record.id,
+      slotId: randomLetters(8),
+      contents: ['database', 'files'] as const,
+      filesMode: 'mirror' as const,
+      undoHours: UNDO_HOURS,
+      acceptWarnings: [],
+    };
+    const whenUp = (slots: Slots) => keeping(engine, run, slots);
+    await restore(request, { ...engine, reader, app, whenUp }, run);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function makeUndo(engine: Engine, run: WatchedRun): Promise<void> {
+  const kept = (await engine.runs.all()).findLast(({ slots, undoUntil }) => slots && undoUntil);
+  if (!kept?.slots) throw new Error('there is nothing to undo');
+  const whenUp = (slots: Slots) => keeping(engine, run, slots);
+  await undo(kept.slots, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenUp }, run);
+}
+
+/** As an app that starts: recoverAtStart, then confirmRecovery, reconcile and dropExpired when it is up. */
+async function start(engine: Engine): Promise<void> {
+  const parts = { ...engine, log };
+  await recover(parts, { before: 'start' });
+  reach('recovered');
+  await confirm(parts);
+  reach('confirmed');
+  for (const record of await engine.runs.all()) {
+    if (isFinal(record)) continue;
+    record.status = 'interrupted';
+    record.error = { code: 'INTERRUPTED', params: {} };
+    record.finishedAt = new Date().toISOString();
+    await engine.runs.save(record);
+  }
+  await engine.storage.removeLeftovers();
+  for (const folder of [engine.site.ownFolder, engine.runs.folder]) await removeTemporaries(folder);
+  await removeAbandonedFolders();
+  await engine.driver.removeLeftovers?.();
+  await recover(parts, { before: 'work' });
+  await letGoExpired(parts, new Date());
+}
+
+async function obey(engine: Engine, command: Command): Promise<void> {
+  switch (command.do) {
+    case 'start':
+      return await start(engine);
+    case 'backup':
+      return await inRun(engine, 'backup', (run) => makeBackup(engine, run));
+    case 'restore':
+      return await inRun(engine, 'restore', (run) => makeRestore(engine, command.archive, run));
+    case 'undo':
+      return await inRun(engine, 'undo', (run) => makeUndo(engine, run));
+    case 'install':
+      throw new Error('there is no app here');
+    case 'forget':
+      return await letGoExpired({ ...engine, log }, new Date(Date.now() + A_YEAR_MS));
+  }
+}
+
+serve(
+  engineOf(place()).then((engine) => ({
+    obey: (command) => obey(engine, command),
+    shown: () => shownBy(engine.runs, engine.storage),
+  })),
+);

@@ -1,0 +1,83 @@
+/** The engine around one site, put together as the host's side does it. */
+import path from 'node:path';
+import * as format from '../../../src/engine/archive/format';
+import { checkManifest } from '../../../src/engine/archive/manifest';
+import type { DatabaseConnection, DatabaseDriver } from '../../../src/engine/databases/driver';
+import { JournalFile, placeOf } from '../../../src/engine/journal';
+import { RunStore } from '../../../src/engine/runs/run-store';
+import type { Site } from '../../../src/engine/site';
+import { LocalStorage } from '../../../src/engine/storages/local';
+import type { Place } from '../protocol';
+import { between, refuseToWriteIn, watchFileSystem } from './boundaries';
+import { watchDriver, watchStatements } from './sql';
+
+/** Whatever is staged there goes into the folder's own slots, because its parent can not be written to. */
+const CHILD_BY_CHILD = 'outer';
+
+export interface Engine {
+  site: Site;
+  driver: DatabaseDriver;
+  storage: LocalStorage;
+  runs: RunStore;
+  journal: JournalFile;
+}
+
+export async function engineOf({ connection, folder }: Place): Promise<Engine> {
+  const ownFolder = path.join(folder, 'safekeep');
+  refuseToWriteIn(path.join(folder, CHILD_BY_CHILD));
+  watchFileSystem(ownFolder);
+  await watchStatements(connection.dialect);
+  const storage = new LocalStorage(path.join(ownFolder, 'backups'), {
+    extension: format.ARCHIVE_EXTENSION,
+    partialExtension: format.PARTIAL_EXTENSION,
+    sidecarExtension: format.SIDECAR_EXTENSION,
+    isName: format.isBackupName,
+    parseManifest: checkManifest,
+  });
+  const runs = new RunStore(path.join(ownFolder, 'runs'));
+  const journal = new WatchedJournal(path.join(ownFolder, 'journal.json'), () => placeOf(connection));
+  await storage.prepare();
+  await runs.prepare();
+  return { site: siteOf(folder, ownFolder), driver: watchDriver(await driverOf(connection)), storage, runs, journal };
+}
+
+async function driverOf(connection: DatabaseConnection): Promise<DatabaseDriver> {
+  switch (connection.dialect) {
+    case 'sqlite':
+      return (await import('../../../src/engine/databases/sqlite')).createSqliteDriver(connection);
+    case 'postgres':
+      return (await import('../../../src/engine/databases/postgres')).createPostgresDriver(connection);
+    default:
+      return (await import('../../../src/engine/databases/mysql')).createMysqlDriver(connection);
+  }
+}
+
+class WatchedJournal extends JournalFile {
+  override async write(entry: Parameters<JournalFile['write']>[0]): Promise<void> {
+    await between(`journal ${entry.state}`, () => super.write(entry));
+  }
+
+  override async remove(): Promise<void> {
+    await between('journal removed', () => super.remove());
+  }
+}
+
+function siteOf(folder: string, ownFolder: string): Site {
+  const root = (id: string, ...below: string[]) => ({
+    id,
+    storages: [id],
+    documentRoot: path.join(folder, ...below),
+    folder: path.join(folder, ...below),
+  });
+  return {
+    app: { name: 'main', version: '2.2.15', plugins: [] },
+    installedPlugins: [],
+    scope: { excludeRowsOf: [], schemas: ['public'] },
+    fileRoots: [root('uploads', 'uploads'), root('mount', CHILD_BY_CHILD, 'mount')],
+    ownFolder,
+    keyFingerprints: {},
+    async *expectedFiles() {},
+    resolveDocumentRoot: (documentRoot) => documentRoot,
+    allowedFileFolders: [folder],
+  };
+}

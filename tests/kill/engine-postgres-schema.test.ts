@@ -1,0 +1,4 @@
+import { killMatrixOf } from './harness/kill-tests';
+import { STRATEGIES } from './harness/strategies';
+
+killMatrixOf(STRATEGIES.schema);

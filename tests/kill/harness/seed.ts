@@ -1,0 +1,18 @@
+/** Random numbers that come again with their seed. */
+import { createHash, randomInt } from 'node:crypto';
+
+/** SAFEKEEP_SEED, or one of this process's own; printed so that a run can be repeated. */
+export function seedOfRun(): string {
+  return process.env['SAFEKEEP_SEED'] ?? String(randomInt(1_000_000));
+}
+
+/** Numbers from 0 up to 1. */
+export function numbersFrom(seed: string): () => number {
+  let count = 0;
+  return () => {
+    const hash = createHash('sha256')
+      .update(`${seed} ${(count += 1)}`)
+      .digest();
+    return hash.readUInt32BE(0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,44 @@
+/** How a restore exchanges the database, and what a database must be like for that way to be chosen. */
+import type { DatabasePlan } from '../../../src/engine/databases/driver';
+import { mariadbStates } from '../data/mariadb';
+import { postgresStates } from '../data/postgres';
+import { sqliteStates } from '../data/sqlite';
+import type { Place } from '../protocol';
+import { freshDatabase, type FreshDatabase } from '../../support/servers';
+
+export interface Strategy {
+  kind: Place['kind'];
+  name: `${DatabasePlan['dialect']} ${DatabasePlan['strategy']}`;
+  /** A new database; null for SQLite. */
+  create(): Promise<FreshDatabase | null>;
+  /** How many databases, schemas or files beside the live one hold what is kept for undo. */
+  copies: number;
+  /** Statements that make the state that is backed up, and from it the one that is live when a restore begins. */
+  states: { a: string[]; b: string[] };
+}
+
+const none = () => Promise.resolve(null);
+const postgres = () => freshDatabase('postgres');
+const postgresWithoutRights = () => freshDatabase('postgres', { mayCreateDatabases: false });
+const mariadb = () => freshDatabase('mariadb');
+const kind = 'engine' as const;
+
+export const STRATEGIES = {
+  file: { kind, name: 'sqlite file', create: none, copies: 1, states: sqliteStates },
+  database: { kind, name: 'postgres database', create: postgres, copies: 1, states: postgresStates },
+  schema: { kind, name: 'postgres schema', create: postgresWithoutRights, copies: 1, states: postgresStates },
+  tables: { kind, name: 'mariadb tables', create: mariadb, copies: 2, states: mariadbStates },
+} satisfies Record<string, Strategy>;
+
+/** The app itself makes what is backed up. */
+export function asApp(strategy: Strategy): Strategy {
+  const things = strategy.name.startsWith('mariadb') ? '`things`' : '"things"';
+  const b = [
+    `UPDATE ${things} SET title = 'of b' WHERE title = 'first'`,
+    `DELETE FROM ${things} WHERE title = 'second'`,
+    'CREATE TABLE only_in_b (id int)',
+    'INSERT INTO only_in_b VALUES (1), (2)',
+    `CREATE VIEW seen_in_b AS SELECT title FROM ${things}`,
+  ];
+  return { ...strategy, kind: 'app', states: { a: [], b } };
+}
