@@ -5,10 +5,11 @@
 import type { StepOf } from '../shared/runs';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
-import { isConnectionLost, SafekeepError, toSafekeepError } from './errors';
+import { SafekeepError, toSafekeepError } from './errors';
 import * as slots from './files/slots';
 import { carryOver } from './files/carry-over';
 import type { Direction, JournalEntry, JournalFile } from './journal';
+import { withPauses } from './patience';
 
 /** The app around the data: what the engine asks of it during the exchange. */
 export interface AppControl {
@@ -147,30 +148,6 @@ async function wayBack(
 const WAY_BACK_ATTEMPTS = 3;
 /** What can not be dropped is dropped later, by whoever finds the journal. */
 const DROP_ATTEMPTS = 3;
-const LONGEST_PAUSE_MS = 5_000;
-
-interface Patience {
-  /** How often work is tried that the database was away for. */
-  attempts: number;
-  /** How often work is tried that failed for any other reason. */
-  otherwise?: number;
-  onFailure?: (attempt: number, error: unknown) => void;
-}
-
-/** Does work that can be repeated, again after a pause that grows. */
-async function withPauses(work: () => Promise<void>, patience: Patience): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      const limit = isConnectionLost(error) ? patience.attempts : (patience.otherwise ?? 1);
-      if (attempt >= limit) throw error;
-      patience.onFailure?.(attempt, error);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * 200, LONGEST_PAUSE_MS)));
-    }
-  }
-}
 
 /**
  * Drops the slots aside: staged data that is not wanted, or a previous state that is no longer kept.

@@ -100,11 +100,25 @@ function withOwnChecks(actions: Record<string, Action>): Record<string, ActionTy
   return Object.fromEntries(entries) as Record<string, ActionType>;
 }
 
+/** As the host's gateway says it. */
+const MAINTENANCE = {
+  status: 503,
+  code: 'APP_COMMANDING',
+  maintaining: true,
+  message: 'Safekeep: the app is being checked',
+  command: { name: 'restore' },
+};
+
 /** Counts what a switch has to wait for; the restore's own polling and downloads would wait for each other. */
 function countRequests(safekeep: Safekeep) {
   return async (ctx: ResourcerContext, next: () => Promise<void>): Promise<void> => {
     const own = ctx.action?.resourceName === BACKUPS || ctx.action?.resourceName === RUNS;
     if (own) return await next();
+    if (safekeep.control.isMaintaining) {
+      // The host answers again as soon as it has started. What it took before the restore is sure, the way back would lose.
+      Object.assign(ctx, { status: 503, withoutDataWrapping: true, body: { error: MAINTENANCE } });
+      return;
+    }
     safekeep.requestsInFlight += 1;
     try {
       await next();

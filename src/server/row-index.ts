@@ -1,6 +1,6 @@
 /**
- * The rows behind the lists. Written best-effort, as the truth lies in files: a row that can not be written is logged,
- * and made anew at the next start.
+ * The rows behind the lists. Written best-effort, as the truth lies in files: a row that can not be written is logged, and
+ * written again before the list is shown; at each start all rows are made anew.
  */
 import type { Model, Repository } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
@@ -10,8 +10,22 @@ import { putRow } from './put-row';
 import { isFinal, type RunRecord } from '../engine/runs/record';
 import type { BackupRow } from './views';
 
+interface MissedRow {
+  collection: string;
+  key: string;
+  values: Record<string, unknown>;
+}
+
 export class RowIndex {
+  /** Rows that could not be written, the last state of each. */
+  private readonly missed = new Map<string, MissedRow>();
+
   constructor(private readonly app: Application) {}
+
+  /** Writes what could not be written before, as after an outage of the database. */
+  async catchUp(): Promise<void> {
+    for (const { collection, key, values } of [...this.missed.values()]) await this.save(collection, key, values);
+  }
 
   async saveRun(record: RunRecord): Promise<void> {
     const { id, kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note } = record;
@@ -26,6 +40,7 @@ export class RowIndex {
   }
 
   async removeBackup(name: string): Promise<void> {
+    this.missed.delete(`${BACKUPS} ${name}`);
     await this.repository(BACKUPS).destroy({ filterByTk: name });
   }
 
@@ -43,6 +58,7 @@ export class RowIndex {
 
   /** Makes the rows what the files say. */
   async rebuild(stored: readonly StoredBackup[], runs: readonly RunRecord[]): Promise<void> {
+    this.missed.clear();
     const told = ({ status, undoUntil }: { status?: unknown; undoUntil?: unknown }) =>
       `${String(status)} ${undoUntil ? new Date(undoUntil as string).getTime() : ''}`;
     const rows = await this.rows(RUNS, ['id', 'status', 'undoUntil']);
@@ -70,9 +86,14 @@ export class RowIndex {
   }
 
   private async save(collection: string, key: string, values: Record<string, unknown>): Promise<void> {
-    await putRow(this.app.db, collection, key, values).catch((error: Error) => {
-      this.app.log.warn(`Safekeep: a row of ${collection} (${key}) could not be written: ${error.message}`);
-    });
+    const row = `${collection} ${key}`;
+    try {
+      await putRow(this.app.db, collection, key, values);
+      this.missed.delete(row);
+    } catch (error) {
+      this.missed.set(row, { collection, key, values });
+      this.app.log.warn(`Safekeep: a row of ${collection} (${key}) could not be written: ${String(error)}`);
+    }
   }
 
   private repository(collection: string): Repository {

@@ -35,6 +35,7 @@ const nameSchema = z.object({ name: z.string().min(1) });
 
 export const backupActions: Record<string, Action> = {
   list: action(async ({ safekeep, translate, ctx }) => {
+    await safekeep.index.catchUp();
     return await listRows(ctx, BACKUPS, (row: BackupRow) => viewOf(safekeep, row, translate));
   }),
 

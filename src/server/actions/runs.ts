@@ -17,6 +17,7 @@ type RunRow = Omit<RunView, 'error' | 'progress' | 'startedAt'> & { error: unkno
 
 export const runActions: Record<string, Action> = {
   list: action(async ({ safekeep, translate, ctx }) => {
+    await safekeep.index.catchUp();
     return await listRows(ctx, RUNS, (row: RunRow) => viewOf(safekeep, row, translate));
   }),
 
