@@ -93,6 +93,17 @@ export async function withClient<T>(
   }
 }
 
+/** Asks a question that may be repeated, and asks it again when the connection is lost over it. @throws what the last attempt throws */
+export async function insistently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let left = 2; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (left === 0 || (error instanceof SafekeepError && error.code !== 'DATABASE_UNREACHABLE')) throw error;
+    }
+  }
+}
+
 /** Rows of one statement. */
 export async function rows<T extends object>(client: Client, sql: string, values: unknown[] = []): Promise<T[]> {
   return (await client.query(sql, values)).rows as T[];

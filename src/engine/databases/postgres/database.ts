@@ -14,6 +14,7 @@ import {
   type Client,
   connect,
   describe,
+  insistently,
   inTransaction,
   quoteName,
   quoteText,
@@ -147,9 +148,10 @@ export async function exchangeDatabases(
     await withMaintenance(connection, both, undefined, rename, slots.exchangeName(plan.id));
   } catch (error) {
     // A connection that was lost during the commit leaves open whether it happened: the server knows, once its process has ended.
-    await endEarlier().catch(() => undefined);
-    const position = await positionOfDatabases(connection, plan, endSessionsMs).catch(() => null);
-    if (position !== reached) throw asSwitchFailed(error);
+    await requireReached(reached, error, async () => {
+      await endEarlier();
+      return positionOfDatabases(connection, plan, endSessionsMs);
+    });
   }
 }
 
@@ -215,7 +217,19 @@ export function notThere(name: string, wanted: slots.Content): SafekeepError {
   return new SafekeepError('SWITCH_FAILED', { detail: `${name} does not hold ${what} of this restore` });
 }
 
-export function asSwitchFailed(error: unknown): SafekeepError {
+/**
+ * Ends an exchange that met an error: where it has happened all the same, nothing is wrong.
+ * @throws SWITCH_FAILED (nothing changed), DATABASE_UNREACHABLE (nobody can say)
+ */
+export async function requireReached(
+  reached: SlotPosition,
+  error: unknown,
+  ask: () => Promise<SlotPosition>,
+): Promise<void> {
+  if ((await insistently(ask)) !== reached) throw asSwitchFailed(error);
+}
+
+function asSwitchFailed(error: unknown): SafekeepError {
   if (error instanceof SafekeepError && error.code === 'SWITCH_FAILED') return error;
   return new SafekeepError('SWITCH_FAILED', { detail: describe(error) }, { cause: error });
 }

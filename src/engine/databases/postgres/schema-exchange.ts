@@ -2,7 +2,7 @@
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { type Client, inTransaction, quoteName, quoteText, rows, withClient } from './connection';
-import { asSwitchFailed, notThere } from './database';
+import { notThere, requireReached } from './database';
 import { moveSteps, type Step } from './objects';
 import * as slots from './slots';
 
@@ -71,9 +71,10 @@ export async function exchangeSchemas(
     const options = { applicationName: slots.exchangeName(plan.id) };
     await withClient(connection, options, (client) => exchange(connection, client, plan, wanted, endSessionsMs));
   } catch (error) {
-    await endEarlier().catch(() => undefined);
-    const position = await positionOfSchemas(connection, plan, endSessionsMs).catch(() => null);
-    if (position !== reached) throw asSwitchFailed(error);
+    await requireReached(reached, error, async () => {
+      await endEarlier();
+      return positionOfSchemas(connection, plan, endSessionsMs);
+    });
   }
 }
 

@@ -21,7 +21,7 @@ import {
   type ToolEnvironment,
   withClient,
 } from './connection';
-import { asSwitchFailed } from './database';
+import { requireReached } from './database';
 import { dependentsSql } from './dependents';
 import { availableExtensions, createExtensions } from './extensions';
 import { loadInto, openLoadSession, readLists, sessionStart } from './load';
@@ -105,7 +105,7 @@ export class SchemaStrategy {
   async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
     const open = this.#open.get(plan.id);
     if (!open) return exchangeSchemas(this.connection, plan, 'staged', this.endSessionsMs);
-    let failure: unknown;
+    let failure: unknown = new Error('the transaction was rolled back');
     try {
       await whileEndingSessions(this.connection, plan, open.backendPid, this.endSessionsMs, () => commit(open, plan));
     } catch (error) {
@@ -113,10 +113,11 @@ export class SchemaStrategy {
     } finally {
       await this.#close(plan.id);
     }
-    // Only when the server's process has ended can be told whether it came to commit.
-    if (failure) await this.#endBackend(open.backendPid);
-    const position = await positionOfSchemas(this.connection, plan, this.endSessionsMs);
-    if (position !== 'after switch') throw asSwitchFailed(failure ?? new Error('the transaction was rolled back'));
+    await requireReached('after switch', failure, async () => {
+      // Only when the server's process has ended can be told whether it came to commit.
+      await this.#endBackend(open.backendPid);
+      return this.position(plan);
+    });
     run.log('info', { text: 'The transaction that loaded the backup is committed.' });
   }
 

@@ -1,0 +1,141 @@
+import pg from 'pg';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
+import { createPostgresDriver } from '../../src/engine/databases/postgres';
+import { PsqlSession } from '../../src/engine/databases/postgres/psql';
+import { SafekeepError } from '../../src/engine/errors';
+import { expectSame, fingerprint } from '../support/compare';
+import { connectionTo, databaseFor, sql, stage, take, testRun, WAYS } from '../support/postgres-driver';
+import type { FreshDatabase } from '../support/servers';
+
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+
+/** Small, but with something of each kind that an exchange treats in its own way. */
+const TABLES = `
+  CREATE TYPE mood AS ENUM ('low', 'high');
+  CREATE TABLE parent (id serial PRIMARY KEY, feels mood);
+  CREATE TABLE child (id int REFERENCES parent, note text);
+  CREATE VIEW happy AS SELECT * FROM parent WHERE feels = 'high';
+  CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT 2 * $1';
+  INSERT INTO parent (feels) VALUES ('low'), ('high'); INSERT INTO child VALUES (1, 'one'), (2, 'two');`;
+/** Every row of every table, by hash. */
+const ROWS = `SELECT md5(string_agg(v, '|' ORDER BY v)) AS hash FROM (
+  SELECT 'p' || p::text AS v FROM public.parent p UNION ALL SELECT 'c' || c::text FROM public.child c) rows`;
+
+const cutConnection = () => Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+
+/** before: the statement never reaches the server. after: the server has done it, and its answer is lost. */
+type Moment = 'before' | 'after';
+
+/**
+ * Cuts the connection at the k-th statement that the work sends, over whichever of its connections that goes; psql counts as one.
+ * @returns how many statements there were, and whether it came to the cut
+ */
+async function cutAt(k: number, moment: Moment, work: () => Promise<void>): Promise<{ sent: number; error: unknown }> {
+  let sent = 0;
+  const query = pg.Client.prototype.query as (this: pg.Client, ...args: unknown[]) => Promise<unknown>;
+  const run = PsqlSession.prototype.run;
+  const destroy = (client: pg.Client) =>
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
+    sent += 1;
+    if (sent !== k) return query.apply(this, args) as never;
+    const cut = async () => {
+      if (moment === 'after') await query.apply(this, args);
+      destroy(this);
+      throw cutConnection();
+    };
+    return cut() as never;
+  });
+  vi.spyOn(PsqlSession.prototype, 'run').mockImplementation(async function (this: PsqlSession, script: string) {
+    sent += 1;
+    if (sent !== k) return run.call(this, script);
+    if (moment === 'after') await run.call(this, script);
+    await this.kill();
+    throw new SafekeepError('TOOL_FAILED', { tool: 'psql', detail: 'server closed the connection unexpectedly' });
+  });
+  try {
+    const error = await work().then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    return { sent, error };
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
+
+let db: FreshDatabase;
+let app: DatabaseConnection;
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await db.drop();
+});
+
+describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) => {
+  it.each<Moment>(['before', 'after'])('%s it is done, leaves one side or the other', async (moment) => {
+    db = await databaseFor(way);
+    app = connectionTo(db);
+    await sql(app, TABLES);
+    const dump = await take(createPostgresDriver(app), PUBLIC);
+    const old = await fingerprint(app);
+    const rowsOf = async () => (await sql(app, ROWS))[0]?.hash;
+    const backup = await rowsOf();
+    await sql(app, `UPDATE child SET note = 'changed'; INSERT INTO parent (feels) VALUES (NULL)`);
+    const changed = await fingerprint(app);
+    const live = await rowsOf();
+    let number = 0;
+    let driver = createPostgresDriver(app);
+    const fresh = async () => {
+      await driver.close();
+      driver = createPostgresDriver(app);
+    };
+    const restage = (): Promise<DatabasePlan> => {
+      number += 1;
+      return stage(driver, `k${number}`, dump, PUBLIC);
+    };
+    let plan = await restage();
+    /** What a later process finds, and that the rows agree with it. */
+    const side = async () => {
+      const position = await createPostgresDriver(app).position(plan);
+      expect(['before switch', 'after switch']).toContain(position);
+      expect(await rowsOf()).toBe(position === 'after switch' ? backup : live);
+      return position;
+    };
+    const cuts = { switch: 0, undo: 0 };
+    const acts = { switch: 'after switch', undo: 'before switch' } as const;
+    for (const act of ['switch', 'undo'] as const) {
+      for (let k = 1; ; k += 1) {
+        const { sent, error } = await cutAt(k, moment, () =>
+          act === 'undo' ? driver.undo(plan, testRun()) : driver.switch(plan, testRun()),
+        );
+        const position = await side();
+        if (error)
+          expect(error).toMatchObject({ code: expect.stringMatching(/SWITCH_FAILED|DATABASE_UNREACHABLE/) as string });
+        else expect(position).toBe(acts[act]);
+        if (sent < k) break;
+        cuts[act] = k;
+        // From here on as after a crash: by another process, to the side that the next cut begins at.
+        await fresh();
+        if (act === 'undo') {
+          if (position === 'before switch') await driver.switch(plan, testRun());
+        } else if (position === 'after switch') await driver.undo(plan, testRun());
+        if (act === 'switch' && way.strategy !== 'database') {
+          await driver.discard(plan);
+          plan = await restage();
+        }
+      }
+    }
+    expect(Math.min(...Object.values(cuts))).toBeGreaterThan(4);
+    await fresh();
+    await driver.discard(plan);
+    expectSame(changed, await fingerprint(app));
+    plan = await restage();
+    await driver.switch(plan, testRun());
+    await driver.discard(plan);
+    expectSame(old, await fingerprint(app));
+    expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
+    expect(await db.asAdmin(`SELECT nspname FROM pg_namespace WHERE nspname LIKE '%safekeep%'`)).toEqual([]);
+    expect(await db.asAdmin(`SELECT FROM pg_stat_activity WHERE application_name LIKE 'safekeep k%'`)).toEqual([]);
+  });
+});
