@@ -117,6 +117,15 @@ describe('the Backups tab', () => {
       expect(disabled('restore:failed')).toBe(false);
     });
 
+    it('takes a refuted backup for no good one when the last backup failed', async () => {
+      const refuted = { ...verified('failed', 'Damaged.'), startedAt: '2026-11-20T11:00:00.000Z' };
+      const failed = aBackup({ name: 'b', status: 'failed', startedAt: '2026-11-20T12:00:00.000Z' });
+      serve(host, [failed, refuted, aBackup({ startedAt: '2026-10-01T12:00:00.000Z' })]);
+      renderPage(<BackupsPage />, host);
+      const alert = await screen.findByTestId('safekeep-backup-alert');
+      expect(alert.textContent).toContain('The last good backup is of 2026-10-01');
+    });
+
     it('turns while the backup is being verified', async () => {
       serve(host, [verified('restorable', 'Loaded.'), aBackup({ name: 'other' })]);
       const run = aRun({ kind: 'verify', step: 'stageDatabase', backupName: 'restorable' });

@@ -28,7 +28,7 @@ export function useBackups(): Backups {
 export interface BackupHealth {
   /** The newest backup when it did not succeed. */
   failed: BackupView | null;
-  /** The newest one that did. */
+  /** The newest one that did and that no verification has refuted. */
   lastGood: BackupView | null;
 }
 
@@ -40,11 +40,12 @@ const ENDED: readonly RunStatus[] = [...GOOD, ...BAD];
 export function useBackupHealth(): BackupHealth | null {
   const api = useApi();
   const { revision } = useRuns();
-  const newest = (statuses: readonly RunStatus[]) =>
-    api.backups.list({ page: 1, pageSize: 1, sort: '-startedAt', statuses }).then((page) => page.rows[0] ?? null);
+  const newest = (statuses: readonly RunStatus[], pageSize: number) =>
+    api.backups.list({ page: 1, pageSize, sort: '-startedAt', statuses }).then(({ rows }) => rows);
   const { data } = useLoad(
     async () => {
-      const [last, lastGood] = await Promise.all([newest(ENDED), newest(GOOD)]);
+      const [[last = null], good] = await Promise.all([newest(ENDED, 1), newest(GOOD, 20)]);
+      const lastGood = good.find(({ verified }) => verified?.result !== 'failed') ?? null;
       return { failed: last && BAD.includes(last.status) ? last : null, lastGood };
     },
     'health',
