@@ -37,6 +37,9 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, ...Object.fromEntries(names.map((name) => [name, watched(name)])) };
 });
 
+// Hundreds of small exchanges: on a busy machine more than the usual limit.
+vi.setConfig({ testTimeout: 90_000 });
+
 let home: string;
 beforeEach(() => {
   home = fs.mkdtempSync(path.join(os.tmpdir(), 'safekeep-killed-'));

@@ -1,7 +1,6 @@
 /** Copies a live SQLite database in one consistent moment and hands the copy out as the dump. */
-import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
@@ -10,11 +9,10 @@ import type { Dump, DumpPart, DumpScope } from '../driver';
 import { quoteText, sqliteCode, withSqlite, type SqliteConnection } from './connection';
 import { checkIntegrity, countTables, emptyTable } from './content';
 import { removeWithSidecars } from './slots';
+import { temporaryName } from './temporary';
 
 export const SQLITE_PART = 'database.sqlite';
 
-/** Copies, and what was made to see whether a folder can be written to. */
-const LEFTOVER = /^\.safekeep-[0-9a-f]{12}\.(?:sqlite|probe)$/;
 /** Rewritten when more than this share of its pages is empty. */
 const WORTH_REWRITING = 0.25;
 
@@ -51,7 +49,7 @@ export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext
 
 /** An empty file only we may read; VACUUM INTO takes it and keeps its mode. */
 async function reserve(folder: string): Promise<string> {
-  const file = path.join(folder, `.safekeep-${randomBytes(6).toString('hex')}.sqlite`);
+  const file = path.join(folder, temporaryName('sqlite'));
   try {
     await (await open(file, 'wx', 0o600)).close();
   } catch (error) {
@@ -128,12 +126,4 @@ function asDump(file: string, content: CopyContent, close: () => Promise<void>):
     }),
     close,
   };
-}
-
-/** Removes what killed processes have left beside the database; to be called while nobody dumps it. */
-export async function removeLeftovers(live: string): Promise<void> {
-  const folder = path.dirname(live);
-  for (const name of (await readdir(folder)).filter((each) => LEFTOVER.test(each))) {
-    await removeWithSidecars(path.join(folder, name));
-  }
 }

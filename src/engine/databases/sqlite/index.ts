@@ -1,7 +1,6 @@
 /** SQLite: the dump is the database file itself, a restore exchanges files (docs/architecture.md). */
-import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, chown, open, realpath, rm, stat } from 'node:fs/promises';
+import { access, chmod, chown, constants, open, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,19 +9,21 @@ import { SafekeepError, toSafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DatabasePlanning } from '../driver';
 import { sqliteCode, withSqlite } from './connection';
 import { checkIntegrity, countTables, differenceOfTables } from './content';
-import { SQLITE_PART, dumpSqlite, removeLeftovers } from './dump';
+import { SQLITE_PART, dumpSqlite } from './dump';
 import {
   type SqliteSlots,
   exchange,
   moveSidecars,
   nothingAside,
   positionOf,
+  rejoinSidecars,
   removeSidecars,
   removeSlotsAside,
   settle,
   slotNames,
   slotsOf,
 } from './slots';
+import { removeLeftovers, temporaryName } from './temporary';
 
 /** How long a switch waits for other connections to let go of the live file. */
 const SWITCH_WAIT_MS = 15_000;
@@ -43,7 +44,7 @@ export function createSqliteDriver(
     describe: async () => describe(connection, await live()),
     tools: async () => [],
     dump: async (scope, run) => dumpSqlite(await live(), scope, run),
-    plan: async (id, backup) => planFor(id, await live(), backup.dataBytes),
+    plan: async (id, backup, _scope, purpose) => planFor(id, await live(), backup.dataBytes, purpose ?? 'restore'),
     stage: async (plan, backup, openPart, run) => {
       const { live: current, staged } = await slots(plan);
       const input = await openPart(backup.parts[0] ?? SQLITE_PART);
@@ -133,38 +134,65 @@ async function describe(connection: DatabaseConnection, live: string) {
   }
 }
 
-async function planFor(id: string, live: string, needed: number): Promise<DatabasePlanning> {
+async function planFor(
+  id: string,
+  live: string,
+  needed: number,
+  purpose: 'restore' | 'verify',
+): Promise<DatabasePlanning> {
   const folder = path.dirname(live);
+  const remedy = { text: 'Give the user that runs NocoBase the right to write there.' };
+  const blockers: DatabasePlanning['blockers'] = [];
   const refusal = await refusalToWrite(folder);
-  const plan = { dialect: 'sqlite' as const, strategy: 'file' as const, id, names: slotNames(live, id) };
+  if (refusal) {
+    const params = { folder, detail: refusal };
+    blockers.push({ reason: { text: 'The folder {{folder}} can not be written to: {{detail}}.', params }, remedy });
+  } else if (purpose === 'restore' && !(await isWritable(live))) {
+    // It could be exchanged all the same, but it could not be locked meanwhile.
+    blockers.push({
+      reason: { text: 'The database file {{file}} is only for reading.', params: { file: live } },
+      remedy,
+    });
+  }
   return {
-    plan: refusal ? null : plan,
-    blockers: refusal
-      ? [
-          {
-            reason: {
-              text: 'The folder {{folder}} can not be written to: {{detail}}.',
-              params: { folder, detail: refusal },
-            },
-            remedy: { text: 'Give the user that runs NocoBase the right to write there.' },
-          },
-        ]
-      : [],
+    plan: blockers.length > 0 ? null : { dialect: 'sqlite', strategy: 'file', id, names: slotNames(live, id) },
+    blockers,
     warnings: [],
-    summary: {
-      text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
-      params: { file: path.basename(live) },
-    },
-    downtime: {
-      text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
-    },
+    ...told(path.basename(live), purpose),
     space: { folder, needed },
   };
 }
 
+function told(file: string, purpose: 'restore' | 'verify'): Pick<DatabasePlanning, 'summary' | 'downtime'> {
+  if (purpose === 'verify') {
+    return {
+      summary: {
+        text: 'The backup is loaded into a new file beside the database file {{file}}, checked and removed.',
+        params: { file },
+      },
+      downtime: { text: 'The app goes on working.' },
+    };
+  }
+  return {
+    summary: {
+      text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
+      params: { file },
+    },
+    downtime: { text: 'The app is away while it loads again, usually a few seconds, however large the data is.' },
+  };
+}
+
+/** Asked without opening it: closing a descriptor of our own would take the locks of the app's connection along. */
+async function isWritable(live: string): Promise<boolean> {
+  return await access(live, constants.W_OK).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+}
+
 /** Why no file can be made in a folder, null when it can. Tried, because rights alone do not tell of read-only mounts. */
 async function refusalToWrite(folder: string): Promise<string | null> {
-  const probe = path.join(folder, `.safekeep-${randomBytes(6).toString('hex')}.probe`);
+  const probe = path.join(folder, temporaryName('probe'));
   try {
     await (await open(probe, 'wx', 0o600)).close();
     await rm(probe);
@@ -210,6 +238,7 @@ async function finishStaged(staged: string, live: string): Promise<void> {
 async function turn(files: SqliteSlots, to: 'before switch' | 'after switch', waitMs: number): Promise<void> {
   try {
     await settle(files);
+    await rejoinSidecars(files);
     const position = await positionOf(files);
     if (position === to || (to === 'before switch' && (await nothingAside(files)))) return;
     if (position === 'unclear')

@@ -98,6 +98,14 @@ describe('dropping the slot aside', () => {
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r2.previous': 'other' });
   });
 
+  it('gives the live file back the journal that a killed exchange had moved already', async () => {
+    await put('live', 'old');
+    await put('staged', 'new');
+    await writeFile(`${slots.previous}-journal`, 'of the old one');
+    await removeSlotsAside(slots);
+    expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite-journal': 'of the old one' });
+  });
+
   it('refuses a plan with names of others', () => {
     expect(() => slotsOf(slots.live, { staged: '../x.safekeep-r1.staged', previous: 'x' })).toThrow(/not Safekeep/);
   });

@@ -64,6 +64,16 @@ export async function settle(slots: SqliteSlots): Promise<void> {
   await syncFolder(path.dirname(slots.live));
 }
 
+/**
+ * Gives the live file the journals that go with it, should an exchange have been killed before it could: those that lie at a
+ * slot that is not there.
+ */
+export async function rejoinSidecars(slots: SqliteSlots): Promise<void> {
+  const position = await positionOf(slots);
+  if (position === 'before switch') await moveSidecars(slots.previous, slots.live);
+  if (position === 'after switch') await moveSidecars(slots.staged, slots.live);
+}
+
 /** True when neither slot is there. */
 export async function nothingAside(slots: SqliteSlots): Promise<boolean> {
   const [, staged, previous] = await look(slots);
@@ -92,6 +102,7 @@ export async function exchange(live: string, incoming: string, aside: string): P
 /** Removes both slots aside and their sidecars. @throws INTERNAL when it can not be told which file is the live one */
 export async function removeSlotsAside(slots: SqliteSlots): Promise<void> {
   await settle(slots);
+  await rejoinSidecars(slots);
   if (!(await nothingAside(slots)) && (await positionOf(slots)) === 'unclear') {
     const files = Object.values(slots).join(', ');
     throw new SafekeepError('INTERNAL', {
