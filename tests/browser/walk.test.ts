@@ -80,8 +80,14 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       await changeCustomers(host.api);
       const changed = await readCustomers(host.api);
       expect(changed).not.toEqual(backedUp);
+      await verifyFromTheMenu(safekeep, name);
+      expect(await readCustomers(host.api)).toEqual(changed);
       await safekeep.get('restore', name).click();
       await safekeep.acceptChecks();
+      const told = (await safekeep.get('restore-plan').innerText()).replace(/\s+/g, ' ');
+      expect(told).toMatch(database === 'sqlite' ? /a new file beside the database file/ : /a new database beside/);
+      expect(told).toMatch(/Downtime The app is away .* Disk space About [\d.]+ MB more/);
+      expect(told).toContain('The state before is kept for 72 hours.');
       expect(await safekeep.get('restore-submit').isDisabled()).toBe(true);
       await safekeep.get('confirm-name').fill('other');
       expect(await safekeep.get('restore-submit').isDisabled()).toBe(true);
@@ -99,9 +105,10 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       const undo = safekeep.page.locator('[data-testid^="safekeep-undo:"]');
       await undo.first().waitFor();
       const runs = safekeep.page.locator('[data-testid^="safekeep-run:"]');
-      expect(await runs.allTextContents()).toEqual(['Restore', 'Backup']);
+      expect(await runs.allTextContents()).toEqual(['Restore', 'Verification', 'Backup']);
       const known = (await host.api.get('safekeepRuns:list?sort=-startedAt')) as RunView[];
       expect(known.map(({ status, backupName }) => [status, backupName])).toEqual([
+        ['succeeded', name],
         ['succeeded', name],
         ['succeeded', name],
       ]);
@@ -125,7 +132,9 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       await host.api.signIn();
       expect(await readCustomers(host.api)).toEqual(changed);
       await safekeep.closeResult();
+      await undoTheUndo(safekeep, backedUp);
       await safekeep.goTo('backups');
+      expect(await safekeep.get('verified', name).getAttribute('data-result')).toBe('restorable');
       await watchLargeBackup(safekeep);
       await safekeep.goTo('settings');
       await safekeep.get('folder').waitFor();
@@ -138,6 +147,43 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       await restoreOnFreshHost(await fresh, file, backedUp);
     },
   );
+
+  /** The sign of the result stands in the list and in the details. */
+  async function verifyFromTheMenu(safekeep: SafekeepPage, name: string): Promise<void> {
+    await safekeep.get('more', name).click();
+    await safekeep.get('verify').click();
+    const sign = safekeep.get('verified', name);
+    await safekeep.page.locator(`[data-testid="safekeep-verified:${name}"][data-result="restorable"]`).waitFor();
+    await sign.hover();
+    await safekeep.page.getByRole('tooltip').getByText('Loaded into a scratch database').waitFor();
+    await safekeep.screenshot('verified');
+    await safekeep.get('backup', name).getByRole('button').click();
+    const fact = safekeep.get('details-drawer').getByTestId('safekeep-verified-fact');
+    expect(await fact.innerText()).toMatch(/^Verified on .* tables, \d{1,3}(,\d{3})* rows match\.$/);
+    await safekeep.screenshot('details-verified');
+    await safekeep.page.keyboard.press('Escape');
+    await safekeep.get('details-drawer').waitFor({ state: 'detached' });
+  }
+
+  /** From the history, where the newest run is the undo: brings back what the restore had brought. */
+  async function undoTheUndo(safekeep: SafekeepPage, restored: string[]): Promise<void> {
+    const undo = safekeep.page.locator('[data-testid^="safekeep-undo:"]');
+    await undo.getByText('Undo the undo').waitFor();
+    // The restore itself can not be undone twice.
+    expect(await undo.count()).toBe(1);
+    await safekeep.screenshot('history-undone');
+    await undo.click();
+    await safekeep.get('undo-confirm').waitFor();
+    await safekeep.screenshot('redo-confirm');
+    await safekeep.get('undo-confirm').click();
+    await safekeep.get('run-dialog').waitFor();
+    expect(await safekeep.result()).toBe('succeeded');
+    await host.api.signIn();
+    expect(await readCustomers(host.api)).toEqual(restored);
+    await safekeep.closeResult();
+    await undo.getByText('Undo restore').waitFor();
+    await safekeep.screenshot('history-redone');
+  }
 
   /** One that takes long enough to be watched: its uploads hold a large file of zeros, which takes no room on the disk. */
   async function watchLargeBackup(safekeep: SafekeepPage): Promise<void> {

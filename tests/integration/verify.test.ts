@@ -170,6 +170,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     const { manifest } = inspected;
     const rows = manifest.database?.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0) ?? 0;
     expect(rows).toBeGreaterThan(10);
+    expect(rows).toBeLessThan(1000);
     const verified = {
       result: 'restorable',
       runId,
