@@ -10,8 +10,6 @@ import { SLOT_NAME } from './children';
 import { inParallel } from './parallel';
 import { isInside } from './roots';
 
-export { carryOver } from './carry-over';
-
 /** Larger files are written as they come, smaller ones in one piece. */
 const ONE_PIECE_BYTES = 1 << 20;
 
