@@ -87,14 +87,14 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
     {
       title: t('Kind'),
       dataIndex: 'kind',
-      width: 130,
+      width: 126,
       render: (_, run) => (
         <Typography.Link onClick={() => onOpen(run.id)} role="button" tabIndex={0} {...testId('run', run.id)}>
           {runLabel(run, t)}
         </Typography.Link>
       ),
     },
-    { title: t('Status'), dataIndex: 'status', width: 140, render: (_, run) => <RunStatusCell run={run} /> },
+    { title: t('Status'), dataIndex: 'status', width: 130, render: (_, run) => <RunStatusCell run={run} /> },
     {
       title: t('Backup'),
       dataIndex: 'backupName',
@@ -122,7 +122,7 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
     {
       title: t('Error'),
       dataIndex: 'error',
-      width: 150,
+      width: 120,
       leaves: 3,
       render: (_, { error, warnings }) =>
         error ? (
@@ -138,7 +138,7 @@ function useColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
     {
       title: t('Actions'),
       key: 'actions',
-      width: 190,
+      width: 170,
       fixed: 'right',
       render: (_, run) => <RunRowActions run={run} onOpen={onOpen} />,
     },
@@ -181,7 +181,7 @@ function RunRowActions({ run, onOpen }: { run: RunView; onOpen: (id: string) => 
       {buttons}
       <Typography.Text
         type="secondary"
-        style={{ fontSize: token.fontSizeSM, paddingInlineStart: token.paddingXS, whiteSpace: 'nowrap' }}
+        style={{ fontSize: token.fontSizeSM, paddingInlineStart: 8, whiteSpace: 'nowrap' }}
         {...testId('undo-until', run.id)}
       >
         {t('until {{time}}', { time: formatTime(run.undoUntil).slice(0, -3) })}
