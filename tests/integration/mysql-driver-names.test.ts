@@ -1,33 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { DatabaseConnection } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
-import { expectSame, fingerprint, type Fingerprint } from '../support/compare';
+import { connect, expectSame, fingerprint, type Fingerprint } from '../support/compare';
 import {
   ALL,
+  altered,
   connectionTo,
   databasesOf,
+  dropped,
   dumpAll,
   exec,
   fillWithEverything,
   fresh,
+  oursIn,
+  pictureOf,
+  planned,
   rowsOf,
   runOf,
   staged,
 } from '../support/mysql-driver';
-import type { FreshDatabase } from '../support/servers';
-
-/** All but what is ours. */
-async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
-  const { tables, schema } = await fingerprint(to);
-  const isOurs = (text: string) => /^(?:-- \w+ )?__safekeep_/.test(text);
-  return {
-    tables: Object.fromEntries(Object.entries(tables).filter(([name]) => !isOurs(name))),
-    schema: schema
-      .split('\n\n')
-      .filter((text) => !isOurs(text))
-      .join('\n\n'),
-  };
-}
 
 /** The same without the names of foreign keys, by which they are listed. */
 function anyKeyNames({ tables, schema }: Fingerprint): Fingerprint {
@@ -40,16 +30,6 @@ function anyKeyNames({ tables, schema }: Fingerprint): Fingerprint {
   });
   return { tables, schema: paragraphs.join('\n\n') };
 }
-
-const oursIn = async (database: FreshDatabase) => {
-  const rows = await database.asAdmin(
-    `SELECT TABLE_NAME AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_\\_safekeep%'
-      UNION SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE '\\_\\_safekeep%'
-      UNION SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME LIKE '\\_\\_safekeep%'
-      UNION SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND EVENT_NAME LIKE '\\_\\_safekeep%'`,
-  );
-  return rows.map(({ n }) => String(n));
-};
 
 /** Foreign keys of every kind, and what else must follow when tables change their names. */
 const HARD = (p: string) => [
@@ -143,5 +123,115 @@ describe('a user with rights on the app’s own database only', () => {
     expect(await driver.position(plan)).toBe('unclear');
     expect(await oursIn(database)).toEqual([]);
     expect(await databasesOf(database)).toEqual([database.database]);
+  });
+});
+
+it('leaves tables that are not the app’s alone, and takes none of its own for them', async () => {
+  const database = await fresh(false);
+  const to = connectionTo(database, { tablePrefix: 'p_' });
+  await exec(to, ...HARD('p_'), ...HARD('other_'));
+  const before = await fingerprint(to);
+  const dumped = await dumpAll(to);
+  expect(dumped.backup.tables.every(({ name }) => name.startsWith('p_'))).toBe(true);
+  await exec(to, 'DELETE FROM p_hen WHERE id = 0', 'INSERT INTO p_hen VALUES (5, 1, 1)', 'DROP TABLE p_text');
+  const changed = await fingerprint(to);
+  const { driver, plan } = await staged(to, dumped);
+  expect(plan.strategy).toBe('names');
+  await driver.switch(plan, runOf());
+  expectSame(anyKeyNames(before), anyKeyNames(await pictureOf(to)));
+  expect((await driver.plan('r2', dumped.backup, ALL)).blockers).toEqual([]);
+  const again = await dumpAll(to);
+  expect(again.backup.tables).toEqual(dumped.backup.tables);
+  expect([...again.parts.values()].some((part) => part.includes('__safekeep_r1_'))).toBe(false);
+  await driver.undo(plan, runOf());
+  expectSame(changed, await pictureOf(to));
+  await driver.discard(plan);
+  expectSame(changed, await fingerprint(to));
+
+  await exec(to, 'CREATE TABLE other_child (id int REFERENCES p_tree (id))');
+  expect((await driver.plan('r2', dumped.backup, ALL)).plan).toBeNull();
+  // Nothing is exchanged for a verification.
+  expect((await driver.plan('r2', dumped.backup, ALL, 'verify')).plan).toMatchObject({ strategy: 'names' });
+});
+
+describe('what goes wrong', () => {
+  const scene = async () => {
+    const database = await fresh(false);
+    const to = connectionTo(database);
+    await exec(
+      to,
+      'CREATE TABLE t (id int PRIMARY KEY)',
+      'INSERT INTO t VALUES (1)',
+      'CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t (id))',
+      'CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW SET @x = 1',
+      'CREATE VIEW seen AS SELECT id FROM t',
+      'CREATE FUNCTION one() RETURNS int RETURN 1',
+    );
+    const dumped = await dumpAll(to);
+    await exec(to, 'INSERT INTO t VALUES (2)', 'DROP VIEW seen', 'CREATE VIEW later AS SELECT 1 AS one');
+    return { database, to, dumped, changed: await fingerprint(to), driver: createMysqlDriver(to) };
+  };
+
+  it('a view that can not be made takes the exchange back', async () => {
+    const { to, dumped, changed, driver } = await scene();
+    const broken = altered(dumped, '2-programs.sql', (sql) => sql.replace(/`t`\.`id` AS `id`/, '`t`.`nosuch` AS `id`'));
+    const { plan } = await staged(to, broken);
+    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({
+      code: 'SWITCH_FAILED',
+      message: expect.stringMatching(/view seen: .*nosuch/),
+    });
+    expect(await driver.position(plan)).toBe('before switch');
+    expectSame(changed, await pictureOf(to));
+    await driver.discard(plan);
+    expectSame(changed, await fingerprint(to));
+  });
+
+  it.each([
+    ['trigger', /SET @x = 1/, 'SET NEW.nosuch = 1', /trigger watch: .*nosuch/],
+    ['function', /RETURN 1/, 'RETURN (', /function one: /],
+  ])('a %s that can not be made shows while it is staged', async (_kind, from, toText, message) => {
+    const { database, to, dumped, changed } = await scene();
+    const broken = altered(dumped, '2-programs.sql', (sql) => sql.replace(from, toText));
+    await expect(staged(to, broken)).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringMatching(message),
+    });
+    await createMysqlDriver(to).discard(await planned(to, dumped));
+    expectSame(changed, await fingerprint(to));
+    expect(await oursIn(database)).toEqual([]);
+  });
+
+  it.each([
+    ['another statement', 'DELETE FROM `t`;\n-- Dump completed'],
+    ['a second statement on a line', 'INSERT INTO `u` VALUES (9,NULL); DELETE FROM `t`;\n-- Dump completed'],
+    ['another database’s table', 'DROP TABLE IF EXISTS `mysql`.`t`;\n-- Dump completed'],
+    ['a table made from live rows', 'CREATE TABLE `x` AS SELECT * FROM t;\n-- Dump completed'],
+  ])('a dump with %s is refused, and nothing live changes', async (_what, statement) => {
+    const { database, to, dumped, changed } = await scene();
+    const evil = altered(dumped, '1-tables.sql', (sql) => sql.replace('-- Dump completed', statement));
+    await expect(staged(to, evil)).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
+    await createMysqlDriver(to).discard(await planned(to, dumped));
+    expectSame(changed, await fingerprint(to));
+    expect(await oursIn(database)).toEqual([]);
+  });
+
+  it('a session of another user holds a table: refused in the end, and nothing has changed', async () => {
+    const { database, to, dumped, changed, driver } = await scene();
+    const { plan } = await staged(to, dumped);
+    const other = { ...to, username: `${database.username}x` };
+    await database.asAdmin(`CREATE USER '${other.username}'@'%' IDENTIFIED BY '${to.password}'`);
+    dropped.push(() => database.asAdmin(`DROP USER '${other.username}'@'%'`, 'mysql'));
+    await database.asAdmin(`GRANT SELECT, UPDATE ON \`${database.database}\`.* TO '${other.username}'@'%'`);
+    const holder = await connect(other);
+    await holder.query('START TRANSACTION');
+    await holder.query('UPDATE t SET id = 7 WHERE id = 2');
+    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    expect(await driver.position(plan)).toBe('before switch');
+    await holder.query('ROLLBACK');
+    await holder.close();
+    expectSame(changed, await pictureOf(to));
+    await driver.switch(plan, runOf());
+    await driver.undo(plan, runOf());
+    expectSame(changed, await pictureOf(to));
   });
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { DatabaseConnection, DatabasePlan } from '../../src/engine/databases/driver';
+import type { DatabaseConnection } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
 import { readPrograms } from '../../src/engine/databases/mysql/programs-file';
 import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
@@ -273,63 +273,6 @@ describe('the switch', () => {
     await expect(exec(to, 'INSERT INTO child VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
     expect(await rowsOf(to, 'SELECT id FROM parent')).toEqual([{ id: '1' }]);
   });
-
-  /** Lets only so many statements of a switch through; what comes after is as if the process had been killed. */
-  const killAfter = async (
-    to: DatabaseConnection,
-    plan: DatabasePlan,
-    statements: number,
-    direction: 'switch' | 'undo',
-  ) => {
-    const { createConnection } = await import('mysql2/promise');
-    const probe = await createConnection({ host: to.host, port: to.port, user: to.username, password: to.password });
-    const prototype = Object.getPrototypeOf(probe) as { query: (...args: unknown[]) => unknown };
-    await probe.end();
-    const { query } = prototype;
-    let left = statements;
-    prototype.query = function (this: unknown, ...args: unknown[]) {
-      const changes = /^\s*(CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT)/.test(String(args[0]));
-      if (changes && (left -= 1) < 0) return Promise.reject(new Error('killed'));
-      return query.apply(this, args);
-    };
-    try {
-      const driver = createMysqlDriver(to);
-      await driver[direction](plan, runOf()).catch(() => undefined);
-      return left >= 0;
-    } finally {
-      prototype.query = query;
-    }
-  };
-
-  it.each(['switch', 'undo'] as const)(
-    'killed at any statement of a %s, is finished or taken back completely',
-    async (direction) => {
-      const { to, dumped, changed } = await small();
-      const { driver, plan } = await staged(to, dumped);
-      await driver.switch(plan, runOf());
-      const restored = await fingerprint(to);
-      const [start, end] = direction === 'switch' ? [changed, restored] : [restored, changed];
-      const back = direction === 'switch' ? 'undo' : 'switch';
-      if (direction === 'switch') await driver.undo(plan, runOf());
-      const positions = new Set<string>();
-      for (let statements = 0; ; statements += 1) {
-        const completed = await killAfter(to, plan, statements, direction);
-        positions.add(await driver.position(plan));
-        if (completed) break;
-        if (statements % 2) {
-          await driver[direction](plan, runOf());
-          expectSame(end, await fingerprint(to));
-          await driver[back](plan, runOf());
-        } else if ((await driver.position(plan)) === 'unclear') {
-          await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
-          await driver[back](plan, runOf());
-        }
-        expectSame(start, await fingerprint(to));
-      }
-      expectSame(end, await fingerprint(to));
-      expect([...positions].sort()).toEqual(['after switch', 'before switch', 'unclear']);
-    },
-  );
 
   it('is refused without a trace when a program can not be made in the live database', async () => {
     const { database, to, dumped, changed } = await small();

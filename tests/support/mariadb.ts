@@ -17,8 +17,11 @@ export interface MariadbServer {
   stop(): Promise<void>;
 }
 
-/** Starts a private MariaDB server in a temporary folder; sign-in needs the password, over TCP and the socket alike. */
-export async function startMariadb(): Promise<MariadbServer> {
+/**
+ * Starts a private MariaDB server in a temporary folder; sign-in needs the password, over TCP and the socket alike. `more`:
+ * settings of the server besides ours.
+ */
+export async function startMariadb(more: Record<string, string | number> = {}): Promise<MariadbServer> {
   const install = 'apt-get install mariadb-server mariadb-client';
   const installDb = findProgram(['mariadb-install-db', 'mysql_install_db'], [], install);
   const mariadbd = findProgram(['mariadbd'], [], install);
@@ -63,6 +66,7 @@ export async function startMariadb(): Promise<MariadbServer> {
     'innodb-flush-log-at-trx-commit': 0,
     'max-allowed-packet': '64M',
     'max-connections': 200,
+    ...more,
   };
   const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   const child = startChild(mariadbd, [...common, ...args, '--skip-name-resolve'], {

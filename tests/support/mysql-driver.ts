@@ -7,7 +7,7 @@ import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engi
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { Message } from '../../src/shared/runs';
-import { withConnection } from './compare';
+import { fingerprint, type Fingerprint, withConnection } from './compare';
 import { type FreshDatabase, freshDatabase } from './servers';
 import { createMysqlObjects } from './zoo/objects-mysql';
 
@@ -130,3 +130,27 @@ export async function fillWithEverything(to: DatabaseConnection) {
   await exec(to, "INSERT INTO people (name) VALUES ('Ada'), ('Bo')");
   await withConnection(to, (connection) => createMysqlObjects(connection, 'people'));
 }
+
+/** The fingerprint of all but what is ours. */
+export async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
+  const { tables, schema } = await fingerprint(to);
+  const isOurs = (text: string) => /^(?:-- \w+ )?__safekeep_/.test(text);
+  return {
+    tables: Object.fromEntries(Object.entries(tables).filter(([name]) => !isOurs(name))),
+    schema: schema
+      .split('\n\n')
+      .filter((text) => !isOurs(text))
+      .join('\n\n'),
+  };
+}
+
+/** What is ours in the database, whatever kind it is. */
+export const oursIn = async (database: FreshDatabase) => {
+  const rows = await database.asAdmin(
+    `SELECT TABLE_NAME AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_\\_safekeep%'
+      UNION SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE '\\_\\_safekeep%'
+      UNION SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME LIKE '\\_\\_safekeep%'
+      UNION SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND EVENT_NAME LIKE '\\_\\_safekeep%'`,
+  );
+  return rows.map(({ n }) => String(n));
+};

@@ -122,8 +122,6 @@ export function errnoOf(error: unknown): number {
 
 export const ER_ACCESS_DENIED = [1044, 1045, 1142, 1227];
 export const ER_DATABASE_EXISTS = 1007;
-/** What dropping a table says that is not there. */
-export const ER_NO_SUCH_TABLE = 1051;
 export const ER_LOCK_WAIT_TIMEOUT = 1205;
 
 /** A name for SQL text; `quoteId('db', 'table')` is qualified. */

@@ -2,16 +2,8 @@
 import type { ManifestDatabase } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
 import type { DatabaseConnection, DatabasePlanning } from '../driver';
-import { belongsTo, crossingForeignKeys, objectsIn, OWN_TABLE_PREFIX } from './catalog';
-import {
-  ER_ACCESS_DENIED,
-  ER_DATABASE_EXISTS,
-  ER_NO_SUCH_TABLE,
-  type MysqlSession,
-  errnoOf,
-  quoteId,
-  quoteString,
-} from './connection';
+import { belongsTo, crossingForeignKeys, everythingIn, objectsIn, OWN_TABLE_PREFIX } from './catalog';
+import { ER_ACCESS_DENIED, ER_DATABASE_EXISTS, type MysqlSession, errnoOf, quoteId, quoteString } from './connection';
 import { planNames, slotPrefix, type Strategy } from './layout';
 
 type Blocker = DatabasePlanning['blockers'][number];
@@ -28,10 +20,10 @@ export async function planMysql(
   connection: DatabaseConnection,
   session: MysqlSession,
 ): Promise<DatabasePlanning> {
-  const mayCreate = await mayCreateDatabases(session, planNames('tables', session.database, id).staged ?? '');
+  const mayCreate = await mayCreateDatabases(session);
   const strategy: Strategy = mayCreate ? 'tables' : 'names';
   const blockers = [
-    ...(mayCreate ? [] : await missingRights(session, id)),
+    ...(mayCreate ? [] : await missingRights(session)),
     ...(purpose === 'restore' ? await crossingBlockers(session, connection) : []),
     ...collidingNames(session, backup),
   ];
@@ -57,33 +49,37 @@ const withinSummary = ({ database }: MysqlSession): Message => ({
   params: { database, prefix: OWN_TABLE_PREFIX },
 });
 
-/** Tried rather than read from the grants: roles, wildcards and partial revokes make those hard to read right. */
-async function mayCreateDatabases(session: MysqlSession, slot: string): Promise<boolean> {
+/**
+ * Tried rather than read from the grants: roles, wildcards and partial revokes make those hard to read right. The name is always
+ * the same, so that what a killed process left goes the next time.
+ */
+async function mayCreateDatabases(session: MysqlSession): Promise<boolean> {
+  const { staged: probe = '' } = planNames('tables', session.database, 'probe');
   try {
-    await session.rows(`CREATE DATABASE ${quoteId(slot)}`);
+    await session.rows(`CREATE DATABASE ${quoteId(probe)}`);
   } catch (error) {
-    if (errnoOf(error) === ER_DATABASE_EXISTS) return true;
-    if (!ER_ACCESS_DENIED.includes(errnoOf(error))) throw error;
-    return false;
+    if (ER_ACCESS_DENIED.includes(errnoOf(error))) return false;
+    if (errnoOf(error) !== ER_DATABASE_EXISTS) throw error;
+    if ((await everythingIn(session, probe)).length > 0) return true;
   }
-  await session.rows(`DROP DATABASE ${quoteId(slot)}`);
+  await session.rows(`DROP DATABASE IF EXISTS ${quoteId(probe)}`);
   return true;
 }
 
 /** What a load under other names and the exchange need, tried with a table of ours. */
-async function missingRights(session: MysqlSession, id: string): Promise<Blocker[]> {
-  const [one, other] = ['probe1', 'probe2'].map((name) => quoteId(`${OWN_TABLE_PREFIX}${id}_${name}`));
+async function missingRights(session: MysqlSession): Promise<Blocker[]> {
+  const [one, other] = ['probe1', 'probe2'].map((name) => quoteId(OWN_TABLE_PREFIX + name));
   try {
-    // First of all whether it can be dropped again; allowed to, one is told that it is not there.
-    await session.rows(`DROP TABLE ${one}`).catch((error: unknown) => {
-      if (errnoOf(error) !== ER_NO_SUCH_TABLE) throw error;
-    });
+    // First of all whether it can be dropped again.
+    await session.rows(`DROP TABLE IF EXISTS ${one}, ${other}`);
     await session.rows(`CREATE TABLE ${one} (a INT PRIMARY KEY, b INT REFERENCES ${one} (a))`);
     await session.rows(`RENAME TABLE ${one} TO ${other}`);
     await session.rows(`INSERT INTO ${other} VALUES (1, 1)`);
     return [];
   } catch (error) {
-    if (!ER_ACCESS_DENIED.includes(errnoOf(error))) throw error;
+    // Anything else is another one who tries just now.
+    if (errnoOf(error) && !ER_ACCESS_DENIED.includes(errnoOf(error))) return [];
+    if (!errnoOf(error)) throw error;
     const user = String(await session.value('SELECT CURRENT_USER()'));
     const at = user.lastIndexOf('@');
     const account = `${quoteString(user.slice(0, at))}@${quoteString(user.slice(at + 1))}`;

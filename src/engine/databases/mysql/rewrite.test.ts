@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { DumpRewriter, type NewNames } from './rewrite';
+import { DumpScanner } from './scan';
+
+function namesOf(more: Partial<NewNames> = {}): NewNames {
+  const known = new Map<string, string>();
+  return {
+    tableName: async (name) => {
+      const aside = known.get(name) ?? `s_${known.size + 1}`;
+      known.set(name, aside);
+      return aside;
+    },
+    isTable: (name) => ['a', 'b`x', 'ß'].includes(name),
+    isTaken: (constraint) => constraint === 'taken',
+    checksAreShared: false,
+    onRenamedConstraint: () => undefined,
+    ...more,
+  };
+}
+
+async function rewritten(sql: string, size: number, names = namesOf()): Promise<string> {
+  const scanner = new DumpScanner();
+  const rewriter = new DumpRewriter(scanner, names);
+  const bytes = Buffer.from(sql);
+  const out: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += size) out.push(await rewriter.rewrite(bytes.subarray(at, at + size)));
+  out.push(await rewriter.end());
+  return Buffer.concat(out).toString('utf8');
+}
+
+const DUMP = `-- Table structure for table \`a\`
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+/*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;
+
+DROP TABLE IF EXISTS \`a\`;
+CREATE TABLE \`a\` (
+  \`id\` int(11) NOT NULL COMMENT 'CONSTRAINT \`x\` FOREIGN KEY (\`a\`) REFERENCES \`a\` (\`id\`)',
+  \`up\` int(11) CHECK (\`up\` > 0),
+  CONSTRAINT \`a_ibfk_7\` FOREIGN KEY (\`up\`) REFERENCES \`a\` (\`id\`) ON DELETE CASCADE,
+  CONSTRAINT \`free\` FOREIGN KEY (\`up\`, \`i\`\`d\`) REFERENCES \`b\`\`x\` (\`id\`, \`y\`),
+  CONSTRAINT \`taken\` FOREIGN KEY (\`id\`) REFERENCES \`gone\` (\`id\`),
+  CONSTRAINT \`far\` FOREIGN KEY (\`id\`) REFERENCES \`other\`.\`a\` (\`id\`),
+  CONSTRAINT \`positive\` CHECK (\`id\` <> ' REFERENCES \`a\`')
+) ENGINE=InnoDB;
+/*!40000 ALTER TABLE \`a\` DISABLE KEYS */;
+INSERT INTO \`a\` VALUES
+(1,'INSERT INTO \`a\` VALUES'),
+(2,'\\'; DROP TABLE \`a\`;\\n');
+INSERT INTO \`ß\` (\`id\`) VALUES (0x28292C,'ß');
+CREATE SEQUENCE \`n\` start with 7;
+DO SETVAL(\`n\`, 1007, 0);
+SET SESSION sql_mode = '';
+UPDATE \`b\`\`x\` t JOIN (SELECT NULL AS k0
+UNION ALL SELECT 'x
+DROP TABLE a') v ON t.\`id\` = v.k0 SET t.\`f\` = 1;
+
+-- Dump completed
+`;
+
+const EXPECTED = DUMP.replaceAll('EXISTS `a`', 'EXISTS `s_1`')
+  .replace('CREATE TABLE `a`', 'CREATE TABLE `s_1`')
+  .replace('`a_ibfk_7` FOREIGN KEY (`up`) REFERENCES `a`', '`s_1_ibfk_7` FOREIGN KEY (`up`) REFERENCES `s_1`')
+  .replace('REFERENCES `b``x`', 'REFERENCES `s_2`')
+  .replace('`taken`', '`s_1_ibfk_8`')
+  .replace('ALTER TABLE `a`', 'ALTER TABLE `s_1`')
+  .replace('INSERT INTO `a` VALUES\n', 'INSERT INTO `s_1` VALUES\n')
+  .replace('INSERT INTO `ß`', 'INSERT INTO `s_3`')
+  .replace('SEQUENCE `n`', 'SEQUENCE `s_4`')
+  .replace('SETVAL(`n`', 'SETVAL(`s_4`')
+  .replace('UPDATE `b``x`', 'UPDATE `s_2`');
+
+describe('a dump under other names', () => {
+  it.each([1, 2, 7, 64, 1000, 1 << 20])('is the same but for them, in pieces of %d bytes', async (size) => {
+    expect(await rewritten(DUMP, size)).toBe(EXPECTED);
+  });
+
+  it('tells which constraints get another name', async () => {
+    const told: string[] = [];
+    await rewritten(DUMP, 100, namesOf({ onRenamedConstraint: (table, name) => told.push(`${table}.${name}`) }));
+    expect(told).toEqual(['a.taken']);
+  });
+
+  it('gives CHECK constraints other names where they are shared, and no name that is too long', async () => {
+    const long = 'l'.repeat(60);
+    const sql = `CREATE TABLE \`${long}\` (
+  CONSTRAINT \`taken\` FOREIGN KEY (\`a\`) REFERENCES \`a\` (\`id\`),
+  CONSTRAINT \`${long}_chk_1\` CHECK (1),
+  CONSTRAINT \`taken\` CHECK (2)
+);
+`;
+    expect(await rewritten(sql, 50, namesOf({ checksAreShared: true }))).toBe(`CREATE TABLE \`s_1\` (
+  CONSTRAINT \`s_1_key_2\` FOREIGN KEY (\`a\`) REFERENCES \`s_2\` (\`id\`),
+  CONSTRAINT \`s_1_chk_1\` CHECK (1),
+  CONSTRAINT \`s_1_check_3\` CHECK (2)
+);
+`);
+  });
+});
+
+describe('what could reach a live table', () => {
+  it.each([
+    ['a statement that is not known', 'DELETE FROM `a`;\n'],
+    ['a name without quotes', 'DROP TABLE IF EXISTS a;\n'],
+    ['a name with a database', 'INSERT INTO `x`.`a` VALUES (1);\n'],
+    ['a list of names', 'DROP TABLE IF EXISTS `a`, `b`;\n'],
+    ['a second statement on the line', 'INSERT INTO `a` VALUES (1); DELETE FROM `a`;\n'],
+    ['a second statement behind many rows', 'INSERT INTO `a` VALUES\n(1),\n(2); DROP TABLE `a`;\n'],
+    ['a second statement behind a comment', '/*!40000 SET @x = 1 */; DROP TABLE `a`;\n'],
+    ['a table made from others', 'CREATE TABLE `a` AS SELECT 1;\n'],
+    ['a table made in another way', 'CREATE TABLE IF NOT EXISTS `a` (\n  `b` int\n);\n'],
+    ['a constraint that can not be read', 'CREATE TABLE `a` (\n  CONSTRAINT x FOREIGN KEY (b) REFERENCES a (id)\n);\n'],
+    ['an update of more than one table', 'UPDATE `a` t JOIN `b` SET b.x = 1;\n'],
+    ['a table that breaks off', 'CREATE TABLE `a` (\n  `b` int\n)\n'],
+  ])('is refused: %s', async (_what, sql) => {
+    for (const size of [1, 5, 10_000]) {
+      await expect(rewritten(sql, size)).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
+    }
+  });
+});
