@@ -6,6 +6,7 @@ import {
   connectionTo,
   databaseFor,
   everything,
+  opener,
   requirePlan,
   session,
   sql,
@@ -180,6 +181,122 @@ describe('sessions in the way', () => {
     await driver.switch(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
     await driver.discard(plan);
+  });
+});
+
+describe.each(WAYS)('at the switch, by $strategy', (way) => {
+  it('whoever holds the data, asks for long, waits or comes back at once is ended, and the app finds the new data', async () => {
+    await startFor(way);
+    await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    await sql(app, 'UPDATE t SET v = 2');
+    const plan = await stage(driver, 'w1', dump, PUBLIC);
+    const idle = await Promise.all(Array.from({ length: 60 }, () => session(app)));
+    const [writer, reader, asking] = [await session(app), await session(app), await session(app)];
+    await writer.query('BEGIN; INSERT INTO t VALUES (99)');
+    await reader.query('BEGIN; SELECT * FROM t');
+    const asked = asking.query('SELECT pg_sleep(600) FROM t').then(
+      () => 'answered',
+      () => 'ended',
+    );
+    let trying = true;
+    const seen = new Set<string>();
+    const pool = [1, 2, 3].map(async () => {
+      while (trying) {
+        const client = await session(app).catch(() => null);
+        const answer = (await client?.query<{ v: number }>('SELECT v FROM t').catch(() => null)) ?? null;
+        if (answer) seen.add(answer.rows.map(({ v }) => v).join());
+        await client?.end().catch(() => undefined);
+      }
+    });
+    await driver.switch(plan, testRun());
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
+    await driver.undo(plan, testRun());
+    expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
+    trying = false;
+    await Promise.all(pool);
+    // Nobody has ever seen anything but one side or the other.
+    expect([...seen].filter((rows) => rows !== '1' && rows !== '2')).toEqual([]);
+    await expect(writer.query('COMMIT')).rejects.toThrow();
+    await db.asAdmin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${db.username}' AND query LIKE '%pg_sleep%'`,
+      'postgres',
+    );
+    expect(await asked).toBe('ended');
+    await Promise.all([...idle, reader, asking].map((client) => client.end().catch(() => undefined)));
+    await driver.discard(plan);
+    await driver.close();
+  });
+
+  it('whoever can not be ended is named, and nothing has changed', async () => {
+    await startFor(way);
+    await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
+    const driver = createPostgresDriver(app, { endSessionsMs: 300 });
+    const dump = await take(driver, PUBLIC);
+    await sql(app, 'UPDATE t SET v = 2');
+    const live = await fingerprint(app);
+    const plan = await stage(driver, 'w2', dump, PUBLIC);
+    const name = `holder_${db.database}`;
+    // A superuser's session, which an ordinary role can't end.
+    const holder = db
+      .asAdmin(`SET application_name = '${name}'; BEGIN; INSERT INTO t VALUES (3); SELECT pg_sleep(600)`)
+      .catch(() => 'ended');
+    const isThere = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = '${name}' AND query LIKE '%pg_sleep%' AND state = 'active'
+      AND pid IN (SELECT pid FROM pg_locks WHERE relation = 't'::regclass)`;
+    await expect.poll(() => db.asAdmin(isThere), { timeout: 20_000 }).toEqual([{ n: 1 }]);
+    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({
+      code: 'SWITCH_FAILED',
+      // A plain role sees of other roles' sessions who they are, and no more.
+      message: expect.stringContaining('postgres') as string,
+    });
+    expect(await driver.position(plan)).toBe('before switch');
+    await db.asAdmin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${name}'`,
+      'postgres',
+    );
+    expect(await holder).toBe('ended');
+    await driver.discard(plan);
+    expectSame(live, await fingerprint(app));
+    await driver.close();
+  });
+});
+
+describe.each([
+  { ...WAYS[0], aside: 'database' },
+  { ...WAYS[1], aside: 'schema' },
+  { ...WAYS[2], aside: 'objects' },
+])('a verification where a restore goes by $strategy', (way) => {
+  it('loads and checks, whatever would be in the way of a switch, and leaves no trace', async () => {
+    await startFor(way);
+    const reader = await role('reader');
+    await sql(
+      app,
+      `${everything(reader)} CREATE SCHEMA sibling; CREATE VIEW sibling.uses AS SELECT id, title FROM public.books`,
+    );
+    await db.asAdmin(`SELECT lo_from_bytea(0, 'x')`);
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    await sql(app, `DELETE FROM child; INSERT INTO parent VALUES (50, 'new')`);
+    const live = await fingerprint(app);
+    expect((await driver.plan('v1', dump.backup, PUBLIC)).blockers[0]?.reason.params?.objects).toBe(
+      'view sibling.uses',
+    );
+    const planning = await driver.plan('v1', dump.backup, PUBLIC, 'verify');
+    expect(planning).toMatchObject({ blockers: [], warnings: [], downtime: { text: 'The app goes on working.' } });
+    const plan = requirePlan(planning);
+    expect(plan.strategy).toBe(way.aside);
+    await driver.stage(plan, dump.backup, opener(dump), testRun());
+    await driver.check(plan, dump.backup, testRun());
+    const tables = dump.backup.tables.map((table) => (table.name === 'public.child' ? { ...table, rows: 77 } : table));
+    await expect(driver.check(plan, { ...dump.backup, tables }, testRun())).rejects.toMatchObject({
+      params: { detail: 'public.child: 2 / 77' },
+    });
+    await sql(app, `SET lock_timeout = '5s'; UPDATE authors SET name = name WHERE id < 10`);
+    await driver.discard(plan);
+    await driver.close();
+    expectSame(live, await fingerprint(app));
+    expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
   });
 });
 
@@ -371,6 +488,24 @@ describe.each(WAYS)('after a crash, by $strategy', (way) => {
     await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
     await driver.close();
     expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
+  });
+
+  it('a position that can not be told any more is called so', async () => {
+    await startFor(way);
+    await sql(app, 'CREATE TABLE t (v int)');
+    const driver = createPostgresDriver(app);
+    const dump = await take(driver, PUBLIC);
+    const back = await stage(driver, 'p1', dump, PUBLIC);
+    await driver.switch(back, testRun());
+    await driver.undo(back, testRun());
+    await driver.discard(back);
+    expect(await driver.position(back)).toBe('before switch');
+    const plan = await stage(driver, 'p2', dump, PUBLIC);
+    await driver.switch(plan, testRun());
+    await driver.discard(plan);
+    expect(await driver.position(plan)).toBe('unclear');
+    await expect(driver.undo(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await driver.close();
   });
 
   it('what only looks like the slot aside is never dropped', async () => {

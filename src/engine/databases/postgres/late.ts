@@ -60,7 +60,8 @@ async function policyScript(entries: TocEntry[], load: Load): Promise<string> {
     const verb = words[0]?.raw;
     const at = words.findIndex(({ raw }) => raw === 'POLICY');
     // POLICY "name" ON "schema"."table"
-    const title = textOf([1, 2, 3, 4, 5].flatMap((n) => words[at + n] ?? [])).replace('ON', ' ON ');
+    const [, name, , ...table] = words.slice(at, at + 6);
+    const title = `${name?.raw ?? ''} ON ${textOf(table)}`;
     if (verb === 'COMMENT') return leftOut.includes(title) ? '' : textOf(tokens);
     if (verb !== 'CREATE') return textOf(tokens);
     const kept = withoutMissingRoles(tokens, load);

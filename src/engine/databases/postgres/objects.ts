@@ -22,7 +22,7 @@ const objectsIn = (schema: string) => `
    WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n' AND d.classid <> 'pg_extension'::regclass
      AND d.refobjid = (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(schema)})
      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
-     AND NOT (c.relkind = 'S' AND EXISTS (
+     AND NOT (coalesce(c.relkind = 'S', false) AND EXISTS (
            SELECT FROM pg_depend q WHERE q.classid = d.classid AND q.objid = d.objid AND q.refclassid = 'pg_class'::regclass
               AND q.deptype IN ('a', 'i')))`;
 
