@@ -33,6 +33,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'kill',
+          include: ['tests/kill/**/*.test.ts'],
+          pool: 'forks',
+          globalSetup: [servers, 'tests/kill/harness/bundle.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
           pool: 'forks',
@@ -40,7 +52,7 @@ export default defineConfig({
           globalSetup: servers,
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,17 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
-/** The whole kill matrix: every boundary, and all random instants on every strategy (docs/development.md). */
+/** `npm run matrix`: every kill of the kill matrix (docs/development.md). */
 export default defineConfig({
   test: {
-    name: 'matrix',
+    name: 'kill',
     include: ['tests/kill/**/*.test.ts'],
     pool: 'forks',
+    // Two at a time, as in vitest.config.ts.
     maxWorkers: 2,
     minWorkers: 1,
+    env: { SAFEKEEP_KILLS: 'all' },
     globalSetup: ['tests/support/global-setup.ts', 'tests/kill/harness/bundle.ts'],
-    setupFiles: 'tests/support/app-environment.ts',
-    testTimeout: 3_600_000,
+    testTimeout: 3 * 3_600_000,
     hookTimeout: 120_000,
-    disableConsoleIntercept: true,
   },
 });

@@ -1,4 +1,4 @@
-import { killMatrixOf } from './harness/kill-tests';
+import { killMatrixOf, USUAL } from './harness/kill-tests';
 import { asApp, STRATEGIES } from './harness/strategies';
 
-killMatrixOf(asApp(STRATEGIES.tables));
+killMatrixOf(asApp(STRATEGIES.tables), USUAL.apps);

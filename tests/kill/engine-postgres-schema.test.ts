@@ -1,4 +1,4 @@
-import { killMatrixOf } from './harness/kill-tests';
+import { killMatrixOf, USUAL } from './harness/kill-tests';
 import { STRATEGIES } from './harness/strategies';
 
-killMatrixOf(STRATEGIES.schema);
+killMatrixOf(STRATEGIES.schema, USUAL.servers);

@@ -47,6 +47,7 @@ async function start(install: boolean): Promise<TestApp> {
       dialect === 'sqlite' ? 'sqlite' : ({ dialect, ...own, asAdmin: none, drop: none } satisfies FreshDatabase),
     storage: folder,
     install,
+    gateway: true,
   });
 }
 

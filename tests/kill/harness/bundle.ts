@@ -5,6 +5,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isProvidedToServer } from '../../../scripts/host-modules.mjs';
 import type { Place } from '../protocol';
+import { seedOfRun } from './seed';
+import { forgetTallies, printTallies } from './tally';
 
 /** Below the project, so that what stays outside of a bundle is found. */
 const FOLDER = path.resolve('.test/kill');
@@ -17,8 +19,11 @@ export function bundleOf(kind: Place['kind']): string {
   return file;
 }
 
-/** vitest's global set-up. */
-export default async function setup(): Promise<void> {
+/** vitest's global set-up: the bundles, the seed, and in the end the table of all kills. */
+export default async function setup(): Promise<() => void> {
+  const seed = seedOfRun();
+  console.log(`Kill matrix: SAFEKEEP_SEED=${seed}`);
+  forgetTallies();
   await build({
     entryPoints: KINDS.map((kind) => `tests/kill/child/${kind}.ts`),
     outdir: FOLDER,
@@ -43,4 +48,5 @@ export default async function setup(): Promise<void> {
       },
     ],
   });
+  return () => printTallies(seed);
 }

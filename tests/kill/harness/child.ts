@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { once } from 'node:events';
-import type { Command, Place, Reply } from '../protocol';
+import type { Command, Place, Reply, Target } from '../protocol';
 import { bundleOf } from './bundle';
 
 /** Far beyond what anything here takes, so that a child that hangs is told as such. */
@@ -36,13 +36,13 @@ export class KillChild {
     return reply;
   }
 
-  /** Sends the command; 'killed' when the child died of SIGKILL before it had answered. `killAfterMs`: kills the group then. */
-  async try(command: Command, killAfterMs?: number): Promise<Reply | 'killed'> {
+  /** Sends the command; 'killed' when the child died of SIGKILL before it had answered. */
+  async try(command: Command, kill?: { afterMs: number; target: Target }): Promise<Reply | 'killed'> {
     let killer: NodeJS.Timeout | undefined;
     const answered = new Promise<Reply>((resolve) => this.process.once('message', (reply) => resolve(reply as Reply)));
-    const hangs = setTimeout(() => this.killGroup(), HANGS_MS);
+    const hangs = setTimeout(() => this.signal('group'), HANGS_MS);
     this.process.send(command);
-    if (killAfterMs !== undefined) killer = setTimeout(() => this.killGroup(), killAfterMs);
+    if (kill) killer = setTimeout(() => this.signal(kill.target), kill.afterMs);
     try {
       const how = await Promise.race([answered, this.ended]);
       if (typeof how !== 'string') return how;
@@ -56,15 +56,15 @@ export class KillChild {
 
   /** Ends it, and whatever it has started. */
   async end(): Promise<void> {
-    this.killGroup();
+    this.signal('group');
     await this.ended;
   }
 
-  private killGroup(): void {
+  private signal(target: Target): void {
     const { pid } = this.process;
     if (pid === undefined) return;
     try {
-      process.kill(-pid, 'SIGKILL');
+      process.kill(target === 'group' ? -pid : pid, 'SIGKILL');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }

@@ -1,18 +1,80 @@
-/** The tests of one strategy. How many kills they try is told by the environment, and by who runs them. */
-import { expect, test } from 'vitest';
+/** The tests of one strategy. */
+import { describe, expect, test } from 'vitest';
+import type { Operation } from '../protocol';
 import { Matrix } from './matrix';
 import { seedOfRun } from './seed';
 import type { Strategy } from './strategies';
+import { addTally, type Tally } from './tally';
 
-const seed = seedOfRun();
+/** Instants at which an exchange is half way: the folders are exchanged and the database not; all is, and nothing says so. */
+const HALF_WAY = ['before driver.switch', 'after driver.switch'];
+/** How many instants at which a process dies without the programs it has started. */
+const ORPHANS = 5;
 
-export function killMatrixOf(strategy: Strategy): void {
-  test.each(['restore', 'undo', 'backup'] as const)(
-    'a killed %s leaves the old state or the new',
-    async (operation) => {
-      const tally = await new Matrix(strategy, operation).run(Number(process.env.N ?? 3), seed);
-      console.log(JSON.stringify(tally, null, 1));
-      expect(tally.failures).toEqual([]);
-    },
-  );
+/** What of the matrix is tried. */
+export interface Extent {
+  /** Random instants. */
+  random: Record<Operation, number>;
+  /** Boundaries of these names. */
+  boundaries: RegExp;
+}
+
+/** In `npm run matrix` everything is tried. */
+const ALL: Extent = { random: { restore: 30, undo: 30, backup: 30 }, boundaries: /^/ };
+const isWhole = process.env['SAFEKEEP_KILLS'] === 'all';
+
+/** What `npm test` tries. */
+export const USUAL = {
+  /** Where a kill costs least, nothing is left out. */
+  sqlite: ALL,
+  /** Renames of folders are the same with every database, and between the end of a step and what follows little happens. */
+  servers: {
+    random: { restore: 5, undo: 3, backup: 2 },
+    boundaries: /^(?!(before|after) (rename|link|rm|rmdir|mkdir) |step \w+ ends)/,
+  },
+  apps: {
+    random: { restore: 5, undo: 0, backup: 0 },
+    boundaries: /^(before|after) (journal|app (reload|healthCheck))/,
+  },
+} satisfies Record<string, Extent>;
+
+export function killMatrixOf(strategy: Strategy, usual: Extent): void {
+  const { random, boundaries } = isWhole ? ALL : usual;
+  const seed = seedOfRun();
+
+  describe(`${strategy.name}, ${strategy.kind}`, () => {
+    test.each(['restore', 'undo', 'backup'] as const)(
+      'a killed %s leaves the old state or the new',
+      async (operation) => {
+        const matrix = new Matrix(strategy, operation);
+        const work = async () => {
+          await matrix.boundaries(boundaries);
+          await matrix.instants(random[operation], seed);
+        };
+        passed(await matrix.whole(work));
+      },
+    );
+
+    test.runIf(strategy.kind === 'engine')('a recovery that is killed is gone on with by the next', async () => {
+      const matrix = new Matrix(strategy, 'restore', 'recovery');
+      const work = async () => {
+        for (const boundary of HALF_WAY) await matrix.recoveries(boundary, boundaries);
+      };
+      passed(await matrix.whole(work));
+    });
+
+    test.runIf(strategy.kind === 'engine' && strategy.name !== 'sqlite file')(
+      'programs that outlive a killed restore do no harm',
+      async () => {
+        const matrix = new Matrix(strategy, 'restore', 'restore alone');
+        passed(await matrix.whole(() => matrix.instants(ORPHANS, seed, 'process')));
+      },
+    );
+  });
+}
+
+function passed(tally: Tally): void {
+  addTally(tally);
+  expect(tally.failures).toEqual([]);
+  expect(tally.survived).toBe(tally.named + tally.random);
 }

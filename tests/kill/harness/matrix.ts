@@ -1,28 +1,25 @@
 /** Kills an operation at every boundary and at random instants, and judges what the next start makes of it. */
-import type { Kill, Operation, Reply, Shown } from '../protocol';
+import type { Kill, Operation, Reply, Shown, Target } from '../protocol';
 import type { KillChild } from './child';
+import { expectBackupTold, expectTold } from './history';
 import { numbersFrom } from './seed';
 import { type Side, Site } from './site';
 import type { Strategy } from './strategies';
-
-export interface Tally {
-  strategy: string;
-  operation: string;
-  /** Kills at named boundaries, and at random instants. */
-  named: number;
-  random: number;
-  survived: number;
-  /** How often the state before was live after the next start, and how often the state after. */
-  old: number;
-  new: number;
-  failures: string[];
-  seconds: number;
-}
+import type { Tally } from './tally';
 
 /** After so many the rest would only repeat them. */
-const MOST_FAILURES = Number(process.env.MOST ?? 8);
+const MOST_FAILURES = 5;
 
-type Instant = { kill: Kill } | { fraction: number };
+/** When a process is killed: at a boundary, or after this share of the time that the operation takes. */
+type Instant = { boundary: string } | { fraction: number };
+
+interface Attempt {
+  at: Instant;
+  /** Default: the whole group. */
+  target?: Target;
+  /** The start that recovers is killed too. */
+  again?: Kill;
+}
 
 const SIDES: Record<Operation, { before: Side; after: Side }> = {
   restore: { before: 'b', after: 'a' },
@@ -32,74 +29,118 @@ const SIDES: Record<Operation, { before: Side; after: Side }> = {
 
 export class Matrix {
   private site: Site | null = null;
+  /** Has recovered from the last kill, and is the next one to be killed. */
+  private child: KillChild | null = null;
   private durationMs = 0;
   /** Runs that were in the history before. */
   private known = new Set<string>();
-  private readonly tally: Tally;
+  readonly tally: Tally;
 
   constructor(
     private readonly strategy: Strategy,
     private readonly operation: Operation,
+    how = operation as string,
   ) {
     const counts = { named: 0, random: 0, survived: 0, old: 0, new: 0, seconds: 0 };
-    this.tally = { strategy: strategy.name, operation, ...counts, failures: [] };
+    this.tally = { level: strategy.kind, strategy: strategy.name, how, ...counts, failures: [] };
   }
 
-  async run(random: number, seed: string): Promise<Tally> {
+  /** Does `work`, then cleans up. */
+  async whole(work: () => Promise<void>): Promise<Tally> {
     const begun = performance.now();
     try {
-      const { boundaries } = await this.unkilled();
-      for (const boundary of boundaries) await this.tryKill({ kill: { boundary, target: 'group' } });
-      const next = numbersFrom(`${seed} ${this.strategy.name} ${this.operation}`);
-      // An instant behind the end of a run that was quicker than the measured one is drawn anew.
-      for (let drawn = 0; this.tally.random < random && drawn < 2 * random; drawn += 1) {
-        await this.tryKill({ fraction: next() });
-      }
+      await work();
     } finally {
-      await this.site?.remove();
+      await this.drop();
+      this.tally.seconds = Math.round((performance.now() - begun) / 1000);
     }
-    this.tally.seconds = Math.round((performance.now() - begun) / 1000);
     return this.tally;
   }
 
-  /** One run to its end: its boundaries, its duration. */
+  /** Every boundary of such a name that one run to its end comes by. */
+  async boundaries(wanted: RegExp): Promise<void> {
+    const { boundaries } = await this.unkilled();
+    for (const boundary of boundaries.filter((name) => wanted.test(name))) await this.attempt({ at: { boundary } });
+  }
+
+  /** `count` kills that really came in time: an instant behind the end of a run is drawn anew. */
+  async instants(count: number, seed: string, target: Target = 'group'): Promise<void> {
+    if (count === 0) return;
+    await this.unkilled();
+    const next = numbersFrom(`${seed} ${this.strategy.name} ${this.operation} ${target}`);
+    const enough = this.tally.random + count;
+    for (let drawn = 0; this.tally.random < enough && drawn < 3 * count; drawn += 1) {
+      await this.attempt({ at: { fraction: next() }, target });
+    }
+  }
+
+  /** Every boundary of the start that recovers from a kill at `boundary`. */
+  async recoveries(boundary: string, wanted: RegExp): Promise<void> {
+    let found: string[] = [];
+    await this.attempt({ at: { boundary } }, (reply) => (found = reply.boundaries));
+    for (const again of found.filter((name) => wanted.test(name)))
+      await this.attempt({ at: { boundary }, again: { boundary: again, target: 'group' } });
+  }
+
+  /** One run to its end. */
   private async unkilled(): Promise<Reply> {
     const site = await this.ready();
-    const child = site.child();
+    const child = this.child ?? site.child();
+    this.child = child;
     const reply = await child.do(this.command(site));
     this.durationMs = reply.durationMs;
     await this.reset(site, child, reply.shown, await this.judge(site, reply.shown));
-    await child.end();
     return reply;
   }
 
-  private async tryKill(instant: Instant): Promise<void> {
+  private async attempt(attempt: Attempt, onRecovered?: (reply: Reply) => void): Promise<void> {
     const { tally } = this;
     if (tally.failures.length >= MOST_FAILURES) return;
-    const site = await this.ready();
     try {
-      const isRandom = 'fraction' in instant;
-      const victim = site.child();
-      site.prepareChild();
-      const kill = isRandom ? undefined : instant.kill;
-      const after = isRandom ? instant.fraction * this.durationMs : undefined;
-      const end = await victim.try({ ...this.command(site), kill }, after);
-      await victim.end();
-      if (end !== 'killed' && !isRandom) throw new Error(end.error ?? 'this boundary was not reached');
-      if (end === 'killed') tally[isRandom ? 'random' : 'named'] += 1;
-      const next = site.child();
-      const { shown } = await next.do({ do: 'start' });
-      const side = await this.judge(site, shown);
-      await this.reset(site, next, shown, side);
-      await next.end();
-      if (end !== 'killed') return;
+      const wasKilled = await this.kill(attempt);
+      const site = await this.ready();
+      if (attempt.again) await this.killAgain(site, attempt.again);
+      const child = site.child();
+      this.child = child;
+      const recovered = await child.do({ do: 'start' });
+      onRecovered?.(recovered);
+      const side = await this.judge(site, recovered.shown);
+      await this.reset(site, child, recovered.shown, side);
+      if (!wasKilled) return;
       tally.survived += 1;
       tally[side === SIDES[this.operation].before ? 'old' : 'new'] += 1;
     } catch (error) {
-      tally.failures.push(`${describe(instant)}: ${(error as Error).message}`);
-      await this.site?.remove();
-      this.site = null;
+      const failure = `${describe(attempt)}: ${(error as Error).message}`;
+      console.error(`${tally.strategy}, ${tally.how}: ${failure}`);
+      tally.failures.push(failure);
+      await this.drop();
     }
+  }
+
+  /** False when a run had ended before its instant had come. */
+  private async kill({ at, target = 'group' }: Attempt): Promise<boolean> {
+    const site = await this.ready();
+    const victim = this.child ?? site.child();
+    this.child = null;
+    site.prepareChild();
+    const command = this.command(site);
+    const isNamed = 'boundary' in at;
+    const end = isNamed
+      ? await victim.try({ ...command, kill: { ...at, target } })
+      : await victim.try(command, { afterMs: at.fraction * this.durationMs, target });
+    // Programs that outlive their parent go on meanwhile, as they would.
+    if (target === 'group') await victim.end();
+    else site.leave(victim);
+    if (end !== 'killed' && isNamed) throw new Error(end.error ?? 'this boundary was not reached');
+    if (end === 'killed') this.tally[isNamed ? 'named' : 'random'] += 1;
+    return end === 'killed';
+  }
+
+  private async killAgain(site: Site, kill: Kill): Promise<void> {
+    const child = site.child();
+    const end = await child.try({ do: 'start', kill });
+    await child.end();
+    if (end !== 'killed') throw new Error(end.error ?? 'this boundary was not reached');
   }
 
   private command(site: Site) {
@@ -112,12 +153,18 @@ export class Matrix {
     const site = (this.site = await Site.create(this.strategy));
     this.known = site.runs;
     if (this.operation === 'undo') {
-      const child = site.child();
-      const { shown } = await child.do({ do: 'restore', archive: site.archive });
-      await child.end();
+      this.child = site.child();
+      const { shown } = await this.child.do({ do: 'restore', archive: site.archive });
       this.known = new Set(shown.runs.map(({ record }) => record.id));
     }
     return site;
+  }
+
+  private async drop(): Promise<void> {
+    await this.child?.end();
+    this.child = null;
+    await this.site?.remove();
+    this.site = null;
   }
 
   /** @throws Error with what is wrong */
@@ -152,34 +199,12 @@ export class Matrix {
         await site.expectAside(undefined);
       }
     }
-    site.forget(now);
+    if (site.strategy.kind === 'engine') site.forget(now);
     this.known = new Set(now.runs.map(({ record }) => record.id));
   }
 }
 
-type ShownRun = Shown['runs'][number] | undefined;
-
-/** A process that was killed before it had written the record of its run has changed nothing. */
-function expectTold(run: ShownRun, isNew: boolean): void {
-  if (!run) {
-    if (isNew) throw new Error('the new state is live and the history does not know of it');
-    return;
-  }
-  const { status, finishedAt } = run.record;
-  const wanted = isNew ? ['succeeded', 'succeeded with warnings'] : ['interrupted'];
-  if (!wanted.includes(status) || !finishedAt) {
-    throw new Error(`the new state is ${isNew ? '' : 'not '}live and the history says: ${status}`);
-  }
-}
-
-function expectBackupTold(run: ShownRun, { backups }: Shown): void {
-  const isThere = backups.some(({ name }) => name === run?.record.backupName);
-  const status = run?.record.status ?? 'nothing';
-  if (status === 'succeeded' ? !isThere : !['interrupted', 'nothing'].includes(status)) {
-    throw new Error(`the archive is ${isThere ? '' : 'not '}there and the history says: ${status}`);
-  }
-}
-
-function describe(instant: Instant): string {
-  return 'kill' in instant ? `killed at «${instant.kill.boundary}»` : `killed after ${instant.fraction} of its time`;
+function describe({ at, again, target }: Attempt): string {
+  const first = 'boundary' in at ? `killed at «${at.boundary}»` : `killed after ${at.fraction} of its time`;
+  return `${first}${target === 'process' ? ' without its programs' : ''}${again ? `, then at «${again.boundary}»` : ''}`;
 }

@@ -1,9 +1,9 @@
 /** Random numbers that come again with their seed. */
 import { createHash, randomInt } from 'node:crypto';
 
-/** SAFEKEEP_SEED, or one of this process's own; printed so that a run can be repeated. */
+/** SAFEKEEP_SEED; where it is not given, one for this run and all its processes, which start later. */
 export function seedOfRun(): string {
-  return process.env['SAFEKEEP_SEED'] ?? String(randomInt(1_000_000));
+  return (process.env['SAFEKEEP_SEED'] ??= String(randomInt(1_000_000)));
 }
 
 /** Numbers from 0 up to 1. */

@@ -28,6 +28,7 @@ export class Site {
   /** Names that belong to the site itself. */
   private expected = new Set<string>();
   private spare: KillChild | null = null;
+  private readonly left: KillChild[] = [];
   /** The backup of state a. */
   archive = '';
   /** Ids of the runs that were needed to come so far. */
@@ -80,12 +81,17 @@ export class Site {
     return child;
   }
 
+  /** A child whose programs may still be at work; they are ended with the site. */
+  leave(child: KillChild): void {
+    this.left.push(child);
+  }
+
   prepareChild(): void {
     this.spare ??= new KillChild(this.place);
   }
 
   async remove(): Promise<void> {
-    await this.spare?.end();
+    for (const child of [...this.left, ...(this.spare ? [this.spare] : [])]) await child.end();
     await this.fresh?.drop();
     removeFolder(this.place.folder);
   }
