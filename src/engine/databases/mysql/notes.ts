@@ -31,8 +31,10 @@ export async function createMark(session: MysqlSession, table: string, id: strin
   await session.rows(`INSERT INTO ${table} VALUES (?, 'before')`, [id]);
 }
 
-export async function progressOf(session: MysqlSession, { notes }: Layout): Promise<Progress> {
-  return progressSchema.parse(await session.value(`SELECT progress FROM ${notes.plan}`));
+/** null while the plan's own tables have just been made. */
+export async function progressOf(session: MysqlSession, { notes }: Layout): Promise<Progress | null> {
+  const progress = await session.value(`SELECT progress FROM ${notes.plan}`);
+  return progress === null ? null : progressSchema.parse(progress);
 }
 
 export async function setProgress(session: MysqlSession, { notes }: Layout, progress: Progress): Promise<void> {

@@ -172,7 +172,7 @@ export async function positionIn(session: MysqlSession, layout: Layout): Promise
 /** @throws INTERNAL while an exchange has begun and not ended: both slots may be needed */
 export async function refuseHalfWay(session: MysqlSession, layout: Layout): Promise<void> {
   if ((await slotsThere(session, layout)) !== 'all') return;
-  const { live } = await standingOf(session, layout);
-  if ((await progressOf(session, layout)) === live) return;
+  const progress = await progressOf(session, layout);
+  if (progress === null || progress === (await liveSide(session, layout))) return;
   throw new SafekeepError('INTERNAL', { detail: `the exchange of the tables of ${layout.live} is half way` });
 }

@@ -1,0 +1,211 @@
+import { expect, describe, it } from 'vitest';
+import type { DatabaseConnection, DatabasePlan } from '../../src/engine/databases/driver';
+import { createMysqlDriver } from '../../src/engine/databases/mysql';
+import { MysqlSession, type MysqlRow } from '../../src/engine/databases/mysql/connection';
+import { expectSame, fingerprint } from '../support/compare';
+import {
+  connectionTo,
+  databasesOf,
+  dumpAll,
+  exec,
+  fresh,
+  oursIn,
+  pictureOf,
+  pieces,
+  planned,
+  runOf,
+  staged,
+} from '../support/mysql-driver';
+
+/** Instead of the k-th statement that changes anything, or right after it, the process is as good as dead. */
+interface Death {
+  statement: number;
+  when: 'before' | 'after';
+}
+
+const CHANGES = /^\s*(?:CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT|START|LOCK|UNLOCK)/;
+
+/** Works with a driver whose connections are cut at that statement. @returns whether it came to its end before */
+async function dies(
+  to: DatabaseConnection,
+  { statement, when }: Death,
+  work: (driver: ReturnType<typeof createMysqlDriver>) => Promise<unknown>,
+) {
+  const { rows, close } = MysqlSession.prototype;
+  const killed = new Error('killed');
+  const cut = (session: MysqlSession) => (session as unknown as { core: { destroy(): void } }).core.destroy();
+  let left = statement;
+  let isDead = false;
+  MysqlSession.prototype.rows = async function (
+    this: MysqlSession,
+    ...args: Parameters<typeof rows>
+  ): Promise<MysqlRow[]> {
+    const isNow = !isDead && CHANGES.test(args[0]) && (left -= 1) < 0;
+    if (isDead || (isNow && when === 'before')) {
+      isDead = true;
+      cut(this);
+      throw killed;
+    }
+    const found = await rows.apply(this, args);
+    if (!isNow) return found;
+    isDead = true;
+    cut(this);
+    throw killed;
+  };
+  MysqlSession.prototype.close = async function (this: MysqlSession) {
+    if (isDead) cut(this);
+    else await close.call(this);
+  };
+  try {
+    await work(createMysqlDriver(to)).catch((error: unknown) => {
+      if (!isDead) throw error;
+    });
+    return !isDead;
+  } finally {
+    MysqlSession.prototype.rows = rows;
+    MysqlSession.prototype.close = close;
+  }
+}
+
+const LIVE = [
+  'CREATE TABLE parent (id int PRIMARY KEY, child_id int)',
+  'CREATE TABLE child (id int PRIMARY KEY, parent_id int, FOREIGN KEY (parent_id) REFERENCES parent (id))',
+  'ALTER TABLE parent ADD FOREIGN KEY (child_id) REFERENCES child (id)',
+  'INSERT INTO parent VALUES (1, NULL)',
+  'INSERT INTO child VALUES (1, 1)',
+  'CREATE TABLE log (what int)',
+  'CREATE TRIGGER track AFTER INSERT ON child FOR EACH ROW INSERT INTO log VALUES (NEW.id)',
+  'CREATE VIEW seen AS SELECT what FROM log',
+  'CREATE FUNCTION one() RETURNS int RETURN 1',
+];
+const CHANGE = [
+  'INSERT INTO child VALUES (2, 1)',
+  'DROP VIEW seen',
+  'DROP TRIGGER track',
+  'CREATE TRIGGER track BEFORE INSERT ON parent FOR EACH ROW SET @x = 1',
+  'CREATE TABLE newer (id int PRIMARY KEY)',
+  'DROP FUNCTION one',
+  'CREATE FUNCTION one() RETURNS int RETURN 2',
+];
+
+describe.each(['tables', 'names'] as const)('killed with the strategy %s', (strategy) => {
+  const scene = async () => {
+    const database = await fresh(strategy === 'tables');
+    const to = connectionTo(database);
+    await exec(to, ...LIVE);
+    const old = await fingerprint(to);
+    const dumped = await dumpAll(to);
+    await exec(to, ...CHANGE);
+    const changed = await fingerprint(to);
+    const { driver, plan } = await staged(to, dumped);
+    expect(plan.strategy).toBe(strategy);
+    return { database, to, driver, plan, dumped, before: changed, after: old };
+  };
+
+  it.each(['switch', 'undo'] as const)(
+    'before or after any statement of %s, is finished or taken back',
+    async (direction) => {
+      const { to, driver, plan, before, after } = await scene();
+      const positions = new Set<string>();
+      const sides = { switch: after, undo: before };
+      const opposite = { switch: 'undo', undo: 'switch' } as const;
+      const settled = async (way: 'switch' | 'undo') => {
+        await driver[way](plan, runOf());
+        expect(await driver.position(plan)).toBe(way === 'switch' ? 'after switch' : 'before switch');
+        expectSame(sides[way], await pictureOf(to));
+      };
+      if (direction === 'undo') await settled('switch');
+      const deaths = (['before', 'after'] as const).map((when) => ({ when, last: -1 }));
+      for (const death of deaths) {
+        for (let statement = 0; ; statement += 1) {
+          const completed = await dies(to, { statement, when: death.when }, (dying) => dying[direction](plan, runOf()));
+          if (completed) break;
+          death.last = statement;
+          const position = await driver.position(plan);
+          positions.add(position);
+          if (position === 'unclear') await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
+          // Finished by turns; the other way round it then begins from a side that is whole.
+          if ((statement % 2 === 0) === (death.when === 'before')) await settled(direction);
+          await settled(opposite[direction]);
+        }
+        await settled(opposite[direction]);
+      }
+      // Each was killed at every statement; there are as many, whichever way it is killed.
+      expect(deaths[0]?.last).toBe(deaths[1]?.last);
+      expect(deaths[0]?.last).toBeGreaterThan(10);
+      await settled(direction);
+      expect([...positions].sort()).toEqual(['after switch', 'before switch', 'unclear']);
+    },
+  );
+
+  it('while it finishes or takes back what was killed, the third process still gets through', async () => {
+    const { to, driver, plan, before, after } = await scene();
+    for (let statement = 0; ; statement += 1) {
+      // Right after the exchange of the tables: the most is left to do then.
+      await dies(to, { statement: await renameOf(to, plan), when: 'after' }, (dying) => dying.switch(plan, runOf()));
+      expect(await driver.position(plan)).toBe('unclear');
+      const way = statement % 2 ? 'switch' : 'undo';
+      const completed = await dies(to, { statement, when: 'before' }, (dying) => dying[way](plan, runOf()));
+      await driver.undo(plan, runOf());
+      expectSame(before, await pictureOf(to));
+      if (completed) break;
+    }
+    await driver.switch(plan, runOf());
+    expectSame(after, await pictureOf(to));
+  });
+
+  it('at any statement of a discard, the next one leaves nothing behind', async () => {
+    const { database, to, driver, plan, dumped, after } = await scene();
+    await driver.switch(plan, runOf());
+    for (let statement = 0, again = plan; ; statement += 1) {
+      const completed = await dies(to, { statement, when: 'after' }, (dying) => dying.discard(again));
+      // What is live is never doubted: to bring it live is nothing, to bring the other side live is refused.
+      await driver.switch(again, runOf()).catch((error: { code: string }) => expect(error.code).toBe('SWITCH_FAILED'));
+      expectSame(after, await pictureOf(to));
+      await driver.discard(again);
+      expect(await oursIn(database)).toEqual([]);
+      expect(await databasesOf(database)).toEqual([database.database]);
+      expect(await driver.position(again)).toBe('unclear');
+      expectSame(after, await pictureOf(to));
+      if (completed) break;
+      ({ plan: again } = await staged(to, dumped, `n${statement}`));
+      await driver.switch(again, runOf());
+    }
+  });
+
+  it('at any statement of its staging, a discard leaves nothing behind', async () => {
+    const { database, to, driver, plan, dumped, before } = await scene();
+    await driver.discard(plan);
+    for (let statement = 0; ; statement += 1) {
+      const id = `s${statement}`;
+      const next = await planned(to, dumped, id);
+      const completed = await dies(to, { statement, when: 'after' }, (dying) =>
+        dying.stage(next, dumped.backup, async (name) => pieces(dumped.parts.get(name)), runOf()),
+      );
+      await driver.discard(next);
+      expect(await oursIn(database)).toEqual([]);
+      expect(await databasesOf(database)).toEqual([database.database]);
+      if (completed) break;
+    }
+    expectSame(before, await fingerprint(to));
+  });
+});
+
+/** The number of the statement of a switch that exchanges the tables. */
+async function renameOf(to: DatabaseConnection, plan: DatabasePlan): Promise<number> {
+  const seen: string[] = [];
+  const { rows } = MysqlSession.prototype;
+  MysqlSession.prototype.rows = async function (this: MysqlSession, ...args: Parameters<typeof rows>) {
+    if (CHANGES.test(args[0])) seen.push(args[0]);
+    return rows.apply(this, args);
+  };
+  try {
+    const driver = createMysqlDriver(to);
+    await driver.switch(plan, runOf());
+    const found = seen.findIndex((sql) => sql.startsWith('RENAME'));
+    await driver.undo(plan, runOf());
+    return found;
+  } finally {
+    MysqlSession.prototype.rows = rows;
+  }
+}
