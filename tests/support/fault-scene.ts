@@ -25,6 +25,7 @@ export const SERVER_WAYS: Way[] = [
   { name: 'postgres, database', dialect: 'postgres', strategy: 'database', user: 'superuser' },
   { name: 'postgres, schema', dialect: 'postgres', strategy: 'schema', user: 'plain' },
   { name: 'mariadb, tables', dialect: 'mariadb', strategy: 'tables', user: 'creates databases' },
+  { name: 'mariadb, names', dialect: 'mariadb', strategy: 'names', user: 'plain' },
 ];
 
 export interface Failure {
@@ -52,8 +53,10 @@ export interface FaultScene extends Scene {
   expectDone(run: RunView, state: 'old' | 'new'): Promise<void>;
   /** The one verdict on every failure. */
   expectWhole(failure: Failure): Promise<void>;
-  /** Takes note of what lies around now: nothing more may be there after a failure. */
-  takeInventory(): Promise<void>;
+  /** What is there now is the old state from now on. */
+  rememberOld(): Promise<void>;
+  /** Everything that a run could leave behind, by name: files, databases, sessions, child processes. */
+  inventory(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -95,7 +98,9 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
   const restore = async () => {
     await takeInventory();
     const { runId } = await root.get('safekeepBackups:restore', { body: { name: backup.name } });
-    return await endOfRun(root, runId);
+    const run = await endOfRun(root, runId);
+    if (run.status.startsWith('succeeded')) lastRestore = run.id;
+    return run;
   };
   const undo = async () => {
     await takeInventory();
@@ -104,7 +109,6 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
   };
   const expectDone = async (run: RunView, state: 'old' | 'new') => {
     expect(run.status, `${JSON.stringify(run.error)}\n${await logOf(root, run.id)}`).toMatch(/^succeeded/);
-    if (run.kind === 'restore') lastRestore = run.id;
     const { slots } = (await Safekeep.of(app).runs.load(run.id)) ?? {};
     expect(slots?.database?.strategy).toBe(strategy);
     await expectServes();
@@ -126,7 +130,10 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
     expectState,
     restore,
     undo,
-    takeInventory,
+    rememberOld: async () => {
+      states.old = await look();
+    },
+    inventory: () => inventoryOf(scene, server, temporary),
     expectDone,
     expectWhole: async ({ run, state, code, says }) => {
       const told = expectFailed(run, code);
@@ -165,7 +172,7 @@ function withoutAside({ database: { tables, schema }, files }: State): State {
 }
 
 /** Written all the time, or by every run: their content is looked at elsewhere. */
-const EVERYDAY = /(-wal|-shm|-journal)$|^safekeep\/main\/runs\/|^uploads\/|^logs\//;
+const EVERYDAY = /(-wal|-shm|-journal)$|^safekeep\/main\/runs\/|^uploads\/|^logs\/|^apps\b/;
 
 /** Everything that a run could leave behind, by name: files, databases, schemas, sessions, child processes. */
 async function inventoryOf({ host }: Scene, server: FreshDatabase | null, temporary: string): Promise<string[]> {
@@ -196,8 +203,14 @@ async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promi
       ? `SELECT datname AS name FROM pg_database UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1`
       : `SELECT schema_name AS name FROM information_schema.schemata ORDER BY 1`,
   );
+  const aside = postgres
+    ? []
+    : await names(
+        `SELECT table_name AS name FROM information_schema.tables
+          WHERE table_schema = '${server.database}' AND table_name LIKE '\\_\\_safekeep%' ORDER BY 1`,
+      );
   const own = places.filter((name) => name.includes(server.database) || (postgres && name.includes('safekeep')));
   // The app's own are in its pool, or on their way into it.
   const extra = sessions.length > pool.size ? sessions : [];
-  return [...own, ...extra.map((session) => `session ${session}`)];
+  return [...own, ...aside, ...extra.map((session) => `session ${session}`)];
 }

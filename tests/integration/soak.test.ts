@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RunView } from '../../src/shared/runs';
+import { startApiWriter } from '../support/api-writer';
+import { type FaultScene, SERVER_WAYS, SQLITE, startFaultScene, type Way } from '../support/fault-scene';
+import * as compare from '../support/compare';
+import { at, type Moment } from '../support/moments';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs';
+import { targetOf } from '../support/zoo/target';
+
+/** Restores, each with its undo. 21 over the three databases. */
+const PAIRS = 7;
+/** Until here caches fill and pools reach their size. */
+const WARM_UP = 3;
+const RELOADS_PER_PAIR = 2;
+const RELOADS = 6;
+const MEBIBYTE = 1 << 20;
+
+const WAYS: Way[] = [SQLITE, ...SERVER_WAYS.filter(({ strategy }) => strategy === 'database' || strategy === 'tables')];
+
+let scene: FaultScene | undefined;
+afterEach(async () => {
+  await scene?.stop();
+  scene = undefined;
+});
+
+/** How much more there is of everything with each step from the first to the last of these. */
+function ratesOf(signs: readonly VitalSigns[]): Record<string, number> {
+  const [first, last] = [signs[0], signs.at(-1)].map((sign) => sign && countsOf(sign));
+  if (!first || !last || signs.length < 2) throw new Error('nothing to compare');
+  const names = new Set([...Object.keys(first), ...Object.keys(last)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, ((last[name] ?? 0) - (first[name] ?? 0)) / (signs.length - 1)]),
+  );
+}
+
+function countsOf({ heapBytes, listeners, descriptors, resources }: VitalSigns): Record<string, number> {
+  const named = (kind: string, counts: Record<string, number>) =>
+    Object.entries(counts).map(([name, count]) => [`${kind} ${name}`, count] as const);
+  return {
+    heapBytes,
+    listeners,
+    ...Object.fromEntries([...named('descriptor', descriptors), ...named('resource', resources)]),
+  };
+}
+
+describe.each(WAYS)('many restores and undos on $name', (way) => {
+  it('lose no acknowledged write, and nothing grows', { timeout: 600_000 }, async () => {
+    scene = await startFaultScene(way);
+    const { root, host, restore, undo, inventory } = scene;
+    const { app } = host;
+    const titles = () =>
+      compare.withConnection(targetOf(host), async (connection) => {
+        const rows = await connection.query('SELECT title FROM things');
+        return new Set(rows.map(({ title }) => String(title)));
+      });
+    const missing = (written: Iterable<string>, ...states: Set<string>[]) =>
+      [...written].filter((title) => !states.some((state) => state.has(title)));
+    /** Runs it, and looks at the live data in the moment before it is exchanged. */
+    const lookingAt = async (moment: Moment, run: () => Promise<RunView>) => {
+      let seen = new Set<string>();
+      const ambush = at(app, moment, async () => void (seen = await titles()));
+      const { status, error } = await run();
+      ambush.remove();
+      expect({ status, error }).toEqual({ status: expect.stringMatching(/^succeeded/) as string, error: null });
+      return seen;
+    };
+
+    // What the host itself keeps of each reload is not ours to give back.
+    const reloads: VitalSigns[] = [];
+    for (let n = 1; n <= RELOADS; n++) {
+      await app.restart();
+      if (n >= WARM_UP) reloads.push(await vitalSigns(app));
+    }
+
+    const writer = startApiWriter(root);
+    const pairs: VitalSigns[] = [];
+    const around: string[][] = [];
+    let known = new Set<string>();
+    for (let pair = 1; pair <= PAIRS; pair++) {
+      const old = await lookingAt('before switch', restore);
+      const restored = await lookingAt('before undo', undo);
+      await writer.pause();
+      const live = await titles();
+      expect(missing(old, live)).toEqual([]);
+      expect(missing(writer.acknowledged, live, restored, known)).toEqual([]);
+      known = new Set([...known, ...restored, ...live]);
+      if (pair >= WARM_UP) {
+        pairs.push(await vitalSigns(app));
+        around.push((await inventory()).map((name) => name.replace(/[a-z]{8}(?=\b|_)/g, '<id>')));
+      }
+      if (pair < PAIRS) writer.resume();
+    }
+    const { acknowledged, away, odd } = writer;
+    expect(odd).toEqual([]);
+    expect(acknowledged.length).toBeGreaterThan(PAIRS);
+    expect(away.maintenance + away.unanswered).toBeGreaterThan(0);
+
+    const first = pairs[0];
+    const last = pairs.at(-1);
+    const perPair = ratesOf(pairs);
+    const perReload = ratesOf(reloads);
+    console.log(way.name, JSON.stringify({ acknowledged: acknowledged.length, away, perPair, perReload, first, last }));
+    expect(around.at(-1)).toEqual(around[0]);
+    expect(last?.childProcesses).toBe(first?.childProcesses);
+    for (const [what, rate] of Object.entries(perPair)) {
+      const ofHost = RELOADS_PER_PAIR * Math.max(0, perReload[what] ?? 0);
+      const spare = what === 'heapBytes' ? MEBIBYTE : 0;
+      expect(rate, `${what} per restore and undo; the host's own: ${ofHost}`).toBeLessThanOrEqual(ofHost + spare);
+    }
+  });
+});

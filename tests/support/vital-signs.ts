@@ -1,0 +1,58 @@
+/** What a process holds that it may not hold more and more of. */
+import type { Application } from '@nocobase/server';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+export interface VitalSigns {
+  /** Bytes of JavaScript objects that are still in use. */
+  heapBytes: number;
+  /** Open file descriptors by kind: socket, pipe, anon_inode …; files by their name. */
+  descriptors: Record<string, number>;
+  /** What keeps the process alive, by kind: timers, sockets, child processes. */
+  resources: Record<string, number>;
+  /** Listeners on the app, over all its events. */
+  listeners: number;
+  childProcesses: number;
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Taken when nothing is under way. */
+export async function vitalSigns(app: Application): Promise<VitalSigns> {
+  // What a first collection has finalised goes with a second one.
+  for (let round = 0; round < 3; round++) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const events = app.eventNames() as string[];
+  return {
+    heapBytes: process.memoryUsage().heapUsed,
+    descriptors: countBy(openDescriptors()),
+    resources: countBy(process.getActiveResourcesInfo()),
+    listeners: events.reduce((sum, event) => sum + app.listenerCount(event), 0),
+    childProcesses: readdirSync('/proc/self/task').reduce((sum, thread) => sum + childrenOf(thread), 0),
+  };
+}
+
+function openDescriptors(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return [/^(\w+):/.exec(target)?.[1] ?? target.split('/').at(-1) ?? ''];
+    } catch {
+      return []; // The one that has read the folder.
+    }
+  });
+}
+
+function childrenOf(thread: string): number {
+  return readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).length;
+}
+
+function countBy(kinds: string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
