@@ -12,7 +12,7 @@ export interface RawConnection {
   readonly target: DatabaseConnection;
   /** Runs one statement; `params` fill `$1` (PostgreSQL) or `?`. */
   query(sql: string, params?: Value[]): Promise<Row[]>;
-  /** Hands over the rows one by one; SQLite only streams, the others hold the answer in memory. */
+  /** Hands over the rows one by one; SQLite reads them page by page, the others hold the answer in memory. */
   each(sql: string, onRow: (row: Row) => void): Promise<void>;
   close(): Promise<void>;
 }
@@ -92,6 +92,7 @@ async function connectMysql(target: DatabaseConnection): Promise<RawConnection> 
 }
 
 const SQLITE_BUSY_MS = 30_000;
+const SQLITE_PAGE = 20_000;
 
 async function connectSqlite(target: DatabaseConnection): Promise<RawConnection> {
   const file = target.storage;
@@ -107,22 +108,23 @@ async function connectSqlite(target: DatabaseConnection): Promise<RawConnection>
         value === null || value === undefined ? null : Buffer.isBuffer(value) ? value.toString('hex') : String(value),
       ]),
     );
+  const query = (sql: string, params: Value[] = []) =>
+    new Promise<Row[]>((resolve, reject) =>
+      db.all<Record<string, unknown>>(sql, params, (error, rows) =>
+        error ? reject(error) : resolve((rows ?? []).map(asText)),
+      ),
+    );
   return {
     target,
-    query: (sql, params = []) =>
-      new Promise((resolve, reject) =>
-        db.all<Record<string, unknown>>(sql, params, (error, rows) =>
-          error ? reject(error) : resolve((rows ?? []).map(asText)),
-        ),
-      ),
-    each: (sql, onRow) =>
-      new Promise((resolve, reject) =>
-        db.each<Record<string, unknown>>(
-          sql,
-          (error, row) => void (error ? reject(error) : onRow(asText(row))),
-          (error) => (error ? reject(error) : resolve()),
-        ),
-      ),
+    query,
+    // Not sqlite3's own `each`: its end can overtake rows while the machine is busy.
+    each: async (sql, onRow) => {
+      for (let offset = 0; ; offset += SQLITE_PAGE) {
+        const rows = await query(`${sql} LIMIT ${SQLITE_PAGE} OFFSET ${offset}`);
+        rows.forEach(onRow);
+        if (rows.length < SQLITE_PAGE) return;
+      }
+    },
     close: () => new Promise((resolve, reject) => db.close((error) => (error ? reject(error) : resolve()))),
   };
 }
