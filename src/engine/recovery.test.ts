@@ -184,6 +184,12 @@ it('what had been said and kept before the kill stands', async () => {
   expect(await journal.read()).toBeNull();
 });
 
+it('a run that had ended and only could not clean up keeps its end', async () => {
+  await runs.save({ ...record(), kind: 'verify', status: 'succeeded' });
+  const swept = await recovered({ state: 'staging', direction: 'verify' }, 'before switch');
+  expect(swept).toMatchObject({ state: 'old', calls: 'discard', status: 'succeeded', journal: null });
+});
+
 it('a start that asks twice is one attempt', async () => {
   await journal.write(entry({ state: 'switched' }));
   const driver = new FakeDriver('after switch');

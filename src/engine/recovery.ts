@@ -127,6 +127,8 @@ async function conclude(
     log(level, { text: 'The record of the run {{runId}} is gone', params: { runId } });
     return null;
   }
+  // What was only not cleaned up has ended as it says.
+  if (isFinal(record)) return record;
   const message = end(record);
   record.finishedAt = new Date().toISOString();
   await runs.save(record);
