@@ -43,11 +43,12 @@ export async function stageDatabase(
   const { run, backup } = request;
   const [live, aside, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside'), slots.schemasOf(plan)];
   const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, plan, backup));
-  await withMaintenance(connection, [live, aside], run.signal, async (client) => {
+  const create = async (client: Client) => {
     await client.query(createDatabase(aside, await likeness(client, plan)));
     const mark = slots.markText(plan.id, { content: 'staged', comment: null });
     await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(mark)}`);
-  });
+  };
+  await withMaintenance(connection, [live, aside], run.signal, create, slots.ownName(plan.id));
   run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: aside } });
   const environment = await toolEnvironment(connection, {
     database: aside,
@@ -262,6 +263,13 @@ export async function discardDatabase(
   const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
   await withMaintenance(connection, [live, aside], undefined, async (client) => {
     await slots.endExchanges(client, plan.id, endSessionsMs);
+    // One whose client was killed may still be about to create it.
+    const creating = await slots.endSessions(
+      client,
+      () => slots.ownSessions(client, [slots.ownName(plan.id)]),
+      endSessionsMs,
+    );
+    if (creating) throw new SafekeepError('INTERNAL', { detail: `${aside} is still being made: ${creating}` });
     const row = await databaseRow(client, aside);
     if (!row) return;
     // Killed between creating and marking it, a restore leaves an empty one.
