@@ -139,6 +139,8 @@ export class Site {
     const foreign = found.filter((name) => !id || !name.includes(id));
     if (foreign.length > 0) throw new Error(`left behind: ${foreign.join(', ')}`);
     if (!kept?.slots) return;
+    const strategy = `${kept.slots.database?.dialect} ${kept.slots.database?.strategy}`;
+    if (strategy !== this.strategy.name) throw new Error(`restored in another way: ${strategy}`);
     const wanted = (kept.slots.database ? this.strategy.copies : 0) + kept.slots.folders.length;
     const copies = found.filter((name) => !name.endsWith('.names'));
     if (copies.length !== wanted)
@@ -207,7 +209,9 @@ export class Site {
             WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('public', 'information_schema')
            UNION ALL SELECT gid FROM pg_prepared_xacts WHERE database = '${database}'`
         : `SELECT schema_name AS name FROM information_schema.schemata
-            WHERE schema_name LIKE '${database}%' AND schema_name <> '${database}'`;
+            WHERE schema_name LIKE '${database}%' AND schema_name <> '${database}'
+           UNION ALL SELECT DISTINCT SUBSTRING_INDEX(table_name, '_', 4) FROM information_schema.tables
+            WHERE table_schema = '${database}' AND table_name LIKE '\\_\\_safekeep\\_%'`;
     return (await asAdmin(names)).map(({ name }) => String(name));
   }
 }

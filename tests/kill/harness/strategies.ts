@@ -20,13 +20,23 @@ export interface Strategy {
 const none = () => Promise.resolve(null);
 const postgres = () => freshDatabase('postgres');
 const postgresWithoutRights = () => freshDatabase('postgres', { mayCreateDatabases: false });
+/** The app may work in its schema, which is another's. */
+const postgresOfAnother = async () => {
+  const fresh = await postgresWithoutRights();
+  await fresh.asAdmin('ALTER SCHEMA public OWNER TO postgres');
+  await fresh.asAdmin(`GRANT CREATE, USAGE ON SCHEMA public TO "${fresh.username}"`);
+  return fresh;
+};
 const mariadb = () => freshDatabase('mariadb');
+const mariadbWithoutRights = () => freshDatabase('mariadb', { mayCreateDatabases: false });
 const kind = 'engine' as const;
 
 export const STRATEGIES = {
   file: { kind, name: 'sqlite file', create: none, copies: 1, states: sqliteStates },
   database: { kind, name: 'postgres database', create: postgres, copies: 1, states: postgresStates },
   schema: { kind, name: 'postgres schema', create: postgresWithoutRights, copies: 1, states: postgresStates },
+  objects: { kind, name: 'postgres objects', create: postgresOfAnother, copies: 1, states: postgresStates },
+  names: { kind, name: 'mariadb names', create: mariadbWithoutRights, copies: 1, states: mariadbStates },
   tables: { kind, name: 'mariadb tables', create: mariadb, copies: 2, states: mariadbStates },
 } satisfies Record<string, Strategy>;
 
