@@ -5,8 +5,9 @@ import { toolsFor } from './client';
 import { withMysql } from './connection';
 import { dumpMysql } from './dump';
 import { layoutOf } from './layout';
-import { planMysql } from './plan';
+import { planMysql, removeProbes } from './plan';
 import { dropSlots, positionIn, refuseHalfWay } from './slots';
+import { takeOver } from './sessions';
 import { checkMysql, stageMysql } from './stage';
 import { bringLive } from './switch';
 
@@ -29,13 +30,19 @@ export function createMysqlDriver(connection: DatabaseConnection): DatabaseDrive
     check: (plan, backup, run) => checkMysql(plan, backup, connection, run),
     switch: (plan, run) => bringLive('after', plan, connection, run),
     undo: (plan, run) => bringLive('before', plan, connection, run),
-    position: (plan) => withMysql(connection, (session) => positionIn(session, layoutOf(session, plan))),
+    position: (plan) =>
+      withMysql(connection, async (session) => {
+        await takeOver(session, plan.id);
+        return await positionIn(session, layoutOf(session, plan));
+      }),
     discard: (plan) =>
       withMysql(connection, async (session) => {
+        await takeOver(session, plan.id);
         const layout = layoutOf(session, plan);
         await refuseHalfWay(session, layout);
         await dropSlots(session, layout);
       }),
+    removeLeftovers: () => withMysql(connection, removeProbes),
     close: async () => undefined,
   };
 }

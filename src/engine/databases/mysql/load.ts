@@ -6,10 +6,11 @@ import { SafekeepError, toSafekeepError } from '../../errors';
 import { toolName, writeToTool } from '../../process';
 import type { DatabaseConnection, OpenPart } from '../driver';
 import { LOAD_FLAGS, requireTool, signInFile } from './client';
-import { withMysql } from './connection';
+import { quoteString, withMysql } from './connection';
 import { TABLES_PART, withoutSandboxLine } from './dump';
 import { DumpRewriter, type NewNames } from './rewrite';
 import { DumpScanner } from './scan';
+import { lockOf } from './sessions';
 
 /**
  * Loads the tables part of a backup with the client program into `slot`, under the names that `newNames` gives, or their own.
@@ -17,6 +18,7 @@ import { DumpScanner } from './scan';
  */
 export async function loadTables(
   slot: DatabaseConnection,
+  id: string,
   backup: ManifestDatabase,
   openPart: OpenPart,
   newNames: NewNames | null,
@@ -44,6 +46,8 @@ export async function loadTables(
       else end();
     },
   });
+  // By this whoever takes over finds the client, should it outlive this process.
+  const hold = `DO GET_LOCK(${quoteString(lockOf(id, 'load'))}, 0)`;
   const signIn = await signInFile(slot, server, tool.version);
   try {
     const clean = Readable.from(withoutSandboxLine(input), { objectMode: false });
@@ -51,7 +55,7 @@ export async function loadTables(
     await writeToTool(
       {
         path: tool.path,
-        args: [signIn.firstArg, ...LOAD_FLAGS, `--database=${slot.database}`],
+        args: [signIn.firstArg, ...LOAD_FLAGS, `--init-command=${hold}`, `--database=${slot.database}`],
         env: signIn.env,
         signal: run.signal,
         onStderrLine: (line) => {
@@ -62,6 +66,7 @@ export async function loadTables(
       },
       clean.pipe(watched),
     );
+    if (!watched.readableEnded) throw endedEarly(toolName(tool.path));
   } catch (error) {
     throw withTable(error, scanner);
   } finally {
@@ -69,6 +74,11 @@ export async function loadTables(
     await signIn.remove();
   }
   if (!scanner.isComplete) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part has no end' });
+}
+
+/** It says that all is well and has not taken everything. */
+function endedEarly(tool: string): SafekeepError {
+  return new SafekeepError('TOOL_FAILED', { tool, detail: 'it ended before the end of its input' });
 }
 
 /** The client tells the line of the statement that failed; the scanner knows whose line that is. */

@@ -49,6 +49,23 @@ const withinSummary = ({ database }: MysqlSession): Message => ({
   params: { database, prefix: OWN_TABLE_PREFIX },
 });
 
+/** What a plan tries rights with, left by a process that was killed meanwhile. */
+export async function removeProbes(session: MysqlSession): Promise<void> {
+  const { staged: database = '' } = planNames('tables', session.database, 'probe');
+  const there = await session.value('SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [
+    database,
+  ]);
+  if (Number(there) > 0 && (await everythingIn(session, database)).length === 0) {
+    await session.rows(`DROP DATABASE IF EXISTS ${quoteId(database)}`);
+  }
+  const names = new Set((await everythingIn(session, session.database)).map(({ name }) => name));
+  for (const name of PROBES) {
+    if (names.has(name)) await session.rows(`DROP TABLE IF EXISTS ${quoteId(session.database, name)}`);
+  }
+}
+
+const PROBES = ['probe1', 'probe2'].map((name) => OWN_TABLE_PREFIX + name);
+
 /**
  * Tried rather than read from the grants: roles, wildcards and partial revokes make those hard to read right. The name is always
  * the same, so that what a killed process left goes the next time.
@@ -68,7 +85,7 @@ async function mayCreateDatabases(session: MysqlSession): Promise<boolean> {
 
 /** What a load under other names and the exchange need, tried with a table of ours. */
 async function missingRights(session: MysqlSession): Promise<Blocker[]> {
-  const [one, other] = ['probe1', 'probe2'].map((name) => quoteId(OWN_TABLE_PREFIX + name));
+  const [one, other] = PROBES.map((name) => quoteId(name));
   try {
     // First of all whether it can be dropped again.
     await session.rows(`DROP TABLE IF EXISTS ${one}, ${other}`);

@@ -13,6 +13,7 @@ import { placesOf, rememberPrograms, rememberTable, rememberTables } from './not
 import { createPrograms, dropPrograms } from './programs';
 import { readPrograms, type MysqlProgram } from './programs-file';
 import type { NewNames } from './rewrite';
+import { takeOver } from './sessions';
 import { createSlots, tablesAside } from './slots';
 import { tryUnderOtherNames } from './trial';
 
@@ -29,13 +30,14 @@ export async function stageMysql(
 ): Promise<void> {
   const renamed: string[] = [];
   const { layout, newNames } = await withMysql(connection, async (session) => {
+    await takeOver(session, plan.id);
     const made = layoutOf(session, plan);
     await createSlots(session, made);
     const names = made.strategy === 'names' ? await newNamesFor(session, made, backup, connection, renamed) : null;
     return { layout: made, newNames: names };
   });
   const slot = { ...connection, database: layout.aside.after };
-  await loadTables(slot, backup, openPart, newNames, run);
+  await loadTables(slot, plan.id, backup, openPart, newNames, run);
   if (renamed.length > 0) {
     run.log('info', {
       text: 'These foreign keys and checks get other names, since the live tables have theirs: {{constraints}}',
@@ -44,6 +46,7 @@ export async function stageMysql(
   }
   const programs = backup.parts.includes(PROGRAMS_PART) ? readPrograms(await text(await openPart(PROGRAMS_PART))) : [];
   await withMysql(slot, async (session) => {
+    await takeOver(session, plan.id);
     if (layout.strategy === 'tables') {
       const loaded = (await objectsIn(session, layout.aside.after)).filter(({ kind }) => kind !== 'view');
       await rememberTables(session, layout, 'after', loaded.map(({ name }) => name)); // prettier-ignore

@@ -14,7 +14,7 @@ import { type Layout, layoutOf, otherSide, type Side } from './layout';
 import { placesOf, progressOf, rememberedPrograms, rememberPrograms, rememberTables, setProgress } from './notes';
 import { createPrograms, dropPrograms, programsOf } from './programs';
 import type { MysqlProgram } from './programs-file';
-import { endOtherSessions, insist } from './sessions';
+import { endOtherSessions, insist, takeOver } from './sessions';
 import { liveSide, slotsThere, standingOf } from './slots';
 
 interface Exchange {
@@ -37,6 +37,7 @@ export async function bringLive(
 ): Promise<void> {
   const session = await MysqlSession.open(connection);
   try {
+    await takeOver(session, plan.id);
     const exchange = { session, connection, layout: layoutOf(session, plan), run };
     if (!(await begin(exchange, to))) return;
     try {
