@@ -25,14 +25,18 @@ afterEach(async () => {
   scene = undefined;
 });
 
-/** How much more there is of everything with each step from the first to the last of these. */
+/** How much more there is of everything with each step, by the middle one: something is given back late now and then. */
 function ratesOf(signs: readonly VitalSigns[]): Record<string, number> {
-  const [first, last] = [signs[0], signs.at(-1)].map((sign) => sign && countsOf(sign));
-  if (!first || !last || signs.length < 2) throw new Error('nothing to compare');
-  const names = new Set([...Object.keys(first), ...Object.keys(last)]);
-  return Object.fromEntries(
-    [...names].map((name) => [name, ((last[name] ?? 0) - (first[name] ?? 0)) / (signs.length - 1)]),
-  );
+  const counts = signs.map(countsOf);
+  if (counts.length < 2) throw new Error('nothing to compare');
+  const names = new Set(counts.flatMap((sign) => Object.keys(sign)));
+  const steps = (name: string) => counts.slice(1).map((sign, n) => (sign[name] ?? 0) - (counts[n]?.[name] ?? 0));
+  return Object.fromEntries([...names].map((name) => [name, median(steps(name))]));
+}
+
+function median(numbers: number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 function countsOf({ heapBytes, listeners, descriptors, resources }: VitalSigns): Record<string, number> {

@@ -198,10 +198,12 @@ async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promi
       ? `SELECT pid::text || ' ' || application_name AS name FROM pg_stat_activity WHERE usename = '${user}'`
       : `SELECT CONCAT(id, ' ', COALESCE(db, '')) AS name FROM information_schema.processlist WHERE user = '${user}'`,
   );
+  // Databases of other tests stand on the same server; schemas are those of this database.
   const places = await names(
     postgres
-      ? `SELECT datname AS name FROM pg_database UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1`
-      : `SELECT schema_name AS name FROM information_schema.schemata ORDER BY 1`,
+      ? `SELECT datname AS name FROM pg_database WHERE datname LIKE '${server.database}%'
+          UNION ALL SELECT nspname FROM pg_namespace WHERE nspname LIKE '%safekeep%' ORDER BY 1`
+      : `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE '${server.database}%' ORDER BY 1`,
   );
   const aside = postgres
     ? []
@@ -209,8 +211,7 @@ async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promi
         `SELECT table_name AS name FROM information_schema.tables
           WHERE table_schema = '${server.database}' AND table_name LIKE '\\_\\_safekeep%' ORDER BY 1`,
       );
-  const own = places.filter((name) => name.includes(server.database) || (postgres && name.includes('safekeep')));
   // The app's own are in its pool, or on their way into it.
   const extra = sessions.length > pool.size ? sessions : [];
-  return [...own, ...aside, ...extra.map((session) => `session ${session}`)];
+  return [...places, ...aside, ...extra.map((session) => `session ${session}`)];
 }
