@@ -13,18 +13,29 @@ export interface ToolCall {
   signal?: AbortSignal;
   /** Called with each complete line the program writes to stderr. */
   onStderrLine?: (line: string) => void;
-  /** Ended with TOOL_TIMED_OUT when neither stdout, stdin nor stderr moved for so long. Default 10 minutes. */
+  /** Ended with TOOL_TIMED_OUT when neither stdout, stdin nor stderr moved for so long. Default: `idleLimitMs()`. */
   idleTimeoutMs?: number;
 }
 
 /** How much of a program's stderr is kept for the error message. */
 const STDERR_TAIL_BYTES = 8 * 1024;
-const DEFAULT_IDLE_TIMEOUT_MS = 10 * 60_000;
+/** Seconds; what an administrator allows in place of the default. */
+export const IDLE_VARIABLE = 'SAFEKEEP_TOOL_IDLE_SECONDS';
+/** Programs are rightly silent while the server builds an index on a large table: better late than a good restore failed. */
+const DEFAULT_IDLE_MS = 3600_000;
+/** As long as a timer can take: as good as no limit. */
+export const NO_IDLE_LIMIT_MS = 2 ** 31 - 1;
 const KILL_AFTER_MS = 5_000;
 
 /** The name of a program without folder, for messages. */
 export function toolName(path: string): string {
   return path.split(/[\\/]/).pop() ?? path;
+}
+
+/** How long a program may be silent: as the variable says, or else so long. */
+export function idleLimitMs(unlessSet = DEFAULT_IDLE_MS): number {
+  const seconds = Number(process.env[IDLE_VARIABLE]);
+  return seconds > 0 ? Math.min(seconds * 1000, NO_IDLE_LIMIT_MS) : unlessSet;
 }
 
 interface Supervised {
@@ -50,7 +61,7 @@ function supervise(call: ToolCall): Supervised {
   // A program that ends early closes its input; its exit code tells the story, not EPIPE.
   child.stdin.on('error', () => undefined);
 
-  const idleMs = call.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
+  const idleMs = call.idleTimeoutMs ?? idleLimitMs();
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -113,7 +124,14 @@ export function openTool(call: ToolCall): OpenTool {
       );
     },
   });
-  pipeline(child.stdout, held).catch((error: Error) => held.destroy(error));
+  pipeline(child.stdout, held).catch((error: Error) => {
+    // A program that was killed may close its output before it is known why it ended.
+    child.kill();
+    exited.then(
+      () => held.destroy(error),
+      (reason: Error) => held.destroy(reason),
+    );
+  });
   return { stdin: child.stdin, stdout: held, exited };
 }
 

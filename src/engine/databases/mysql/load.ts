@@ -10,6 +10,8 @@ import { quoteString, withMysql } from './connection';
 import { TABLES_PART, withoutSandboxLine } from './dump';
 import { DumpRewriter, type NewNames } from './rewrite';
 import { DumpScanner } from './scan';
+
+const END_MARK = 'safekeep: the end of the dump';
 import { lockOf } from './sessions';
 
 /**
@@ -49,6 +51,7 @@ export async function loadTables(
   // By this whoever takes over finds the client, should it outlive this process.
   const hold = `DO GET_LOCK(${quoteString(lockOf(id, 'load'))}, 0)`;
   const signIn = await signInFile(slot, server, tool.version);
+  let answer = '';
   try {
     const clean = Readable.from(withoutSandboxLine(input), { objectMode: false });
     clean.on('error', (error) => watched.destroy(error));
@@ -64,9 +67,12 @@ export async function loadTables(
           run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } });
         },
       },
-      clean.pipe(watched),
+      Readable.from(withEndMark(clean.pipe(watched), scanner), { objectMode: false }),
+      (text) => (answer = (answer + text).slice(-END_MARK.length * 2)),
     );
-    if (!watched.readableEnded) throw endedEarly(toolName(tool.path));
+    if (!watched.readableEnded || (scanner.isComplete && !answer.includes(END_MARK))) {
+      throw endedEarly(toolName(tool.path));
+    }
   } catch (error) {
     throw withTable(error, scanner);
   } finally {
@@ -74,6 +80,12 @@ export async function loadTables(
     await signIn.remove();
   }
   if (!scanner.isComplete) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part has no end' });
+}
+
+/** Behind the last statement the client is asked for a word: who does not say it has not come that far. */
+async function* withEndMark(dump: Readable, scanner: DumpScanner): AsyncGenerator<Buffer> {
+  for await (const chunk of dump) yield chunk as Buffer;
+  if (scanner.isComplete) yield Buffer.from(`\nSELECT '${END_MARK}';\n`);
 }
 
 /** It says that all is well and has not taken everything. */

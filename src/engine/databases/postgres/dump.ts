@@ -36,8 +36,6 @@ const END_OF_DATA = Buffer.alloc(5);
 /** A transaction holds a lock on each table it read: counting in batches keeps the server's lock table small. */
 const TABLES_PER_TRANSACTION = 100;
 const LOCK_WAIT_MS = 5 * 60_000;
-/** pg_dump is silent while the reader of its output is slow, and while it waits for locks. */
-const IDLE_TIMEOUT_MS = 30 * 60_000;
 
 /** @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED */
 export async function dumpPostgres(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
@@ -110,7 +108,6 @@ class PostgresDump implements Dump {
       args: dumpArguments(this.given),
       env: environment.env,
       signal: this.#signal,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
       onStderrLine: (line) => run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: 'pg_dump', line } }),
     });
     const whole = this.#wholeDump();

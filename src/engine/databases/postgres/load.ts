@@ -5,7 +5,7 @@
 import { PassThrough, Transform, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SafekeepError } from '../../errors';
-import { openTool } from '../../process';
+import { idleLimitMs, NO_IDLE_LIMIT_MS, openTool } from '../../process';
 import { quoteText, type ToolEnvironment } from './connection';
 import { DUMP_PART } from './dump';
 import { splitLate } from './late';
@@ -25,9 +25,6 @@ import { countLines, drained, PsqlSession } from './psql';
 import { renameIn } from './rename';
 import { rewriting } from './script';
 import { isOwnedByThese, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
-
-/** pg_restore is silent while psql works off what it was given, for example an index on a large table. */
-const IDLE_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** The dump's entries, sorted. Read before anything is begun, since it may show that the dump can not be read. */
 export async function readLists(load: Load): Promise<RestoreLists> {
@@ -99,7 +96,8 @@ async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: 
   const list = await writeList(load, 'main', entries);
   const dump = await load.openPart(load.backup.parts[0] ?? DUMP_PART);
   const args = ['-f', '-', '--no-acl', ...(keepsOwners ? [] : ['--no-owner']), `--use-list=${list}`];
-  const restore = openTool({ ...toolCall(load, args), idleTimeoutMs: IDLE_TIMEOUT_MS });
+  // It is silent while psql works off what it was given, for example an index on a large table.
+  const restore = openTool({ ...toolCall(load, args), idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS) });
   let dumpError: unknown;
   const fed = feedToEnd(dump, restore.stdin).catch((error: unknown) => {
     dumpError = error;
@@ -119,11 +117,12 @@ async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: 
     if (dumpError) throw dumpError;
     await session.run('');
   } catch (error) {
-    restore.stdout.destroy();
-    if (!dumpError) dump.destroy();
-    await fed;
     // The first cause: when one of the three ends, the others end with errors of their own.
-    throw dumpError ?? (await session.failure()) ?? error;
+    const ofDump = dumpError;
+    restore.stdout.destroy();
+    dump.destroy();
+    await fed;
+    throw ofDump ?? (await session.failure()) ?? error;
   }
 }
 

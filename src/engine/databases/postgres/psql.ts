@@ -2,10 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { SafekeepError } from '../../errors';
-import { openTool, type OpenTool } from '../../process';
+import { NO_IDLE_LIMIT_MS, openTool, type OpenTool } from '../../process';
 
-/** A statement may work for hours without a word (an index on a large table), and an open transaction waits for the user. */
-const NO_IDLE_TIMEOUT_MS = 2 ** 31 - 1;
 const NEWLINE = 10;
 /** pg_restore writes such a line before each object. */
 const OBJECT_MARK = /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: .*$/gm;
@@ -46,7 +44,8 @@ export class PsqlSession {
       args: ['-X', '-q', '-A', '-t', '-w', '-v', 'ON_ERROR_STOP=1', '-f', '-'],
       env: options.env,
       signal: options.signal,
-      idleTimeoutMs: NO_IDLE_TIMEOUT_MS,
+      // A statement may work for hours without a word (an index on a large table), and an open transaction waits for the user.
+      idleTimeoutMs: NO_IDLE_LIMIT_MS,
       onStderrLine: (line) => {
         this.#hear(line);
         options.onStderrLine?.(line);
