@@ -28,6 +28,14 @@ export const BEHAVIOURS = {
   printsNothing: 'exit 0',
   /** Takes half of the input, then fails. */
   takesHalfAndFails: 'head -c 2000 > /dev/null; echo "server on fire" >&2; exit 3',
+  /** Takes half of the input, and no word of it. */
+  takesHalfAndIsContent: 'head -c 40000 > $here/half; real "$@" < $here/half; exit 0',
+  /** Takes some of the input, then nothing happens any more. */
+  hangs: 'head -c 2000 > /dev/null; exec sleep 600',
+  /** Takes some of the input, then somebody ends it the hard way. */
+  isKilled: 'head -c 2000 > /dev/null; kill -9 $$',
+  /** Does its work and has something to say about it. */
+  says: 'real "$@"; code=$?; echo "WARNING: a harmless notice" >&2; exit $code',
   printsNoise: 'head -c 80000000 /dev/urandom; exit 0',
   /** Begins, says so, and goes on when it is told to. */
   waits: 'touch $here/started; while [ ! -e $here/go ]; do sleep 0.05; done; real "$@"',
@@ -50,14 +58,15 @@ export function fakeTools(family: ToolFamily, behaviour: Behaviour, version?: st
   const [dump, load] = PROGRAMS[family];
   for (const name of version === null ? [] : PROGRAMS[family]) {
     const real = findProgram([name], versionedFolders('/usr/lib/postgresql', 'bin'), name);
-    const act = (name === dump ? behaviour.dump : name === load ? behaviour.load : undefined) ?? 'real "$@"';
+    const given = name === dump ? behaviour.dump : name === load ? behaviour.load : undefined;
     const told = typeof version !== 'string' ? 'real --version' : `echo '${versionLine(family, name, version)}'`;
     const script = [
       '#!/bin/sh',
       `here=${folder}`,
       `real() { ${real} "$@"; }`,
       `if [ "$1" = --version ]; then ${told}; exit; fi`,
-      act,
+      // In the shell's place, so that a signal reaches it.
+      given ?? `exec ${real} "$@"`,
     ];
     writeFileSync(path.join(bin, name), `${script.join('\n')}\n`);
     chmodSync(path.join(bin, name), 0o755);

@@ -1,0 +1,69 @@
+/** Whatever the program that loads a dump does: the old state or the new one, and the truth about which. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { IDLE_VARIABLE } from '../../src/engine/process';
+import { BEHAVIOURS, fakeTools, type FakeTools } from '../support/fake-tools';
+import { type FaultScene, SERVER_WAYS, startFaultScene } from '../support/fault-scene';
+import { logOf } from '../support/safekeep';
+
+/** Only where SQL is made of the dump, not where its list is read. */
+const whileLoading = (behaviour: string) => `case " $* " in *" -f "*) ${behaviour};; *) real "$@";; esac`;
+
+/** What goes wrong, how, and what is told of it. */
+type Fault = [what: string, load: string, code: string, says: RegExp];
+
+const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
+  postgres: [
+    ['writes half and is content', BEHAVIOURS.printsHalfAndIsContent, 'TOOL_FAILED', /pg_restore/],
+    [
+      'leaves out the end of the SQL',
+      whileLoading('real "$@" > $here/whole; head -c -200 $here/whole; exit 0'),
+      'TOOL_FAILED',
+      /pg_restore.*ends early/,
+    ],
+    ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|psql/],
+    ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_FAILED', /pg_restore.*SIGKILL/],
+    ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore said nothing for 1 seconds/],
+  ],
+  mariadb: [
+    ['takes half and is content', BEHAVIOURS.takesHalfAndIsContent, 'TOOL_FAILED', /mariadb.*before the end/],
+    ['is killed', BEHAVIOURS.isKilled, 'TOOL_FAILED', /mariadb.*SIGKILL/],
+    ['hangs', BEHAVIOURS.hangs, 'TOOL_TIMED_OUT', /mariadb said nothing for 1 seconds/],
+  ],
+};
+
+describe.each(SERVER_WAYS.filter(({ strategy }) => strategy !== 'schema'))('on $name a load program', (way) => {
+  const family = way.dialect === 'postgres' ? 'postgres' : 'mariadb';
+  let scene: FaultScene;
+  let tools: FakeTools | undefined;
+  beforeAll(async () => {
+    scene = await startFaultScene(way);
+  });
+  const realAgain = () => {
+    delete process.env[IDLE_VARIABLE];
+    tools?.remove();
+    tools = undefined;
+  };
+  afterEach(realAgain);
+  afterAll(async () => await scene?.stop());
+
+  it.each(FAULTS[family])('that %s leaves the old state', async (_what, load, code, says) => {
+    if (code === 'TOOL_TIMED_OUT') process.env[IDLE_VARIABLE] = '1';
+    tools = fakeTools(family, { load });
+    const run = await scene.restore();
+    expect(run.step).toBe('stageDatabase');
+    await scene.expectWhole({ run, state: 'old', code, says });
+  });
+
+  it('that is the real one again succeeds after all of that', async () => {
+    await scene.expectDone(await scene.restore(), 'new');
+    await scene.expectDone(await scene.undo(), 'old');
+  });
+
+  it('that only has something to say succeeds, and the log tells what', async () => {
+    tools = fakeTools(family, { load: BEHAVIOURS.says });
+    const run = await scene.restore();
+    await scene.expectDone(run, 'new');
+    expect(run.status).toBe('succeeded with warnings');
+    expect(await logOf(scene.root, run.id)).toContain('a harmless notice');
+  });
+});
