@@ -9,7 +9,7 @@ export default defineConfig({
     // Two at a time, as in vitest.config.ts.
     maxWorkers: 2,
     minWorkers: 1,
-    env: { SAFEKEEP_KILLS: 'all' },
+    env: { SAFEKEEP_KILLS: process.env['SAFEKEEP_KILLS'] ?? 'all' },
     globalSetup: ['tests/support/global-setup.ts', 'tests/kill/harness/bundle.ts'],
     testTimeout: 3 * 3_600_000,
     hookTimeout: 120_000,

@@ -7,8 +7,8 @@ import { at, type Moment } from '../support/moments';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs';
 import { targetOf } from '../support/zoo/target';
 
-/** Restores, each with its undo. 21 over the three databases. */
-const PAIRS = 7;
+/** Restores, each with its undo, in a row. */
+const PAIRS: Record<string, number> = { sqlite: 7, 'postgres, database': 20, 'mariadb, tables': 7 };
 /** Until here caches fill and pools reach their size. */
 const WARM_UP = 3;
 const RELOADS_PER_PAIR = 2;
@@ -91,11 +91,12 @@ describe.each(WAYS)('many restores and undos on $name', (way) => {
       if (n >= WARM_UP) reloads.push(await signs());
     }
 
+    const count = PAIRS[way.name] ?? 0;
     const writer = startApiWriter(root);
     const pairs: VitalSigns[] = [];
     const around: string[][] = [];
     let known = new Set<string>();
-    for (let pair = 1; pair <= PAIRS; pair++) {
+    for (let pair = 1; pair <= count; pair++) {
       const old = await lookingAt('before switch', restore);
       const restored = await lookingAt('before undo', undo);
       await writer.pause();
@@ -107,11 +108,11 @@ describe.each(WAYS)('many restores and undos on $name', (way) => {
         pairs.push(await signs());
         around.push((await inventory()).map((name) => name.replace(/[a-z]{8}(?=\b|_)/g, '<id>')));
       }
-      if (pair < PAIRS) writer.resume();
+      if (pair < count) writer.resume();
     }
     const { acknowledged, away, odd } = writer;
     expect(odd).toEqual([]);
-    expect(acknowledged.length).toBeGreaterThan(PAIRS);
+    expect(acknowledged.length).toBeGreaterThan(count);
     expect(away.maintenance + away.unanswered).toBeGreaterThan(0);
 
     const first = pairs[0];

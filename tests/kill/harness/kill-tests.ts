@@ -17,29 +17,36 @@ export interface Extent {
   random: Record<Operation, number>;
   /** Boundaries of these names. */
   boundaries: RegExp;
+  /** Those of a recovery that is killed itself. */
+  recoveries: RegExp;
 }
 
-/** In `npm run matrix` everything is tried. */
-const ALL: Extent = { random: { restore: 30, undo: 30, backup: 30 }, boundaries: /^/ };
-const isWhole = process.env['SAFEKEEP_KILLS'] === 'all';
+const RANDOM = { restore: 30, undo: 30, backup: 30 };
+const NONE = /(?!)/;
 
-/** What `npm test` tries. */
+/** `npm run matrix` tries everything; SAFEKEEP_KILLS=random the random instants alone. */
+const EXTENTS: Record<string, Extent> = {
+  all: { random: RANDOM, boundaries: /^/, recoveries: /^/ },
+  random: { random: RANDOM, boundaries: NONE, recoveries: NONE },
+};
+
+/** What `npm test` tries. Renames of folders are the same with every database. */
 export const USUAL = {
-  /** Where a kill costs least, nothing is left out. */
-  sqlite: ALL,
-  /** Renames of folders are the same with every database, and between the end of a step and what follows little happens. */
+  sqlite: { random: RANDOM, boundaries: /^/, recoveries: /^(before|after) (driver|journal)/ },
   servers: {
     random: { restore: 5, undo: 3, backup: 2 },
     boundaries: /^(?!(before|after) (rename|link|rm|rmdir|mkdir) |step \w+ ends)/,
+    recoveries: /^(before|after) (driver|journal)/,
   },
   apps: {
-    random: { restore: 5, undo: 0, backup: 0 },
+    random: { restore: 3, undo: 1, backup: 2 },
     boundaries: /^(before|after) (journal|app (reload|healthCheck))/,
+    recoveries: NONE,
   },
 } satisfies Record<string, Extent>;
 
 export function killMatrixOf(strategy: Strategy, usual: Extent): void {
-  const { random, boundaries } = isWhole ? ALL : usual;
+  const { random, boundaries, recoveries } = EXTENTS[process.env['SAFEKEEP_KILLS'] ?? ''] ?? usual;
   const seed = seedOfRun();
 
   describe(`${strategy.name}, ${strategy.kind}`, () => {
@@ -60,7 +67,7 @@ export function killMatrixOf(strategy: Strategy, usual: Extent): void {
     test('a recovery that is killed is gone on with by the next', async () => {
       const matrix = new Matrix(strategy, 'restore', 'recovery');
       const work = async () => {
-        for (const boundary of HALF_WAY) await matrix.recoveries(boundary, boundaries);
+        for (const boundary of HALF_WAY) await matrix.recoveries(boundary, recoveries);
       };
       passed(await matrix.whole(work));
     });
