@@ -46,7 +46,8 @@ export class PsqlSession {
       signal: options.signal,
       // A statement may work for hours without a word (an index on a large table), and an open transaction waits for the user.
       idleTimeoutMs: NO_IDLE_LIMIT_MS,
-      onStderrLine: (line) => {
+      onStderrLine: (said) => {
+        const line = withoutRows(said);
         this.#hear(line);
         options.onStderrLine?.(line);
       },
@@ -171,6 +172,13 @@ export class PsqlSession {
       }
     }
   }
+}
+
+/** What psql says of an error, without the user's data: the number of the line that failed is enough to find it. */
+export function withoutRows(said: string): string {
+  return said
+    .replace(/(\bFailing row contains) \(.*$/, '$1 (…).')
+    .replace(/(\bCONTEXT:\s+COPY .+?, line \d+)\b.*$/, '$1');
 }
 
 /** Newlines in a chunk. */
