@@ -71,9 +71,9 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   }
   const dropped = found.direction === 'restore' || found.direction === 'verify';
   const gone = !dropped || (await dropAside(made, driver, parts));
-  await conclude(parts, found, (record) => {
-    record.status = 'interrupted';
-    record.error = { code: 'INTERRUPTED', params: {} };
+  await conclude(parts, found, record, (run) => {
+    run.status = 'interrupted';
+    run.error = { code: 'INTERRUPTED', params: {} };
     return found.direction === 'verify'
       ? { text: 'The server stopped during the verification; what it had loaded was dropped' }
       : found.starts > 0
@@ -90,7 +90,7 @@ export async function confirm(parts: RecoveryParts & Keeper): Promise<void> {
   if (!found || found.state !== 'switched') return;
   const record = await parts.runs.load(found.runId);
   if (record) await keepAside(parts, record, { database: found.database, folders: found.folders }, found.undoHours);
-  await conclude(parts, found, (run) => {
+  await conclude(parts, found, record, (run) => {
     run.status = 'succeeded with warnings';
     run.error = null;
     return { text: 'The server stopped after the switch; the restored state was kept' };
@@ -115,24 +115,23 @@ async function isComplete(found: Journal, made: Slots, driver: DatabaseDriver): 
   return (await positionsOf(made, driver)).every((position) => position === done);
 }
 
-/** How the run of the journal ended, for the history. null when its record is gone. */
+/** How the run of the journal ended, for the history; `record` is null when that is gone. */
 async function conclude(
   { runs, log }: Pick<RecoveryParts, 'runs' | 'log'>,
   { runId }: Journal,
-  end: (record: RunRecord) => Message,
-): Promise<RunRecord | null> {
-  const record = await runs.load(runId);
+  record: RunRecord | null,
+  end: (run: RunRecord) => Message,
+): Promise<void> {
   const level: LogLevel = 'warn';
   if (!record) {
     log(level, { text: 'The record of the run {{runId}} is gone', params: { runId } });
-    return null;
+    return;
   }
   // What was only not cleaned up has ended as it says.
-  if (isFinal(record)) return record;
+  if (isFinal(record)) return;
   const message = end(record);
   record.finishedAt = new Date().toISOString();
   await runs.save(record);
   await runs.appendLog(record.id, [{ at: record.finishedAt, level, step: record.step, message }]);
   log(level, message);
-  return record;
 }

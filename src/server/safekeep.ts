@@ -28,7 +28,7 @@ import { siteOf } from './host/site';
 import { newRunId } from './names';
 import { RowIndex } from './row-index';
 import { RunLock } from './runs/lock';
-import { isFinal, type RunRecord } from '../engine/runs/record';
+import { isFinal, newRecord, type RunRecord } from '../engine/runs/record';
 import { RunRecorder } from './runs/recorder';
 import { RunStore } from '../engine/runs/run-store';
 import { Tickets } from './tickets';
@@ -144,7 +144,7 @@ export class Safekeep {
     await this.refuseWhileBusy();
     const release = await this.lock.acquire();
     if (!release) await this.refuseAsBusy();
-    const recorder = new RunRecorder(this.newRecord(newRun), this.runs, (record) => this.tellAll(record));
+    const recorder = new RunRecorder(startingNow(newRun), this.runs, (record) => this.tellAll(record));
     const { record } = recorder;
     let end: () => void = () => undefined;
     this.current = { recorder, ended: new Promise((resolve) => (end = resolve)) };
@@ -230,32 +230,6 @@ export class Safekeep {
     app.emit('ws:sendToUser', { userId: record.userId, message: { type: RUN_MESSAGE, payload } });
   }
 
-  private newRecord(newRun: NewRun): RunRecord {
-    const now = new Date();
-    return {
-      id: newRunId(now),
-      status: 'pending',
-      step: '',
-      percent: 0,
-      progress: { done: 0, total: 0, unit: 'steps' },
-      startedAt: now.toISOString(),
-      finishedAt: null,
-      backupName: null,
-      uploadId: null,
-      note: '',
-      contents: [],
-      warnings: 0,
-      error: null,
-      startedBy: null,
-      userId: null,
-      node: { host: os.hostname(), pid: process.pid },
-      slots: null,
-      undoUntil: null,
-      dismissed: false,
-      ...newRun,
-    };
-  }
-
   private async refuseWhileBusy(): Promise<void> {
     if (this.active) await this.refuseAsBusy();
   }
@@ -283,6 +257,11 @@ export class Safekeep {
     }
     await this.uploads.removeAbandoned(Date.now());
   }
+}
+
+function startingNow(newRun: NewRun): RunRecord {
+  const now = new Date();
+  return newRecord({ id: newRunId(now), startedAt: now.toISOString(), ...newRun });
 }
 
 /** In English, like everything the host itself says while it is being loaded. */

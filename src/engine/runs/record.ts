@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { z } from 'zod';
 import { slotsSchema } from '../journal';
 import { ERRORS, type ErrorCode, SafekeepError } from '../errors';
@@ -41,6 +42,31 @@ export const runRecordSchema = z.object({
   dismissed: z.boolean(),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** A run that has not begun to work, in this process. */
+export function newRecord(known: Pick<RunRecord, 'id' | 'kind' | 'trigger'> & Partial<RunRecord>): RunRecord {
+  return {
+    status: 'pending',
+    step: '',
+    percent: 0,
+    progress: { done: 0, total: 0, unit: 'steps' },
+    startedAt: new Date().toISOString(),
+    finishedAt: null,
+    backupName: null,
+    uploadId: null,
+    note: '',
+    contents: [],
+    warnings: 0,
+    error: null,
+    startedBy: null,
+    userId: null,
+    node: { host: os.hostname(), pid: process.pid },
+    slots: null,
+    undoUntil: null,
+    dismissed: false,
+    ...known,
+  };
+}
 
 export function isFinal(record: Pick<RunRecord, 'status'>): boolean {
   return record.status !== 'pending' && record.status !== 'running';

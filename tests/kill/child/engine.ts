@@ -1,5 +1,4 @@
 /** A process that does with the engine what it is told, until it is killed or its parent is gone. */
-import os from 'node:os';
 import { backup } from '../../../src/engine/backup';
 import { removeTemporaries } from '../../../src/engine/atomic-file';
 import { backupName } from '../../../src/engine/archive/format';
@@ -11,7 +10,7 @@ import { keepAside, letGoExpired } from '../../../src/engine/kept';
 import { confirm, recover } from '../../../src/engine/recovery';
 import { restore } from '../../../src/engine/restore';
 import { removeAbandonedFolders } from '../../../src/engine/temporary-folder';
-import { isFinal, type RunRecord } from '../../../src/engine/runs/record';
+import { isFinal, newRecord, type RunRecord } from '../../../src/engine/runs/record';
 import { RunRecorder } from '../../../src/server/runs/recorder';
 import { newRunId, randomLetters } from '../../../src/server/names';
 import type { RunKind } from '../../../src/shared/runs';
@@ -45,36 +44,15 @@ class WatchedRun extends RunRecorder {
   }
 }
 
-function newRecord(kind: RunKind): RunRecord {
+function startingNow(kind: RunKind): RunRecord {
   const now = new Date();
-  return {
-    id: newRunId(now),
-    kind,
-    status: 'pending',
-    step: '',
-    percent: 0,
-    progress: { done: 0, total: 0, unit: 'steps' },
-    startedAt: now.toISOString(),
-    finishedAt: null,
-    backupName: null,
-    uploadId: null,
-    note: '',
-    trigger: 'manual',
-    contents: ['database', 'files'],
-    warnings: 0,
-    error: null,
-    startedBy: null,
-    userId: null,
-    node: { host: os.hostname(), pid: process.pid },
-    slots: null,
-    undoUntil: null,
-    dismissed: false,
-  };
+  const contents: RunRecord['contents'] = ['database', 'files'];
+  return newRecord({ id: newRunId(now), kind, trigger: 'manual', startedAt: now.toISOString(), contents });
 }
 
 /** As Safekeep.begin() and the operations do it. */
 async function inRun(engine: Engine, kind: RunKind, work: (run: WatchedRun) => Promise<void>): Promise<void> {
-  const run = new WatchedRun(newRecord(kind), engine.runs, () => undefined);
+  const run = new WatchedRun(startingNow(kind), engine.runs, () => undefined);
   await run.start();
   let failure: unknown;
   await work(run).catch((error: unknown) => (failure = error));
