@@ -124,14 +124,14 @@ function copyLocales() {
 
 /** The OpenAPI description, written by hand as JSON or exported by a module. */
 async function buildSwagger() {
-  const json = path.join(root, 'src/server/swagger/index.json');
+  const json = path.join(root, 'src/server/api/swagger/index.json');
   const to = path.join(out, 'swagger/index.json');
   mkdirSync(path.dirname(to), { recursive: true });
   if (existsSync(json)) return writeFileSync(to, JSON.stringify(JSON.parse(readFileSync(json, 'utf8')), null, 2));
-  if (!existsSync(path.join(root, 'src/server/swagger/index.ts'))) return undefined;
+  if (!existsSync(path.join(root, 'src/server/api/swagger/index.ts'))) return undefined;
   const result = await build({
     absWorkingDir: root,
-    entryPoints: ['src/server/swagger/index.ts'],
+    entryPoints: ['src/server/api/swagger/index.ts'],
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -8,7 +8,7 @@ import type { DatabaseConnection } from '../engine/databases/driver';
 import { fill, SafekeepError, toSafekeepError } from '../engine/errors';
 import { JournalFile, placeOf } from '../engine/journal';
 import { recover, type Recovered } from '../engine/recovery';
-import { RunStore } from '../engine/runs/run-store';
+import { RunHistory } from '../engine/history/run-history';
 import { readEnvironment } from './environment';
 import { describeState } from './status';
 
@@ -34,11 +34,11 @@ command('recover')
   )
   .option('--back', 'take the restore back although its switch was complete')
   .action(async (options: Options) => {
-    const { journal, runs, connection } = await homeOf(options);
+    const { journal, history, connection } = await homeOf(options);
     const driver = driverFor(connection);
     const log: RunContext['log'] = (_level, { text, params }) => console.log(fill(text, params));
     try {
-      const recovered = await recover({ journal, runs, driver, log }, { before: 'nothing', back: options.back });
+      const recovered = await recover({ journal, history, driver, log }, { before: 'nothing', back: options.back });
       console.log(verdict(recovered));
     } finally {
       await driver.close();
@@ -52,8 +52,8 @@ async function homeOf({ app }: Options) {
   if (!existsSync(folder))
     throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail: `there is no folder ${folder}` });
   const journalOf = (to: DatabaseConnection) => new JournalFile(path.join(folder, 'journal.json'), () => placeOf(to));
-  const runs = new RunStore(path.join(folder, 'runs'));
-  if (app === 'main') return { journal: journalOf(connection), runs, connection };
+  const history = new RunHistory(path.join(folder, 'runs'));
+  if (app === 'main') return { journal: journalOf(connection), history, connection };
   const { database, schema, storage: file } = (await journalOf(connection).read())?.place ?? {};
   const own = {
     ...connection,
@@ -61,7 +61,7 @@ async function homeOf({ app }: Options) {
     schema: schema || connection.schema,
     storage: file || connection.storage,
   };
-  return { journal: journalOf(own), runs, connection: own };
+  return { journal: journalOf(own), history, connection: own };
 }
 
 function verdict(recovered: Recovered | null): string {

@@ -1,9 +1,15 @@
 import type { JournalFile } from '../engine/journal';
-import type { Slots } from '../engine/exchange';
-import type { RunStore } from '../engine/runs/run-store';
+import type { Slots } from '../engine/switchover';
+import type { RunHistory } from '../engine/history/run-history';
 
 /** What lies aside and what is under way, a line each. @throws JOURNAL_UNREADABLE */
-export async function describeState({ journal, runs }: { journal: JournalFile; runs: RunStore }): Promise<string[]> {
+export async function describeState({
+  journal,
+  history,
+}: {
+  journal: JournalFile;
+  history: RunHistory;
+}): Promise<string[]> {
   const lines: string[] = [];
   const found = await journal.read();
   if (found) {
@@ -16,7 +22,7 @@ export async function describeState({ journal, runs }: { journal: JournalFile; r
   } else {
     lines.push('No unfinished restore.');
   }
-  for (const { id, kind, slots, undoUntil } of await runs.all()) {
+  for (const { id, kind, slots, undoUntil } of await history.all()) {
     if (!slots) continue;
     lines.push(`Kept: the state before the ${kind} ${id}${undoUntil ? `, until ${undoUntil}` : ', to be dropped'}.`);
     lines.push(...placesOf(slots).map((place) => `  ${place}`));

@@ -14,7 +14,7 @@ import { SafekeepError, toSafekeepError } from './errors';
 import type { FileRoot } from './files/roots';
 import { walk, type WalkedFile } from './files/walk';
 import type { Site } from './site';
-import type { LocalStorage, Sidecar } from './storages/local';
+import type { LocalDestination, Sidecar } from './destinations/local';
 
 export interface BackupRequest {
   name: string;
@@ -25,7 +25,7 @@ export interface BackupRequest {
   /** ISO 8601, UTC. */
   startedAt: string;
   startedBy: string | null;
-  pinned: boolean;
+  isProtected: boolean;
 }
 
 type BackupRun = SteppedRun<StepOf<'backup'>>;
@@ -46,11 +46,11 @@ export async function backup(
   request: BackupRequest,
   site: Site,
   driver: DatabaseDriver,
-  storage: LocalStorage,
+  destination: LocalDestination,
   run: BackupRun,
 ): Promise<Sidecar> {
-  const { facts, files } = await run.step('prepare', () => prepare(request, site, driver, storage, run));
-  const writer = new ArchiveWriter(storage.partialPath(request.name));
+  const { facts, files } = await run.step('prepare', () => prepare(request, site, driver, destination, run));
+  const writer = new ArchiveWriter(destination.partialPath(request.name));
   try {
     const database = facts && (await run.step('database', () => dumpDatabase(site, facts, driver, writer, run)));
     const roots = request.contents.includes('files')
@@ -71,27 +71,27 @@ export async function backup(
         warnings: run.warnings,
       });
     });
-    await run.step('verify', () => verifyArchive(storage.partialPath(request.name), run));
+    await run.step('checksum', () => readBack(destination.partialPath(request.name), run));
     run.pointOfNoReturn();
-    await storage.publish(request.name);
-    const { note, runId, startedAt, startedBy, pinned } = request;
+    await destination.publish(request.name);
+    const { note, runId, startedAt, startedBy, isProtected } = request;
     const finishedAt = new Date().toISOString();
-    const sidecar = { bytes, sha256, manifest, note, pinned, runId, startedAt, finishedAt, startedBy };
-    await storage.writeSidecar(request.name, sidecar);
+    const sidecar = { bytes, sha256, manifest, note, isProtected, runId, startedAt, finishedAt, startedBy };
+    await destination.writeSidecar(request.name, sidecar);
     run.log('info', { text: 'Backup written: {{size}}', params: { size: readableBytes(bytes) } });
     return sidecar;
   } catch (error) {
     await writer.abort();
-    await storage.removePartial(request.name);
-    throw toSafekeepError(error, storage.folder);
+    await destination.removePartial(request.name);
+    throw toSafekeepError(error, destination.folder);
   }
 }
 
 /** Reads a whole archive back. @throws ARCHIVE_DAMAGED and what ArchiveReader.open throws */
-export async function verifyArchive(file: string, run: RunContext): Promise<void> {
+export async function readBack(file: string, run: RunContext): Promise<void> {
   const reader = await ArchiveReader.open(await openLocalArchive(file));
   try {
-    await reader.verifyAll(run.signal, (done, total) => run.progress({ done, total, unit: 'bytes' }));
+    await reader.checkAll(run.signal, (done, total) => run.progress({ done, total, unit: 'bytes' }));
   } finally {
     await reader.close();
   }
@@ -101,11 +101,11 @@ async function prepare(
   request: BackupRequest,
   site: Site,
   driver: DatabaseDriver,
-  storage: LocalStorage,
+  destination: LocalDestination,
   run: BackupRun,
 ): Promise<{ facts: DatabaseFacts | null; files: RootFiles[] }> {
-  await storage.prepare();
-  await storage.probe();
+  await destination.prepare();
+  await destination.probe();
   let needed = SPARE_BYTES;
   const facts = request.contents.includes('database') ? await driver.describe(site.scope) : null;
   if (facts) {
@@ -122,10 +122,10 @@ async function prepare(
       files.push({ root, files: found });
     }
   }
-  const free = await storage.freeBytes();
+  const free = await destination.freeBytes();
   if (free < needed) {
     throw new SafekeepError('NO_SPACE', {
-      folder: storage.folder,
+      folder: destination.folder,
       needed: readableBytes(needed),
       free: readableBytes(free),
     });

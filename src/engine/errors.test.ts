@@ -34,7 +34,7 @@ describe('an error from outside', () => {
 });
 
 it('a refused switch is a lost connection when that was its reason', () => {
-  const refused = (cause: unknown) => new SafekeepError('SWITCH_FAILED', { detail: '' }, { cause });
+  const refused = (cause: unknown) => new SafekeepError('SWITCHOVER_FAILED', { detail: '' }, { cause });
   expect(isConnectionLost(refused(withCode('ECONNRESET')))).toBe(true);
   expect(isConnectionLost(refused(withCode('55006')))).toBe(false);
   expect(isConnectionLost(null)).toBe(false);

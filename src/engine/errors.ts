@@ -94,7 +94,7 @@ export const ERRORS = {
     message: 'The loaded data does not match the backup: {{detail}}.',
     hint: 'Live data was not touched. Use another backup.',
   },
-  SWITCH_FAILED: {
+  SWITCHOVER_FAILED: {
     status: 500,
     message: 'The switch to the restored data was refused: {{detail}}',
     hint: 'Live data was not touched. Look for sessions or transactions that hold the database.',
@@ -104,7 +104,7 @@ export const ERRORS = {
     message: 'The app did not come up with the restored data: {{detail}}',
     hint: 'Safekeep has switched back to the state before the restore.',
   },
-  WAY_BACK_FAILED: {
+  ROLLBACK_FAILED: {
     status: 500,
     message: 'The app did not come up with the restored data and the way back failed: {{detail}}',
     hint: 'The previous state is still kept aside. Restart the app: Safekeep takes up the way back before it serves.',
@@ -182,7 +182,7 @@ export const ERRORS = {
     message: 'The request is not valid: {{detail}}.',
     hint: 'Compare it with the API documentation.',
   },
-  PINNED: {
+  PROTECTED: {
     status: 409,
     message: 'The backup {{name}} is pinned.',
     hint: 'Unpin it first.',

@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const place: DatabasePlace = { dialect: 'sqlite', host: '', port: '', database: '', schema: '', storage: '/db.sqlite' };
 const entry = {
   runId: '20261120T095107Z-qwerty',
-  state: 'switching',
+  state: 'switching over',
   direction: 'restore',
   database: { dialect: 'sqlite', strategy: 'file', id: 'abc', names: { staged: 'a', previous: 'b' } },
   folders: [{ folder: '/srv/uploads 备份', mode: 'rename', id: 'abc' }],
@@ -43,7 +43,7 @@ describe('a journal that can not be understood is never guessed:', () => {
   it.each<[string, string]>([
     ['empty', ''],
     ['cut', JSON.stringify(written).slice(0, -20)],
-    ['no JSON', 'switched'],
+    ['no JSON', 'switched over'],
     ['null', 'null'],
     ['of a future format', JSON.stringify({ ...written, format: 2 })],
     ['without a format', JSON.stringify({ ...written, format: undefined })],

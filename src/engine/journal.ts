@@ -14,7 +14,7 @@ const JOURNAL_FORMAT = 1;
  * staging: slots aside are being filled, live data is untouched. switching: the exchange has begun. switched: it is
  * done, the app is being reloaded. taking back: the app did not come up, the exchange is being undone.
  */
-export type JournalState = 'staging' | 'switching' | 'switched' | 'taking back';
+export type JournalState = 'staging' | 'switching over' | 'switched over' | 'rolling back';
 
 /** restore fills slots and exchanges them; undo exchanges them back, redo forth again; verify fills them and drops them. */
 export type Direction = 'restore' | 'undo' | 'redo' | 'verify';
@@ -62,7 +62,7 @@ export const slotsSchema = z.object({ database: planSchema.nullable(), folders: 
 const journalSchema = slotsSchema.extend({
   format: z.literal(JOURNAL_FORMAT),
   runId: z.string(),
-  state: z.enum(['staging', 'switching', 'switched', 'taking back']),
+  state: z.enum(['staging', 'switching over', 'switched over', 'rolling back']),
   direction: z.enum(['restore', 'undo', 'redo', 'verify']),
   /** How long the state that is replaced will be kept, hours. */
   undoHours: z.number().min(0),
@@ -118,7 +118,7 @@ export class JournalFile {
       const said = (place: DatabasePlace) => differing.map((key) => `${key} ${place[key] || '–'}`).join(', ');
       throw new SafekeepError('JOURNAL_ELSEWHERE', { file: this.file, there: said(found.place), here: said(here) });
     }
-    this.fallSilent();
+    this.stopHeartbeat();
     return found;
   }
 
@@ -141,12 +141,12 @@ export class JournalFile {
   }
 
   async remove(): Promise<void> {
-    this.fallSilent();
+    this.stopHeartbeat();
     await rm(this.file, { force: true });
     await syncFolder(path.dirname(this.file));
   }
 
-  private fallSilent(): void {
+  private stopHeartbeat(): void {
     clearInterval(this.heartbeat);
     this.heartbeat = undefined;
   }

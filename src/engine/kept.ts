@@ -1,12 +1,12 @@
 /** The states that restores and undos replaced: kept for a while, so that one can go back, then dropped. */
 import type { RunContext } from './context';
 import type { DatabaseDriver } from './databases/driver';
-import { dropAside, type Slots } from './exchange';
-import type { RunRecord } from './runs/record';
-import type { RunStore } from './runs/run-store';
+import { discardSlots, type Slots } from './switchover';
+import type { RunRecord } from './history/record';
+import type { RunHistory } from './history/run-history';
 
 export interface Keeper {
-  runs: RunStore;
+  history: RunHistory;
   driver: DatabaseDriver;
   log: RunContext['log'];
   /** Called with each record that has changed. */
@@ -18,7 +18,7 @@ export interface Keeper {
  * their states do not follow from it. 0 hours: nothing is kept at all.
  */
 export async function keepAside(keeper: Keeper, record: RunRecord, slots: Slots, undoHours: number): Promise<void> {
-  for (const earlier of await keeper.runs.all()) {
+  for (const earlier of await keeper.history.all()) {
     if (earlier.id === record.id || !earlier.undoUntil) continue;
     // The undo of a run exchanges the same slots: they change hands and are not dropped.
     if (earlier.slots && isSame(earlier.slots, slots)) await save(keeper, earlier, { undoUntil: null, slots: null });
@@ -30,7 +30,7 @@ export async function keepAside(keeper: Keeper, record: RunRecord, slots: Slots,
 
 /** Drops states aside whose time is over, and those that could not be dropped before. */
 export async function letGoExpired(keeper: Keeper, now: Date): Promise<void> {
-  for (const record of await keeper.runs.all()) {
+  for (const record of await keeper.history.all()) {
     const isOver = !record.undoUntil || Date.parse(record.undoUntil) <= now.getTime();
     if (record.slots && isOver) await letGo(keeper, record);
   }
@@ -38,17 +38,17 @@ export async function letGoExpired(keeper: Keeper, now: Date): Promise<void> {
 
 /** No longer offered at once; forgotten only when it is gone. */
 async function letGo(keeper: Keeper, record: RunRecord): Promise<void> {
-  const gone = !record.slots || (await dropAside(record.slots, keeper.driver, keeper));
+  const gone = !record.slots || (await discardSlots(record.slots, keeper.driver, keeper));
   await save(keeper, record, { undoUntil: null, slots: gone ? null : record.slots });
 }
 
 async function save(
-  { runs, onChange }: Keeper,
+  { history, onChange }: Keeper,
   record: RunRecord,
   change: Partial<Pick<RunRecord, 'slots' | 'undoUntil'>>,
 ): Promise<void> {
   Object.assign(record, change);
-  await runs.save(record);
+  await history.save(record);
   await onChange?.(record);
 }
 

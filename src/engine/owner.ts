@@ -15,7 +15,7 @@ export const ownerSchema = z.object({
 export type Owner = z.infer<typeof ownerSchema>;
 
 /** Another machine or container is given up after so long without a sign of life. */
-export const SILENCE_MS = 15_000;
+export const HEARTBEAT_TIMEOUT_MS = 15_000;
 /** How often an owner gives one. */
 export const HEARTBEAT_MS = 3_000;
 
@@ -34,7 +34,7 @@ export function thisProcess(): Owner {
 export type Life = 'self' | 'alive' | 'dead';
 
 /** `lastSign`: when the owner last gave a sign of life; only asked where its process can not be looked at. */
-export async function lifeOf(owner: Owner, lastSign: Date): Promise<Life> {
+export async function lifeOf(owner: Owner, lastHeartbeat: Date): Promise<Life> {
   const here = thisProcess();
   const comparable = owner.space !== '' && owner.space === here.space;
   if (comparable) {
@@ -47,7 +47,7 @@ export async function lifeOf(owner: Owner, lastSign: Date): Promise<Life> {
     if (owner.pid === here.pid) return 'self';
     return isInUse(owner.pid) ? 'alive' : 'dead';
   }
-  return Date.now() - lastSign.getTime() < SILENCE_MS ? 'alive' : 'dead';
+  return Date.now() - lastHeartbeat.getTime() < HEARTBEAT_TIMEOUT_MS ? 'alive' : 'dead';
 }
 
 function spaceHere(): string {

@@ -7,8 +7,8 @@ import { type FolderPlan, slotsOf } from './files/slots';
 import { type DatabasePlace, type JournalEntry, JournalFile } from './journal';
 import { thisProcess } from './owner';
 import { confirm, recover } from './recovery';
-import type { RunRecord } from './runs/record';
-import { RunStore } from './runs/run-store';
+import type { RunRecord } from './history/record';
+import { RunHistory } from './history/run-history';
 
 const RUN = '20261120T095107Z-qwerty';
 const place: DatabasePlace = { dialect: 'sqlite', host: '', port: '', database: '', schema: '', storage: '/db.sqlite' };
@@ -20,8 +20,8 @@ class FakeDriver {
   dropped = false;
   constructor(public at: SlotPosition) {}
   position = async () => this.at;
-  switch = async () => void ((this.at = 'after switch'), this.calls.push('switch'));
-  undo = async () => void ((this.at = 'before switch'), this.calls.push('undo'));
+  switchOver = async () => void ((this.at = 'after switchover'), this.calls.push('switchOver'));
+  switchBack = async () => void ((this.at = 'before switchover'), this.calls.push('switchBack'));
   discard = async () => {
     if (this.at === 'unclear') throw new Error('half way');
     this.calls.push('discard');
@@ -30,14 +30,14 @@ class FakeDriver {
 
 let home: string;
 let journal: JournalFile;
-let runs: RunStore;
+let history: RunHistory;
 let folder: FolderPlan;
 beforeEach(async () => {
   home = mkdtempSync(path.join(os.tmpdir(), 'safekeep-recovery-'));
   journal = new JournalFile(path.join(home, 'journal.json'), () => place);
-  runs = new RunStore(path.join(home, 'runs'));
-  await runs.prepare();
-  await runs.save(record());
+  history = new RunHistory(path.join(home, 'runs'));
+  await history.prepare();
+  await history.save(record());
   folder = { folder: path.join(home, 'uploads'), mode: 'rename', id: 'abc' };
   mkdirSync(folder.folder);
 });
@@ -51,7 +51,7 @@ function record(): RunRecord {
     id: RUN,
     kind: 'restore',
     status: 'running',
-    step: 'switch',
+    step: 'switchover',
     percent: 80,
     progress: { done: 0, total: 0, unit: 'steps' },
     startedAt: '2026-11-20T09:51:07.000Z',
@@ -74,7 +74,7 @@ function record(): RunRecord {
 
 const entry = (change: Partial<JournalEntry>): JournalEntry => ({
   runId: RUN,
-  state: 'switching',
+  state: 'switching over',
   direction: 'restore',
   database,
   folders: [],
@@ -86,7 +86,7 @@ const entry = (change: Partial<JournalEntry>): JournalEntry => ({
 const told: string[] = [];
 const parts = (driver: FakeDriver) => ({
   journal,
-  runs,
+  history,
   driver: driver as unknown as DatabaseDriver,
   log: (_level: string, { text }: { text: string }) => void told.push(text),
 });
@@ -101,7 +101,7 @@ async function recovered(change: Partial<JournalEntry>, at: SlotPosition, back?:
   left(change);
   const driver = new FakeDriver(at);
   const result = await recover(parts(driver), { before: 'start', back });
-  const { status = '' } = (await runs.load(RUN)) ?? {};
+  const { status = '' } = (await history.load(RUN)) ?? {};
   return {
     state: result?.state,
     calls: driver.calls.join(' '),
@@ -112,31 +112,55 @@ async function recovered(change: Partial<JournalEntry>, at: SlotPosition, back?:
 }
 
 describe('what a kill left is taken back or kept:', () => {
-  const old = { state: 'old', live: 'before switch', status: 'interrupted', journal: null };
-  const kept = { state: 'new', live: 'after switch', status: 'running' };
+  const old = { state: 'old', live: 'before switchover', status: 'interrupted', journal: null };
+  const kept = { state: 'new', live: 'after switchover', status: 'running' };
   it.each<[Partial<JournalEntry>, SlotPosition, object]>([
-    [{ state: 'staging' }, 'before switch', { ...old, calls: 'discard' }],
-    [{ state: 'staging', direction: 'verify' }, 'before switch', { ...old, calls: 'discard' }],
-    [{ state: 'switching' }, 'before switch', { ...old, calls: 'discard' }],
-    [{ state: 'switching' }, 'unclear', { ...old, calls: 'undo discard' }],
-    [{ state: 'switching' }, 'after switch', { ...kept, calls: '' }],
-    [{ state: 'switched' }, 'after switch', { ...kept, calls: '' }],
-    [{ state: 'switched', starts: 1 }, 'after switch', { ...old, calls: 'undo discard' }],
-    [{ state: 'taking back' }, 'after switch', { ...old, calls: 'undo discard' }],
-    [{ state: 'taking back' }, 'unclear', { ...old, calls: 'undo discard' }],
+    [{ state: 'staging' }, 'before switchover', { ...old, calls: 'discard' }],
+    [{ state: 'staging', direction: 'verify' }, 'before switchover', { ...old, calls: 'discard' }],
+    [{ state: 'switching over' }, 'before switchover', { ...old, calls: 'discard' }],
+    [{ state: 'switching over' }, 'unclear', { ...old, calls: 'switchBack discard' }],
+    [{ state: 'switching over' }, 'after switchover', { ...kept, calls: '' }],
+    [{ state: 'switched over' }, 'after switchover', { ...kept, calls: '' }],
+    [{ state: 'switched over', starts: 1 }, 'after switchover', { ...old, calls: 'switchBack discard' }],
+    [{ state: 'rolling back' }, 'after switchover', { ...old, calls: 'switchBack discard' }],
+    [{ state: 'rolling back' }, 'unclear', { ...old, calls: 'switchBack discard' }],
     // An undo goes the other way, and what is aside was kept on purpose.
-    [{ state: 'switching', direction: 'undo' }, 'after switch', { state: 'old', calls: '', live: 'after switch' }],
-    [{ state: 'switching', direction: 'undo' }, 'unclear', { state: 'old', calls: 'switch', live: 'after switch' }],
-    [{ state: 'switching', direction: 'undo' }, 'before switch', { state: 'new', calls: '', live: 'before switch' }],
-    [{ state: 'switched', direction: 'undo', starts: 1 }, 'before switch', { state: 'old', live: 'after switch' }],
-    [{ state: 'switching', direction: 'redo' }, 'before switch', { state: 'old', calls: '', live: 'before switch' }],
-    [{ state: 'switching', direction: 'redo' }, 'after switch', { state: 'new', calls: '', live: 'after switch' }],
+    [
+      { state: 'switching over', direction: 'undo' },
+      'after switchover',
+      { state: 'old', calls: '', live: 'after switchover' },
+    ],
+    [
+      { state: 'switching over', direction: 'undo' },
+      'unclear',
+      { state: 'old', calls: 'switchOver', live: 'after switchover' },
+    ],
+    [
+      { state: 'switching over', direction: 'undo' },
+      'before switchover',
+      { state: 'new', calls: '', live: 'before switchover' },
+    ],
+    [
+      { state: 'switched over', direction: 'undo', starts: 1 },
+      'before switchover',
+      { state: 'old', live: 'after switchover' },
+    ],
+    [
+      { state: 'switching over', direction: 'redo' },
+      'before switchover',
+      { state: 'old', calls: '', live: 'before switchover' },
+    ],
+    [
+      { state: 'switching over', direction: 'redo' },
+      'after switchover',
+      { state: 'new', calls: '', live: 'after switchover' },
+    ],
   ])('%o, found %s', async (change, at, expected) => {
     expect(await recovered(change, at)).toMatchObject(expected);
   });
 
   it('a complete exchange too, when that is asked for', async () => {
-    expect(await recovered({ state: 'switched' }, 'after switch', true)).toMatchObject(old);
+    expect(await recovered({ state: 'switched over' }, 'after switchover', true)).toMatchObject(old);
   });
 });
 
@@ -145,73 +169,73 @@ it('folders follow the database, whichever way it stands', async () => {
   mkdirSync(staged);
   writeFileSync(path.join(staged, 'new.txt'), 'new');
   writeFileSync(path.join(folder.folder, 'old.txt'), 'old');
-  expect(await recovered({ folders: [folder] }, 'after switch')).toMatchObject({ state: 'new' });
+  expect(await recovered({ folders: [folder] }, 'after switchover')).toMatchObject({ state: 'new' });
   expect(readFileSync(path.join(folder.folder, 'new.txt'), 'utf8')).toBe('new');
   expect(readFileSync(path.join(previous, 'old.txt'), 'utf8')).toBe('old');
   await journal.remove();
-  expect(await recovered({ folders: [folder] }, 'before switch')).toMatchObject({ state: 'old' });
+  expect(await recovered({ folders: [folder] }, 'before switchover')).toMatchObject({ state: 'old' });
   expect(readFileSync(path.join(folder.folder, 'old.txt'), 'utf8')).toBe('old');
   expect([staged, previous].filter(existsSync)).toEqual([]);
 });
 
 it('what is kept is confirmed when the app is up, and only then can be undone', async () => {
-  const { journal: pending } = await recovered({ state: 'switched' }, 'after switch');
-  expect(pending).toMatchObject({ state: 'switched', starts: 1, owner: thisProcess() });
-  await confirm(parts(new FakeDriver('after switch')));
-  const run = await runs.load(RUN);
+  const { journal: pending } = await recovered({ state: 'switched over' }, 'after switchover');
+  expect(pending).toMatchObject({ state: 'switched over', starts: 1, owner: thisProcess() });
+  await confirm(parts(new FakeDriver('after switchover')));
+  const run = await history.load(RUN);
   expect(run).toMatchObject({ status: 'succeeded with warnings', error: null, slots: { database, folders: [] } });
   const hours = (Date.parse(run?.undoUntil ?? '') - Date.parse(run?.finishedAt ?? '')) / 3600_000;
   expect(Math.round(hours)).toBe(5);
   expect(await journal.read()).toBeNull();
-  const { lines } = await runs.readLog(RUN, 0);
+  const { lines } = await history.readLog(RUN, 0);
   expect(lines.map(({ message }) => message.text)).toEqual([
     'The server stopped after the switch; the restored state was kept',
   ]);
 });
 
 it('what had been said and kept before the kill stands', async () => {
-  await runs.save({
+  await history.save({
     ...record(),
     status: 'succeeded',
     slots: { database, folders: [] },
     undoUntil: '2026-11-23T00:00:00Z',
   });
-  expect(await recovered({ state: 'switched' }, 'after switch')).toMatchObject({
+  expect(await recovered({ state: 'switched over' }, 'after switchover')).toMatchObject({
     state: undefined,
     status: 'succeeded',
   });
-  expect(await runs.load(RUN)).toMatchObject({ slots: { database }, undoUntil: '2026-11-23T00:00:00Z' });
+  expect(await history.load(RUN)).toMatchObject({ slots: { database }, undoUntil: '2026-11-23T00:00:00Z' });
   expect(await journal.read()).toBeNull();
 });
 
 it('a run that had ended and only could not clean up keeps its end', async () => {
-  await runs.save({ ...record(), kind: 'verify', status: 'succeeded' });
-  const swept = await recovered({ state: 'staging', direction: 'verify' }, 'before switch');
+  await history.save({ ...record(), kind: 'verify', status: 'succeeded' });
+  const swept = await recovered({ state: 'staging', direction: 'verify' }, 'before switchover');
   expect(swept).toMatchObject({ state: 'old', calls: 'discard', status: 'succeeded', journal: null });
 });
 
 it('a start that asks twice is one attempt', async () => {
-  await journal.write(entry({ state: 'switched' }));
-  const driver = new FakeDriver('after switch');
+  await journal.write(entry({ state: 'switched over' }));
+  const driver = new FakeDriver('after switchover');
   for (let n = 0; n < 3; n++) expect(await recover(parts(driver), { before: 'start' })).toMatchObject({ state: 'new' });
-  expect(await journal.read()).toMatchObject({ state: 'switched', starts: 1 });
+  expect(await journal.read()).toMatchObject({ state: 'switched over', starts: 1 });
   expect(driver.calls).toEqual([]);
 });
 
 it('a journal stays while what is aside can not be dropped', async () => {
   await journal.write(entry({ state: 'staging' }));
-  const driver = new FakeDriver('before switch');
+  const driver = new FakeDriver('before switchover');
   driver.discard = () => Promise.reject(new Error('in use'));
   expect(await recover(parts(driver), { before: 'start' })).toMatchObject({ state: 'old' });
   expect(await journal.read()).not.toBeNull();
-  expect(await recover(parts(new FakeDriver('before switch')), { before: 'work' })).toMatchObject({ state: 'old' });
+  expect(await recover(parts(new FakeDriver('before switchover')), { before: 'work' })).toMatchObject({ state: 'old' });
   expect(await journal.read()).toBeNull();
 });
 
 it('nothing moves under an app that works with the data', async () => {
-  await journal.write(entry({ state: 'taking back' }));
-  const driver = new FakeDriver('after switch');
-  await expect(recover(parts(driver), { before: 'work' })).rejects.toMatchObject({ code: 'WAY_BACK_FAILED' });
+  await journal.write(entry({ state: 'rolling back' }));
+  const driver = new FakeDriver('after switchover');
+  await expect(recover(parts(driver), { before: 'work' })).rejects.toMatchObject({ code: 'ROLLBACK_FAILED' });
   expect(driver.calls).toEqual([]);
 });
 
@@ -220,7 +244,7 @@ describe('a journal is left alone', () => {
     const written = { format: 1, ...entry({}), place, owner: { ...thisProcess(), pid: 1, started: '0' }, ...change };
     writeFileSync(path.join(home, 'journal.json'), JSON.stringify(written));
   };
-  const recovering = () => recover(parts(new FakeDriver('before switch')), { before: 'start' });
+  const recovering = () => recover(parts(new FakeDriver('before switchover')), { before: 'start' });
 
   it('while its process lives', async () => {
     const { ppid } = process;
@@ -258,8 +282,10 @@ it('a journal of a machine that is silent is taken over, and whoever lost one do
     owner: { host: 'elsewhere', pid: 1, space: 'another', started: '1' },
   };
   writeFileSync(file, JSON.stringify(other));
-  await expect(journal.write(entry({ state: 'switched' }))).rejects.toMatchObject({ code: 'JOURNAL_IN_USE' });
+  await expect(journal.write(entry({ state: 'switched over' }))).rejects.toMatchObject({ code: 'JOURNAL_IN_USE' });
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(file, longAgo, longAgo);
-  expect(await recover(parts(new FakeDriver('before switch')), { before: 'start' })).toMatchObject({ state: 'old' });
+  expect(await recover(parts(new FakeDriver('before switchover')), { before: 'start' })).toMatchObject({
+    state: 'old',
+  });
 });

@@ -6,15 +6,15 @@ import type { LogLevel, Message } from '../shared/runs';
 import type { RunContext } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError } from './errors';
-import { dropAside, positionsOf, type Slots, waysOf } from './exchange';
+import { discardSlots, positionsOf, type Slots, waysOf } from './switchover';
 import type { Journal, JournalFile } from './journal';
 import { type Keeper, keepAside } from './kept';
-import { isFinal, type RunRecord } from './runs/record';
-import type { RunStore } from './runs/run-store';
+import { isFinal, type RunRecord } from './history/record';
+import type { RunHistory } from './history/run-history';
 
 export interface RecoveryParts {
   journal: JournalFile;
-  runs: RunStore;
+  history: RunHistory;
   driver: DatabaseDriver;
   /** For lines that belong to no run. */
   log: RunContext['log'];
@@ -37,15 +37,15 @@ export interface RecoveryOptions {
  * Only an exchange that had completed is kept, and only for one start: an app that did not come up on it gets the state
  * before at the next one.
  * @returns null when there was nothing to recover
- * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE, WAY_BACK_FAILED, and what the slots throw; the journal stays then
+ * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE, ROLLBACK_FAILED, and what the slots throw; the journal stays then
  */
 export async function recover(parts: RecoveryParts, { before, back }: RecoveryOptions): Promise<Recovered | null> {
   const { journal: file, driver } = parts;
   const found = await file.take();
   if (!found) return null;
   const { format: _format, place: _place, owner: _owner, ...entry } = found;
-  const record = await parts.runs.load(found.runId);
-  if (found.state === 'switched' && record && isFinal(record)) {
+  const record = await parts.history.load(found.runId);
+  if (found.state === 'switched over' && record && isFinal(record)) {
     // Killed between the last words of the run and the end of its journal: all has been said and kept.
     await file.remove();
     return null;
@@ -62,15 +62,15 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   const hasFailed = found.starts > 0 || back;
   if (!hasFailed && (await isComplete(found, made, driver))) {
     await forward(made, driver, context);
-    await file.write({ ...entry, state: 'switched', starts: before === 'start' ? 1 : 0 });
+    await file.write({ ...entry, state: 'switched over', starts: before === 'start' ? 1 : 0 });
     return { state: 'new', journal: found };
   }
   if (found.state !== 'staging') {
-    await file.write({ ...entry, state: 'taking back' });
+    await file.write({ ...entry, state: 'rolling back' });
     await backward(made, driver, context);
   }
   const dropped = found.direction === 'restore' || found.direction === 'verify';
-  const gone = !dropped || (await dropAside(made, driver, parts));
+  const gone = !dropped || (await discardSlots(made, driver, parts));
   await conclude(parts, found, record, (run) => {
     run.status = 'interrupted';
     run.error = { code: 'INTERRUPTED', params: {} };
@@ -87,8 +87,8 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
 /** The app is up on the restored state: from now on it is kept, and the state before is for undo. */
 export async function confirm(parts: RecoveryParts & Keeper): Promise<void> {
   const found = await parts.journal.read();
-  if (!found || found.state !== 'switched') return;
-  const record = await parts.runs.load(found.runId);
+  if (!found || found.state !== 'switched over') return;
+  const record = await parts.history.load(found.runId);
   if (record) await keepAside(parts, record, { database: found.database, folders: found.folders }, found.undoHours);
   await conclude(parts, found, record, (run) => {
     run.status = 'succeeded with warnings';
@@ -98,17 +98,17 @@ export async function confirm(parts: RecoveryParts & Keeper): Promise<void> {
   await parts.journal.remove();
 }
 
-/** @throws WAY_BACK_FAILED when there is more to do than dropping what is aside */
+/** @throws ROLLBACK_FAILED when there is more to do than dropping what is aside */
 async function requireTakenBack(found: Journal, made: Slots, driver: DatabaseDriver): Promise<void> {
   const { done } = waysOf(found.direction);
   const positions = await positionsOf(made, driver);
   if (positions.every((position) => position !== done && position !== 'unclear')) return;
-  throw new SafekeepError('WAY_BACK_FAILED', { detail: 'it has not been finished yet' });
+  throw new SafekeepError('ROLLBACK_FAILED', { detail: 'it has not been finished yet' });
 }
 
 async function isComplete(found: Journal, made: Slots, driver: DatabaseDriver): Promise<boolean> {
-  if (found.state === 'switched') return true;
-  if (found.state !== 'switching') return false;
+  if (found.state === 'switched over') return true;
+  if (found.state !== 'switching over') return false;
   const { done } = waysOf(found.direction);
   // Folders are exchanged first: with a database, its position decides, and folders can follow it.
   if (made.database) return (await driver.position(made.database)) === done;
@@ -117,7 +117,7 @@ async function isComplete(found: Journal, made: Slots, driver: DatabaseDriver): 
 
 /** How the run of the journal ended, for the history; `record` is null when that is gone. */
 async function conclude(
-  { runs, log }: Pick<RecoveryParts, 'runs' | 'log'>,
+  { history, log }: Pick<RecoveryParts, 'history' | 'log'>,
   { runId }: Journal,
   record: RunRecord | null,
   end: (run: RunRecord) => Message,
@@ -131,7 +131,7 @@ async function conclude(
   if (isFinal(record)) return;
   const message = end(record);
   record.finishedAt = new Date().toISOString();
-  await runs.save(record);
-  await runs.appendLog(record.id, [{ at: record.finishedAt, level, step: record.step, message }]);
+  await history.save(record);
+  await history.appendLog(record.id, [{ at: record.finishedAt, level, step: record.step, message }]);
   log(level, message);
 }

@@ -10,7 +10,7 @@ import { type Check, compatibilityOf, refuseUnlessFit } from './compatibility';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
-import { dropAside, exchange, type ExchangeParts, type Slots } from './exchange';
+import { discardSlots, switchOver, type SwitchoverParts, type Slots } from './switchover';
 import { type FolderTarget, planFolders, spaceOf } from './files/plan';
 import * as slots from './files/slots';
 import { stageFiles, type StagedFile } from './files/stage';
@@ -26,7 +26,7 @@ export interface RestoreRequest {
   acceptWarnings: readonly string[];
 }
 
-export interface RestoreParts extends ExchangeParts {
+export interface RestoreParts extends SwitchoverParts {
   reader: ArchiveReader;
   site: Site;
 }
@@ -86,7 +86,7 @@ export async function inspect(
 
 /**
  * Restores. On success the previous state lies in the returned slots. On failure live data is what it was before, and
- * nothing is left aside, save where WAY_BACK_FAILED says otherwise.
+ * nothing is left aside, save where ROLLBACK_FAILED says otherwise.
  */
 export async function restore(request: RestoreRequest, parts: RestoreParts, run: RestoreRun): Promise<Slots> {
   const { reader, site, driver, journal } = parts;
@@ -103,7 +103,7 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     run.log('info', { text: 'The backup {{name}} fits; to be restored: {{contents}}', params });
     return found;
   });
-  const entries = await run.step('verify', () => verify(reader, manifest, run));
+  const entries = await run.step('checksum', () => verify(reader, manifest, run));
   const made: Slots = {
     database: inspection.planning?.plan ?? null,
     folders: inspection.targets.map(({ plan }) => plan),
@@ -117,17 +117,17 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     run.pointOfNoReturn();
   } catch (error) {
     // What could not be dropped stays in the journal, for the next who asks.
-    if (await dropAside(made, driver, run)) await journal.remove();
+    if (await discardSlots(made, driver, run)) await journal.remove();
     throw error;
   }
-  await exchange('restore', made, request, parts, run);
+  await switchOver('restore', made, request, parts, run);
   return made;
 }
 
 async function verify(reader: ArchiveReader, manifest: Manifest, run: RestoreRun): Promise<ArchiveEntry[]> {
   const entries = await reader.entries();
   let done = 0;
-  await reader.verifySeal(run.signal, (bytes) => {
+  await reader.checkSeal(run.signal, (bytes) => {
     done += bytes;
     run.progress({ done, total: Math.max(done, manifest.entries.bytes), unit: 'bytes' });
   });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { retain } from './retention';
 
-const backup = (day: number, pinned = false) => ({
+const backup = (day: number, isProtected = false) => ({
   name: `b${day}`,
-  pinned,
+  isProtected,
   startedAt: `2026-11-${String(day).padStart(2, '0')}T00:00:00.000Z`,
 });
 

@@ -2,7 +2,7 @@
 
 export interface RetentionCandidate {
   name: string;
-  pinned: boolean;
+  isProtected: boolean;
   /** ISO 8601, UTC. */
   startedAt: string;
 }
@@ -10,7 +10,7 @@ export interface RetentionCandidate {
 export interface RetentionDecision {
   name: string;
   keep: boolean;
-  reason: 'pinned' | 'among the newest' | 'no limit' | 'over the limit';
+  reason: 'isProtected' | 'among the newest' | 'no limit' | 'over the limit';
 }
 
 /**
@@ -20,8 +20,8 @@ export interface RetentionDecision {
 export function retain(goodBackups: readonly RetentionCandidate[], maxBackups: number): RetentionDecision[] {
   const newestFirst = [...goodBackups].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
   let counted = 0;
-  return newestFirst.map(({ name, pinned }) => {
-    if (pinned) return { name, keep: true, reason: 'pinned' };
+  return newestFirst.map(({ name, isProtected }) => {
+    if (isProtected) return { name, keep: true, reason: 'isProtected' };
     if (maxBackups <= 0) return { name, keep: true, reason: 'no limit' };
     counted += 1;
     return counted <= maxBackups

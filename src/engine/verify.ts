@@ -10,7 +10,7 @@ import { type Check, readableBytes } from './compatibility';
 import type { SteppedRun } from './context';
 import type { DatabasePlan } from './databases/driver';
 import { type ErrorCode, ERRORS, fill, SafekeepError, toSafekeepError } from './errors';
-import { dropAside, type Slots } from './exchange';
+import { discardSlots, type Slots } from './switchover';
 import { spaceOf } from './files/plan';
 import { checkDatabase, inspect, type Inspection, type RestoreParts, stageDatabase } from './restore';
 
@@ -35,7 +35,7 @@ export interface Verdict extends Pick<Verification, 'result' | 'detail'> {
  */
 export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyParts, run: VerifyRun): Promise<Verdict> {
   const { reader, driver, journal } = parts;
-  const read = await run.step('verify', () => readAll(reader, run)).catch(verdictOn);
+  const read = await run.step('checksum', () => readAll(reader, run)).catch(verdictOn);
   if (!Array.isArray(read)) return read;
   const { database } = reader.manifest;
   if (!database) return proven({ text: 'Every byte of the uploaded files matches.' });
@@ -52,7 +52,7 @@ export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyPart
   const made: Slots = { database: plan, folders: [] };
   await journal.write({ runId, direction: 'verify', state: 'staging', undoHours: 0, starts: 0, ...made });
   const drop = async () => {
-    if (await dropAside(made, driver, run)) await journal.remove();
+    if (await discardSlots(made, driver, run)) await journal.remove();
   };
   try {
     await load(plan, read, parts, run);
@@ -67,7 +67,7 @@ export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyPart
 }
 
 async function readAll(reader: ArchiveReader, run: VerifyRun): Promise<ArchiveEntry[]> {
-  const entries = await reader.verifyAll(run.signal, (done, total) => run.progress({ done, total, unit: 'bytes' }));
+  const entries = await reader.checkAll(run.signal, (done, total) => run.progress({ done, total, unit: 'bytes' }));
   const files = entries.filter(({ name }) => name.startsWith(FILES_PREFIX));
   const size = readableBytes(files.reduce((sum, { bytes }) => sum + bytes, 0));
   run.log('info', {

@@ -1,14 +1,14 @@
 import { Plugin } from '@nocobase/server';
 import type { ActionType, ResourcerContext } from '@nocobase/resourcer';
-import { backupActions } from './actions/backups';
-import type { Action } from './actions/respond';
-import { runActions } from './actions/runs';
-import { settingsActions } from './actions/settings';
-import { transferActions } from './actions/transfers';
-import { BACKUPS, collections, RUNS, SETTINGS } from './collections';
+import { backupActions } from './api/backups';
+import type { Action } from './api/respond';
+import { runActions } from './api/runs';
+import { settingsActions } from './api/settings';
+import { transferActions } from './api/transfers';
+import { BACKUPS, collections, RUNS, SETTINGS } from './catalog/collections';
 import { recoverBeforeCommands } from './host/commands';
-import { EXCHANGE_MESSAGE } from './host/other-nodes';
-import { confirmRecovery, dropExpired, recoverAtStart } from './recovery';
+import { SWITCHOVER_MESSAGE } from './host/other-nodes';
+import { confirmRecovery, dropExpired, recoverAtStart } from './runs/recovery';
 import { Safekeep } from './safekeep';
 
 const HOUSEKEEPING_MS = 30 * 60_000;
@@ -66,7 +66,7 @@ export class SafekeepPlugin extends Plugin {
   /** From another node of a cluster. */
   override async handleSyncMessage(message: { type?: string }): Promise<void> {
     const safekeep = Safekeep.of(this.app);
-    if (message.type !== EXCHANGE_MESSAGE.type || safekeep.active) return;
+    if (message.type !== SWITCHOVER_MESSAGE.type || safekeep.active) return;
     await safekeep.follow();
   }
 
@@ -95,8 +95,8 @@ export class SafekeepPlugin extends Plugin {
  * themselves, and there is only one row of settings: these parameters leave the check out.
  */
 function withOwnChecks(actions: Record<string, Action>): Record<string, ActionType> {
-  const leftOut: Record<string, object> = { update: { forceUpdate: true }, destroy: { truncate: true } };
-  const entries = Object.entries(actions).map(([name, handler]) => [name, { ...leftOut[name], handler }] as const);
+  const skipped: Record<string, object> = { update: { forceUpdate: true }, destroy: { truncate: true } };
+  const entries = Object.entries(actions).map(([name, handler]) => [name, { ...skipped[name], handler }] as const);
   return Object.fromEntries(entries) as Record<string, ActionType>;
 }
 

@@ -18,22 +18,22 @@ import { fill, SafekeepError } from '../engine/errors';
 import { JournalFile, placeOf } from '../engine/journal';
 import type { Site } from '../engine/site';
 import { removeAbandonedFolders } from '../engine/temporary-folder';
-import { LocalStorage } from '../engine/storages/local';
+import { LocalDestination } from '../engine/destinations/local';
 import { RUN_MESSAGE } from '../shared/api';
 import type { RunView } from '../shared/runs';
 import { HostControl } from './host/app-control';
-import { WaitingJobs } from './host/background';
+import { BackgroundJobs } from './host/background';
 import { connectionOf } from './host/connection';
 import { siteOf } from './host/site';
 import { newRunId } from './names';
-import { RowIndex } from './row-index';
+import { RowIndex } from './catalog/row-index';
 import { RunLock } from './runs/lock';
-import { isFinal, newRecord, type RunRecord } from '../engine/runs/record';
+import { isFinal, newRecord, type RunRecord } from '../engine/history/record';
 import { RunRecorder } from './runs/recorder';
-import { RunStore } from '../engine/runs/run-store';
-import { Tickets } from './tickets';
-import { UploadStore } from './uploads';
-import { runView } from './views';
+import { RunHistory } from '../engine/history/run-history';
+import { Tickets } from './transfers/tickets';
+import { UploadStore } from './transfers/uploads';
+import { runView } from './api/views';
 
 /** What is known about a run when it starts. */
 export type NewRun = Pick<RunRecord, 'kind' | 'trigger'> &
@@ -41,13 +41,13 @@ export type NewRun = Pick<RunRecord, 'kind' | 'trigger'> &
 
 export class Safekeep {
   readonly folder: string;
-  readonly storage: LocalStorage;
-  readonly runs: RunStore;
+  readonly destination: LocalDestination;
+  readonly history: RunHistory;
   readonly uploads: UploadStore;
   readonly journal: JournalFile;
   readonly index: RowIndex;
   readonly tickets = new Tickets();
-  readonly jobs: WaitingJobs;
+  readonly jobs: BackgroundJobs;
   readonly control: HostControl;
   /** Requests under way, counted by the plugin's middleware. */
   requestsInFlight = 0;
@@ -56,18 +56,18 @@ export class Safekeep {
 
   constructor(readonly app: Application) {
     this.folder = storagePathJoin('safekeep', app.name);
-    this.storage = new LocalStorage(path.join(this.folder, 'backups'), {
+    this.destination = new LocalDestination(path.join(this.folder, 'backups'), {
       extension: format.ARCHIVE_EXTENSION,
       partialExtension: format.PARTIAL_EXTENSION,
       sidecarExtension: format.SIDECAR_EXTENSION,
       isName: format.isBackupName,
       parseManifest: checkManifest,
     });
-    this.runs = new RunStore(path.join(this.folder, 'runs'));
+    this.history = new RunHistory(path.join(this.folder, 'runs'));
     this.uploads = new UploadStore(path.join(this.folder, 'uploads'));
     this.journal = new JournalFile(path.join(this.folder, 'journal.json'), () => placeOf(connectionOf(app.db)));
     this.index = new RowIndex(app);
-    this.jobs = new WaitingJobs(app, this.folder);
+    this.jobs = new BackgroundJobs(app, this.folder);
     this.control = new HostControl(app, this.jobs, () => this.requestsInFlight);
     this.lock = new RunLock(app);
   }
@@ -82,8 +82,8 @@ export class Safekeep {
   }
 
   async prepare(): Promise<void> {
-    await this.storage.prepare();
-    await this.runs.prepare();
+    await this.destination.prepare();
+    await this.history.prepare();
     await this.uploads.prepare();
   }
 
@@ -122,7 +122,7 @@ export class Safekeep {
   async openArchive(source: { name?: string; uploadId?: string }): Promise<ArchiveReader> {
     const file = source.uploadId
       ? await this.uploads.archivePath(source.uploadId)
-      : this.storage.archivePath(source.name ?? '');
+      : this.destination.archivePath(source.name ?? '');
     return await ArchiveReader.open(
       await openLocalArchive(file).catch((error: SafekeepError) => {
         if (error.code !== 'NOT_FOUND') throw error;
@@ -144,7 +144,7 @@ export class Safekeep {
     await this.refuseWhileBusy();
     const release = await this.lock.acquire();
     if (!release) await this.refuseAsBusy();
-    const recorder = new RunRecorder(startingNow(newRun), this.runs, (record) => this.tellAll(record));
+    const recorder = new RunRecorder(startingNow(newRun), this.history, (record) => this.broadcast(record));
     const { record } = recorder;
     let end: () => void = () => undefined;
     this.current = { recorder, ended: new Promise((resolve) => (end = resolve)) };
@@ -183,24 +183,24 @@ export class Safekeep {
 
   /** After a start: what was running is not any more, what lies on disk is what the lists show. */
   async reconcile(): Promise<void> {
-    const records = await this.runs.all();
+    const records = await this.history.all();
     for (const record of records) {
       if (isFinal(record) || record.id === this.active?.record.id || this.isAliveElsewhere(record)) continue;
       record.status = 'interrupted';
       record.error = { code: 'INTERRUPTED', params: {} };
       record.finishedAt = new Date().toISOString();
-      await this.runs.save(record);
+      await this.history.save(record);
     }
     if (!this.active) await this.removeLeftovers();
-    await this.index.rebuild(await this.storage.list(), records);
+    await this.index.rebuild(await this.destination.list(), records);
   }
 
   /** Makes the list what the folder holds; archives put there by hand get their sidecar. */
   async rescan(): Promise<void> {
-    for (const { name, bytes, sidecar } of await this.storage.list()) {
+    for (const { name, bytes, sidecar } of await this.destination.list()) {
       if (!sidecar) await this.makeSidecar(name, bytes);
     }
-    await this.index.rebuild(await this.storage.list(), await this.runs.all());
+    await this.index.rebuild(await this.destination.list(), await this.history.all());
   }
 
   private async makeSidecar(name: string, bytes: number): Promise<void> {
@@ -210,8 +210,15 @@ export class Safekeep {
         const { manifest } = reader;
         const sha256 = await reader.sha256();
         const { note, createdAt } = manifest;
-        const own = { note, pinned: false, runId: null, startedAt: createdAt, finishedAt: createdAt, startedBy: null };
-        await this.storage.writeSidecar(name, { bytes, sha256, manifest, ...own });
+        const own = {
+          note,
+          isProtected: false,
+          runId: null,
+          startedAt: createdAt,
+          finishedAt: createdAt,
+          startedBy: null,
+        };
+        await this.destination.writeSidecar(name, { bytes, sha256, manifest, ...own });
       } finally {
         await reader.close();
       }
@@ -221,7 +228,7 @@ export class Safekeep {
   }
 
   /** A message to the user who started the run; everyone else's page asks by itself. */
-  private tellAll(record: RunRecord): void {
+  private broadcast(record: RunRecord): void {
     const { app } = this;
     const payload: RunView = runView(record, (sentence) => sentence);
     this.control.maintenanceText(maintenanceText(record));
@@ -235,7 +242,7 @@ export class Safekeep {
   }
 
   private async refuseAsBusy(): Promise<never> {
-    const record = this.active?.record ?? (await this.runs.all()).findLast((one) => !isFinal(one));
+    const record = this.active?.record ?? (await this.history.all()).findLast((one) => !isFinal(one));
     throw new SafekeepError('BUSY', { kind: record?.kind ?? 'run', startedAt: record?.startedAt ?? '?' });
   }
 
@@ -245,9 +252,9 @@ export class Safekeep {
   }
 
   private async removeLeftovers(): Promise<void> {
-    const left = await this.storage.removeLeftovers();
+    const left = await this.destination.removeLeftovers();
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
-    for (const folder of [this.folder, this.runs.folder]) await removeTemporaries(folder);
+    for (const folder of [this.folder, this.history.folder]) await removeTemporaries(folder);
     await removeAbandonedFolders();
     const driver = this.driver();
     try {
@@ -267,7 +274,7 @@ function startingNow(newRun: NewRun): RunRecord {
 /** In English, like everything the host itself says while it is being loaded. */
 function maintenanceText({ kind, step, percent }: RunRecord): string {
   const doing: Record<string, string> = {
-    switch: 'exchanging the data',
+    switchover: 'exchanging the data',
     reload: 'loading the app',
     healthCheck: 'checking the app',
   };

@@ -1,8 +1,8 @@
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
 import type { Settings } from '../shared/api';
-import { SETTINGS } from './collections';
-import { putRow } from './put-row';
+import { SETTINGS } from './catalog/collections';
+import { putRow } from './catalog/put-row';
 
 export const settingsSchema = z.object({
   maxBackups: z.number().int().min(0).max(10_000),

@@ -11,7 +11,7 @@ export interface BackupView {
   trigger: Trigger;
   contents: Content[];
   note: string;
-  pinned: boolean;
+  isProtected: boolean;
   startedAt: string;
   finishedAt: string | null;
   /** Milliseconds, null while it runs. */

@@ -7,7 +7,7 @@ import path from 'node:path';
 import sqlite3 from 'sqlite3';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FILL_COLLECTION, gapOfApi, ROW_BYTES, rowSql } from './orders';
-import type { RunRecord } from '../../src/engine/runs/record';
+import type { RunRecord } from '../../src/engine/history/record';
 import { type RealHost, startRealHost } from '../support/real-host';
 import { endOfRun } from '../support/safekeep';
 import { freshDatabase, type FreshDatabase, type ServerDialect } from '../support/servers';

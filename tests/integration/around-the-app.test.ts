@@ -3,8 +3,8 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
-import { EXCHANGE_MESSAGE } from '../../src/server/host/other-nodes';
-import { startBackup } from '../../src/server/operations';
+import { SWITCHOVER_MESSAGE } from '../../src/server/host/other-nodes';
+import { startBackup } from '../../src/server/runs/operations';
 import { Safekeep } from '../../src/server/safekeep';
 import { PLUGIN_NAME } from '../../src/shared/api';
 import { startApp, type TestApp } from '../support/app';
@@ -105,17 +105,23 @@ it('other nodes are told, and one that is told loads what is live when the excha
   app.pubSubManager.setAdapter(adapter);
   await makeRestore(root, { name: backup.name });
   const channel = `main.main.sync.${PLUGIN_NAME}`;
-  expect(told).toContainEqual(expect.objectContaining({ channel, message: EXCHANGE_MESSAGE, skipSelf: true }));
+  expect(told).toContainEqual(expect.objectContaining({ channel, message: SWITCHOVER_MESSAGE, skipSelf: true }));
 
   // As if another node were at it: its journal lies in the shared folder.
   const journal = path.join(storage, 'safekeep/main/journal.json');
   const place = { dialect: 'sqlite', host: '', port: '', database: '', schema: '', storage: 'x' };
   const owner = { host: 'other', pid: 1, space: 'elsewhere', started: '1' };
-  const of = { runId: '20261120T095107Z-qwerty', state: 'switching', direction: 'restore', undoHours: 1, starts: 0 };
+  const of = {
+    runId: '20261120T095107Z-qwerty',
+    state: 'switching over',
+    direction: 'restore',
+    undoHours: 1,
+    starts: 0,
+  };
   writeFileSync(journal, JSON.stringify({ format: 1, ...of, database: null, folders: [], place, owner }));
   const before = app.db;
   const plugin = app.pm.get(PLUGIN_NAME) as SafekeepPlugin;
-  const following = plugin.handleSyncMessage(EXCHANGE_MESSAGE);
+  const following = plugin.handleSyncMessage(SWITCHOVER_MESSAGE);
   while (!before.closed()) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(app.getMaintaining().status).toBe('command_running');
   rmSync(journal);

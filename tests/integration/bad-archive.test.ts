@@ -129,7 +129,7 @@ describe('a backup of the list whose archive was damaged on disk', () => {
       writeFileSync(file, flipped(archive, at));
       const run = await runToEnd(scene.root, 'safekeepBackups:restore', { name });
       expectFailed(run, 'ARCHIVE_DAMAGED');
-      expect(run.step).toBe('verify');
+      expect(run.step).toBe('checksum');
     }
   });
 

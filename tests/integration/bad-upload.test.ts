@@ -1,7 +1,7 @@
 import { readdirSync, unlinkSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dropExpired } from '../../src/server/recovery';
+import { dropExpired } from '../../src/server/runs/recovery';
 import { Safekeep } from '../../src/server/safekeep';
 import { expectRefusal, type Scene, startScene } from '../support/bad-day';
 import { append, download, makeBackup, sendChunks, sha256 } from '../support/safekeep';

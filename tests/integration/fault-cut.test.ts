@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dropExpired } from '../../src/server/recovery';
+import { dropExpired } from '../../src/server/runs/recovery';
 import { Safekeep } from '../../src/server/safekeep';
 import type { RunView } from '../../src/shared/runs';
 import { type FaultScene, SERVER_WAYS, startFaultScene } from '../support/fault-scene';
@@ -7,14 +7,14 @@ import { type Ambush, at, type Moment } from '../support/moments';
 import type { CutAt } from '../support/tcp-proxy';
 
 type State = 'old' | 'new';
-type Word = 'load' | 'count' | 'exchange' | 'commit';
+type Word = 'load' | 'count' | 'switchover' | 'commit';
 
 /** What the client says at the moments that matter, by strategy. */
 const WORDS: Record<string, Record<Word, RegExp>> = {
-  database: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, exchange: /ALTER DATABASE/, commit: /COMMIT/ },
-  schema: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, exchange: /COMMIT/, commit: /COMMIT/ },
-  tables: { load: /INSERT INTO `things`/, count: /count\(\*\)/i, exchange: /RENAME TABLE/, commit: /RENAME TABLE/ },
-  names: { load: /INSERT INTO `\w*things`/, count: /count\(\*\)/i, exchange: /RENAME TABLE/, commit: /RENAME TABLE/ },
+  database: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, switchover: /ALTER DATABASE/, commit: /COMMIT/ },
+  schema: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, switchover: /COMMIT/, commit: /COMMIT/ },
+  tables: { load: /INSERT INTO `things`/, count: /count\(\*\)/i, switchover: /RENAME TABLE/, commit: /RENAME TABLE/ },
+  names: { load: /INSERT INTO `\w*things`/, count: /count\(\*\)/i, switchover: /RENAME TABLE/, commit: /RENAME TABLE/ },
 };
 
 /**
@@ -34,14 +34,14 @@ const STAGING: Cut[] = [
   ['step checkStaged', 'unsent count', 0],
 ];
 /** From the switch on: the old state comes back as soon as the server is there again, or the new one stays. */
-const EXCHANGE: Cut[] = [
-  ['step switch', 'cut', 0],
+const SWITCHOVER: Cut[] = [
+  ['step switchover', 'cut', 0],
   ['app disconnect', 5, 0],
-  ['before switch', 'unsent exchange', 0],
-  ['before switch', 'unanswered exchange', 0],
-  ['before switch', 'unanswered commit', 1],
-  ['before switch', 'unanswered commit', 8],
-  ['after switch', 8, 0],
+  ['before switchOver', 'unsent switchover', 0],
+  ['before switchOver', 'unanswered switchover', 0],
+  ['before switchOver', 'unanswered commit', 1],
+  ['before switchOver', 'unanswered commit', 8],
+  ['after switchOver', 8, 0],
   ['app reload', 'cut', 0],
   ['app healthCheck', 8, 0],
 ];
@@ -49,13 +49,13 @@ const EXCHANGE: Cut[] = [
 const UNDO: Cut[] = [
   ['step prepare', 'cut', 0],
   ['app disconnect', 5, 0],
-  ['before undo', 'unanswered exchange', 0],
-  ['before undo', 'unanswered exchange', 8],
-  ['after undo', 8, 0],
+  ['before switchBack', 'unanswered switchover', 0],
+  ['before switchBack', 'unanswered switchover', 8],
+  ['after switchBack', 8, 0],
   ['app healthCheck', 'cut', 0],
 ];
 
-const CODES = /^(DATABASE_UNREACHABLE|TOOL_FAILED|STAGED_DATA_DIFFERS|SWITCH_FAILED|RESTORED_APP_UNHEALTHY)$/;
+const CODES = /^(DATABASE_UNREACHABLE|TOOL_FAILED|STAGED_DATA_DIFFERS|SWITCHOVER_FAILED|RESTORED_APP_UNHEALTHY)$/;
 const CAUSE =
   /ECONNRESET|lost|terminated|unexpectedly|rolled back|can not be reached|transaction that loaded it has ended/i;
 
@@ -109,7 +109,7 @@ describe.each(WAYS)('on $name', (way) => {
   }
 
   const isWhole = way.strategy !== ONLY_EXCHANGE;
-  it.each(isWhole ? [...STAGING, ...EXCHANGE] : EXCHANGE)('a restore is whole: %s, %s, %i', async (...cut) => {
+  it.each(isWhole ? [...STAGING, ...SWITCHOVER] : SWITCHOVER)('a restore is whole: %s, %s, %i', async (...cut) => {
     lieInWait(cut);
     const live = await judge(await scene.restore(), cut, 'old', 'new');
     if (live === 'new') await scene.expectDone(await scene.undo(), 'old');

@@ -32,7 +32,7 @@ beforeAll(async () => {
   } finally {
     JournalFile.prototype.remove = remove;
   }
-  expect(JSON.parse(seen)).toMatchObject({ format: 1, state: 'switched', direction: 'restore' });
+  expect(JSON.parse(seen)).toMatchObject({ format: 1, state: 'switched over', direction: 'restore' });
   good = seen;
   await host.stop({ keepData: true });
   file = path.join(storage, 'safekeep/main/journal.json');
@@ -95,8 +95,8 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     expectSameState(before, await look());
   }
 
-  const aside = `${file}.aside`;
-  renameSync(file, aside);
+  const inactive = `${file}.aside`;
+  renameSync(file, inactive);
   const host = await start();
   try {
     const titles = (await host.root.get('things:list?sort=id')).map(({ title }: { title: string }) => title);
@@ -105,7 +105,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     compare.expectSame(withoutOwn(before.database), withoutOwn(rows));
   } finally {
     await host.stop({ keepData: true });
-    renameSync(aside, path.join(storage, 'no journal'));
+    renameSync(inactive, path.join(storage, 'no journal'));
   }
 });
 

@@ -77,7 +77,7 @@ describe.each([
   }
 
   it('after the switch: its next start keeps the restored state, and it can be undone', async () => {
-    const runId = await restoreUntil('switched', () => host.kill());
+    const runId = await restoreUntil('switched over', () => host.kill());
     await host.start();
     expect([await titles(), uploaded()]).toEqual(['old', 'old']);
     expect(existsSync(journalFile())).toBe(false);
@@ -117,7 +117,7 @@ describe.each([
   });
 
   it('after the switch, and the app never comes up: the command line goes back when it is told to', async () => {
-    const runId = await restoreUntil('switched', () => host.kill());
+    const runId = await restoreUntil('switched over', () => host.kill());
     const forward = await safekeep('recover');
     expect(forward.text).toContain(`The state after the run ${runId} is live`);
     const back = await safekeep('recover', '--back');

@@ -102,19 +102,19 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     return { database, to, driver, plan, dumped, before: changed, after: old };
   };
 
-  it.each(['switch', 'undo'] as const)(
+  it.each(['switchOver', 'switchBack'] as const)(
     'before or after any statement of %s, is finished or taken back',
     async (direction) => {
       const { to, driver, plan, before, after } = await scene();
       const positions = new Set<string>();
-      const sides = { switch: after, undo: before };
-      const opposite = { switch: 'undo', undo: 'switch' } as const;
-      const settled = async (way: 'switch' | 'undo') => {
+      const sides = { switchOver: after, switchBack: before };
+      const opposite = { switchOver: 'switchBack', switchBack: 'switchOver' } as const;
+      const settled = async (way: 'switchOver' | 'switchBack') => {
         await driver[way](plan, runOf());
-        expect(await driver.position(plan)).toBe(way === 'switch' ? 'after switch' : 'before switch');
+        expect(await driver.position(plan)).toBe(way === 'switchOver' ? 'after switchover' : 'before switchover');
         expectSame(sides[way], await pictureOf(to));
       };
-      if (direction === 'undo') await settled('switch');
+      if (direction === 'switchBack') await settled('switchOver');
       const deaths = (['before', 'after'] as const).map((when) => ({ when, last: -1 }));
       for (const death of deaths) {
         for (let statement = 0; ; statement += 1) {
@@ -134,7 +134,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
       expect(deaths[0]?.last).toBe(deaths[1]?.last);
       expect(deaths[0]?.last).toBeGreaterThan(10);
       await settled(direction);
-      expect([...positions].sort()).toEqual(['after switch', 'before switch', 'unclear']);
+      expect([...positions].sort()).toEqual(['after switchover', 'before switchover', 'unclear']);
     },
   );
 
@@ -142,25 +142,29 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     const { to, driver, plan, before, after } = await scene();
     for (let statement = 0; ; statement += 1) {
       // Right after the exchange of the tables: the most is left to do then.
-      await dies(to, { statement: await renameOf(to, plan), when: 'after' }, (dying) => dying.switch(plan, runOf()));
+      await dies(to, { statement: await renameOf(to, plan), when: 'after' }, (dying) =>
+        dying.switchOver(plan, runOf()),
+      );
       expect(await driver.position(plan)).toBe('unclear');
-      const way = statement % 2 ? 'switch' : 'undo';
+      const way = statement % 2 ? 'switchOver' : 'switchBack';
       const completed = await dies(to, { statement, when: 'before' }, (dying) => dying[way](plan, runOf()));
-      await driver.undo(plan, runOf());
+      await driver.switchBack(plan, runOf());
       expectSame(before, await pictureOf(to));
       if (completed) break;
     }
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expectSame(after, await pictureOf(to));
   });
 
   it('at any statement of a discard, the next one leaves nothing behind', async () => {
     const { database, to, driver, plan, dumped, after } = await scene();
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     for (let statement = 0, again = plan; ; statement += 1) {
       const completed = await dies(to, { statement, when: 'after' }, (dying) => dying.discard(again));
       // What is live is never doubted: to bring it live is nothing, to bring the other side live is refused.
-      await driver.switch(again, runOf()).catch((error: { code: string }) => expect(error.code).toBe('SWITCH_FAILED'));
+      await driver
+        .switchOver(again, runOf())
+        .catch((error: { code: string }) => expect(error.code).toBe('SWITCHOVER_FAILED'));
       expectSame(after, await pictureOf(to));
       await driver.discard(again);
       expect(await oursIn(database)).toEqual([]);
@@ -169,7 +173,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
       expectSame(after, await pictureOf(to));
       if (completed) break;
       ({ plan: again } = await staged(to, dumped, `n${statement}`));
-      await driver.switch(again, runOf());
+      await driver.switchOver(again, runOf());
     }
   });
 
@@ -201,9 +205,9 @@ async function renameOf(to: DatabaseConnection, plan: DatabasePlan): Promise<num
   };
   try {
     const driver = createMysqlDriver(to);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     const found = seen.findIndex((sql) => sql.startsWith('RENAME'));
-    await driver.undo(plan, runOf());
+    await driver.switchBack(plan, runOf());
     return found;
   } finally {
     MysqlSession.prototype.rows = rows;

@@ -42,13 +42,13 @@ it.each(['tables', 'names'] as const)(
     const changed = await pictureOf(to);
     const { driver, plan } = await staged(to, dumped);
     expect(plan.strategy).toBe(strategy);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     const after = await pictureOf(to);
     expectSame({ ...before, schema: '' }, { ...after, schema: '' });
     expect(await rowsOf(to, 'SELECT id FROM Seen')).toEqual([{ id: '1' }, { id: '2' }]);
-    await driver.undo(plan, runOf());
+    await driver.switchBack(plan, runOf());
     expectSame(changed, await pictureOf(to));
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expectSame(after, await pictureOf(to));
     expect((await dumpAll(to)).backup.tables.map(({ name: table }) => table)).toEqual(['userroles', 'users']);
     await driver.discard(plan);

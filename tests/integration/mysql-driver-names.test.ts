@@ -88,13 +88,13 @@ describe('a user with rights on the app’s own database only', () => {
     expectSame(changed, await fingerprint(to));
     const run = runOf();
     const { plan } = await staged(to, dumped, 'r1', run);
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await pictureOf(to));
     const renamed = run.said.find(({ params }) => params?.constraints)?.params?.constraints;
     expect(renamed).toBe('tree.tree_up, zoo_left.zoo_cycle, zoo_right.zoo_back');
 
-    await driver.switch(plan, run);
-    expect(await driver.position(plan)).toBe('after switch');
+    await driver.switchOver(plan, run);
+    expect(await driver.position(plan)).toBe('after switchover');
     expectSame(anyKeyNames(before), anyKeyNames(await pictureOf(to)));
     // Those whose names the server makes from the table's have them again.
     const keys = await rowsOf(
@@ -111,11 +111,11 @@ describe('a user with rights on the app’s own database only', () => {
     expect([...between.parts.values()].some((part) => part.includes('__safekeep_r1_'))).toBe(false);
     expect((await driver.plan('r2', between.backup, ALL)).blockers).toEqual([]);
 
-    await driver.undo(plan, run);
-    expect(await driver.position(plan)).toBe('before switch');
+    await driver.switchBack(plan, run);
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await pictureOf(to));
-    await driver.switch(plan, run);
-    await driver.switch(plan, run);
+    await driver.switchOver(plan, run);
+    await driver.switchOver(plan, run);
     expectSame(anyKeyNames(before), anyKeyNames(await pictureOf(to)));
     await driver.discard(plan);
     await driver.discard(plan);
@@ -137,13 +137,13 @@ it('leaves tables that are not the app’s alone, and takes none of its own for 
   const changed = await fingerprint(to);
   const { driver, plan } = await staged(to, dumped);
   expect(plan.strategy).toBe('names');
-  await driver.switch(plan, runOf());
+  await driver.switchOver(plan, runOf());
   expectSame(anyKeyNames(before), anyKeyNames(await pictureOf(to)));
   expect((await driver.plan('r2', dumped.backup, ALL)).blockers).toEqual([]);
   const again = await dumpAll(to);
   expect(again.backup.tables).toEqual(dumped.backup.tables);
   expect([...again.parts.values()].some((part) => part.includes('__safekeep_r1_'))).toBe(false);
-  await driver.undo(plan, runOf());
+  await driver.switchBack(plan, runOf());
   expectSame(changed, await pictureOf(to));
   await driver.discard(plan);
   expectSame(changed, await fingerprint(to));
@@ -174,13 +174,15 @@ describe('what goes wrong', () => {
 
   it('a view that can not be made takes the exchange back', async () => {
     const { to, dumped, changed, driver } = await scene();
-    const broken = altered(dumped, '2-programs.sql', (sql) => sql.replace(/`t`\.`id` AS `id`/, '`t`.`nosuch` AS `id`'));
+    const broken = altered(dumped, '2-stored-objects.sql', (sql) =>
+      sql.replace(/`t`\.`id` AS `id`/, '`t`.`nosuch` AS `id`'),
+    );
     const { plan } = await staged(to, broken);
-    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({
-      code: 'SWITCH_FAILED',
+    await expect(driver.switchOver(plan, runOf())).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
       message: expect.stringMatching(/view seen: .*nosuch/),
     });
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await pictureOf(to));
     await driver.discard(plan);
     expectSame(changed, await fingerprint(to));
@@ -191,7 +193,7 @@ describe('what goes wrong', () => {
     ['function', /RETURN 1/, 'RETURN (', /function one: /],
   ])('a %s that can not be made shows while it is staged', async (_kind, from, toText, message) => {
     const { database, to, dumped, changed } = await scene();
-    const broken = altered(dumped, '2-programs.sql', (sql) => sql.replace(from, toText));
+    const broken = altered(dumped, '2-stored-objects.sql', (sql) => sql.replace(from, toText));
     await expect(staged(to, broken)).rejects.toMatchObject({
       code: 'TOOL_FAILED',
       message: expect.stringMatching(message),
@@ -225,13 +227,13 @@ describe('what goes wrong', () => {
     const holder = await connect(other);
     await holder.query('START TRANSACTION');
     await holder.query('UPDATE t SET id = 7 WHERE id = 2');
-    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
-    expect(await driver.position(plan)).toBe('before switch');
+    await expect(driver.switchOver(plan, runOf())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
+    expect(await driver.position(plan)).toBe('before switchover');
     await holder.query('ROLLBACK');
     await holder.close();
     expectSame(changed, await pictureOf(to));
-    await driver.switch(plan, runOf());
-    await driver.undo(plan, runOf());
+    await driver.switchOver(plan, runOf());
+    await driver.switchBack(plan, runOf());
     expectSame(changed, await pictureOf(to));
   });
 });

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
-import { readPrograms } from '../../src/engine/databases/mysql/programs-file';
+import { readStoredObjects } from '../../src/engine/databases/mysql/stored-objects-file';
 import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import { connect, expectSame, fingerprint } from '../support/compare';
 import {
@@ -35,7 +35,11 @@ describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s',
     await fillWithEverything(to);
     const before = await fingerprint(to);
     const dumped = await dumpAll(to);
-    expect(dumped.backup).toMatchObject({ dialect, flavour: 'mariadb', parts: ['1-tables.sql', '2-programs.sql'] });
+    expect(dumped.backup).toMatchObject({
+      dialect,
+      flavour: 'mariadb',
+      parts: ['1-tables.sql', '2-stored-objects.sql'],
+    });
     expect(dumped.backup.tables.map(({ name, rows }) => [name, rows])).toEqual(
       Object.entries(before.tables)
         .map(([name, { rows }]) => [name, rows])
@@ -57,18 +61,18 @@ describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s',
     );
     const changed = await fingerprint(to);
     const { driver, plan } = await staged(to, dumped);
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await fingerprint(to));
 
     const run = runOf();
-    await driver.switch(plan, run);
-    expect(await driver.position(plan)).toBe('after switch');
+    await driver.switchOver(plan, run);
+    expect(await driver.position(plan)).toBe('after switchover');
     expectSame(before, await fingerprint(to));
-    await driver.undo(plan, run);
-    expect(await driver.position(plan)).toBe('before switch');
+    await driver.switchBack(plan, run);
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await fingerprint(to));
-    await driver.switch(plan, run);
-    await driver.switch(plan, run);
+    await driver.switchOver(plan, run);
+    await driver.switchOver(plan, run);
     expectSame(before, await fingerprint(to));
     await driver.discard(plan);
     await driver.discard(plan);
@@ -86,7 +90,7 @@ it('brings everything into an empty database of another name', async () => {
   const dumped = await dumpAll(connectionTo(from));
   const to = connectionTo(await fresh());
   const { driver, plan } = await staged(to, dumped);
-  await driver.switch(plan, runOf());
+  await driver.switchOver(plan, runOf());
   expectSame(await fingerprint(connectionTo(from)), await fingerprint(to));
 });
 
@@ -120,10 +124,10 @@ describe('what the dump holds', () => {
     const sums = new Set<string>();
     for (const [index, dumped] of dumps.entries()) {
       const { driver, plan } = await staged(to, dumped, `r${index}`);
-      const aside = { ...to, database: plan.names.staged };
-      const [sum] = await rowsOf(aside, 'SELECT (SELECT SUM(amount) FROM a) + (SELECT SUM(amount) FROM z) AS total');
+      const inactive = { ...to, database: plan.names.staged };
+      const [sum] = await rowsOf(inactive, 'SELECT (SELECT SUM(amount) FROM a) + (SELECT SUM(amount) FROM z) AS total');
       expect(sum?.total).toBe(String(accounts * 200));
-      sums.add(String((await rowsOf(aside, 'SELECT SUM(amount) AS s FROM a'))[0]?.s));
+      sums.add(String((await rowsOf(inactive, 'SELECT SUM(amount) AS s FROM a'))[0]?.s));
       await driver.discard(plan);
     }
     expect(sums.size).toBeGreaterThan(1);
@@ -145,7 +149,7 @@ describe('what the dump holds', () => {
     ]);
     expect(dumped.parts.get('1-tables.sql')?.includes('hush')).toBe(false);
     const { driver, plan } = await staged(to, dumped);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     await exec(to, 'INSERT INTO runs () VALUES ()');
     expect(await rowsOf(to, 'SELECT id FROM runs')).toEqual([{ id: '42' }]);
   });
@@ -169,7 +173,7 @@ describe('what the dump holds', () => {
     const dumped = await dumpAll(to, ALL, run);
     expect(run.said.map(({ params }) => params?.tables)).toEqual(['keyless']);
     const { driver, plan } = await staged(to, dumped);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     const after = await fingerprint(to);
     expect({ ...after.tables, keyless: null }).toEqual({ ...before.tables, keyless: null });
   });
@@ -196,9 +200,9 @@ describe('what the dump holds', () => {
       'history',
     ]);
     const { driver, plan } = await staged(to, dumped);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expect(await rowsOf(to, 'SELECT id FROM history')).toEqual([{ id: '2' }]);
-    await driver.undo(plan, runOf());
+    await driver.switchBack(plan, runOf());
   });
 
   it('is the app’s own tables when they have a prefix', async () => {
@@ -216,11 +220,13 @@ describe('what the dump holds', () => {
     );
     const dumped = await dumpAll(to);
     expect(dumped.backup.tables).toEqual([{ name: 'p_users', rows: 1 }]);
-    expect(readPrograms(String(dumped.parts.get('2-programs.sql'))).map(({ name }) => name)).toEqual(['p_view']);
+    expect(readStoredObjects(String(dumped.parts.get('2-stored-objects.sql'))).map(({ name }) => name)).toEqual([
+      'p_view',
+    ]);
     const before = await fingerprint(to);
     await exec(to, 'DELETE FROM p_users', 'INSERT INTO others VALUES (7)');
     const { driver, plan } = await staged(to, dumped);
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expect((await fingerprint(to)).schema).toBe(before.schema);
     expect(await rowsOf(to, 'SELECT id FROM others UNION ALL SELECT id FROM p_users')).toEqual([
       { id: '7' },
@@ -262,14 +268,14 @@ describe('the switch', () => {
     await holder.query('START TRANSACTION');
     await holder.query('INSERT INTO parent VALUES (9, NULL)');
     const started = Date.now();
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expect(Date.now() - started).toBeLessThan(10_000);
     await expect(holder.query('SELECT 1')).rejects.toThrow();
     await exec(to, 'INSERT INTO child VALUES (3, 1)');
     expect(await rowsOf(to, 'SELECT what FROM seen')).toEqual([{ what: '3' }]);
     await expect(exec(to, 'INSERT INTO child VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
     await expect(exec(to, 'INSERT INTO parent VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
-    await driver.undo(plan, runOf());
+    await driver.switchBack(plan, runOf());
     await expect(exec(to, 'INSERT INTO child VALUES (4, 99)')).rejects.toThrow(/foreign key/i);
     expect(await rowsOf(to, 'SELECT id FROM parent')).toEqual([{ id: '1' }]);
   });
@@ -281,10 +287,10 @@ describe('the switch', () => {
     await database.asAdmin(
       `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO '${database.username}'@'%'`,
     );
-    const rights = 'SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, SHOW VIEW';
-    await database.asAdmin(`GRANT ${rights} ON \`${database.database}\`.* TO '${database.username}'@'%'`);
-    await expect(driver.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
-    expect(await driver.position(plan)).toBe('before switch');
+    const privileges = 'SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, SHOW VIEW';
+    await database.asAdmin(`GRANT ${privileges} ON \`${database.database}\`.* TO '${database.username}'@'%'`);
+    await expect(driver.switchOver(plan, runOf())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await fingerprint(to));
     await driver.discard(plan);
     expect(await databasesOf(database)).toEqual([database.database]);
@@ -312,11 +318,15 @@ describe('rights', () => {
     await exec(to, 'CREATE TABLE t (id int)', 'INSERT INTO t VALUES (1)');
     const dumped = await dumpAll(to);
     const own = `ON \`${database.database}\`.*`;
-    for (const rights of ['SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, CREATE', 'SELECT, CREATE, ALTER, DROP']) {
+    for (const privileges of [
+      'SELECT, INSERT, UPDATE, DELETE',
+      'SELECT, INSERT, CREATE',
+      'SELECT, CREATE, ALTER, DROP',
+    ]) {
       await database.asAdmin(`REVOKE ALL PRIVILEGES ${own} FROM ${grantee}`);
-      await database.asAdmin(`GRANT ${rights} ${own} TO ${grantee}`);
+      await database.asAdmin(`GRANT ${privileges} ${own} TO ${grantee}`);
       const planning = await createMysqlDriver(to).plan('r1', dumped.backup, ALL);
-      expect(planning.plan, rights).toBeNull();
+      expect(planning.plan, privileges).toBeNull();
       expect(planning.blockers[0]?.remedy.params?.grant).toBe(
         `GRANT ALL PRIVILEGES ON \`${database.database}\`.* TO ${grantee}; ` +
           `GRANT ALL PRIVILEGES ON \`${database.database}\\_\\_safekeep\\_%\`.* TO ${grantee};`,
@@ -328,7 +338,7 @@ describe('rights', () => {
     const { driver, plan } = await staged(to, dumped);
     expect(plan.strategy).toBe('tables');
     await exec(to, 'DELETE FROM t');
-    await driver.switch(plan, runOf());
+    await driver.switchOver(plan, runOf());
     expect(await rowsOf(to, 'SELECT id FROM t')).toEqual([{ id: '1' }]);
     await driver.discard(plan);
   });
@@ -393,7 +403,7 @@ describe('what fails', () => {
       ],
       [
         'trigger',
-        altered(dumped, '2-programs.sql', (sql) => sql.replace('SET @x = 1', 'SET NEW.nosuch = 1')),
+        altered(dumped, '2-stored-objects.sql', (sql) => sql.replace('SET @x = 1', 'SET NEW.nosuch = 1')),
         { code: 'TOOL_FAILED', message: expect.stringMatching(/trigger watch: .*nosuch/) },
       ],
       [
@@ -401,7 +411,7 @@ describe('what fails', () => {
         altered(dumped, '1-tables.sql', (sql) => sql.slice(0, sql.indexOf('-- Table structure for table `second`'))),
         { code: 'ARCHIVE_DAMAGED' },
       ],
-      ['cutp', altered(dumped, '2-programs.sql', (sql) => sql.slice(0, -20)), { code: 'ARCHIVE_DAMAGED' }],
+      ['cutp', altered(dumped, '2-stored-objects.sql', (sql) => sql.slice(0, -20)), { code: 'ARCHIVE_DAMAGED' }],
       [
         'rows',
         altered(dumped, '1-tables.sql', (sql) => sql.replace(',\n(2)', '')),

@@ -98,29 +98,31 @@ describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) =
     /** What a later process finds, and that the rows agree with it. */
     const side = async () => {
       const position = await createPostgresDriver(app).position(plan);
-      expect(['before switch', 'after switch']).toContain(position);
-      expect(await rowsOf()).toBe(position === 'after switch' ? backup : live);
+      expect(['before switchover', 'after switchover']).toContain(position);
+      expect(await rowsOf()).toBe(position === 'after switchover' ? backup : live);
       return position;
     };
-    const cuts = { switch: 0, undo: 0 };
-    const acts = { switch: 'after switch', undo: 'before switch' } as const;
-    for (const act of ['switch', 'undo'] as const) {
+    const cuts = { switchOver: 0, switchBack: 0 };
+    const acts = { switchOver: 'after switchover', switchBack: 'before switchover' } as const;
+    for (const act of ['switchOver', 'switchBack'] as const) {
       for (let k = 1; ; k += 1) {
         const { sent, error } = await cutAt(k, moment, () =>
-          act === 'undo' ? driver.undo(plan, testRun()) : driver.switch(plan, testRun()),
+          act === 'switchBack' ? driver.switchBack(plan, testRun()) : driver.switchOver(plan, testRun()),
         );
         const position = await side();
         if (error)
-          expect(error).toMatchObject({ code: expect.stringMatching(/SWITCH_FAILED|DATABASE_UNREACHABLE/) as string });
+          expect(error).toMatchObject({
+            code: expect.stringMatching(/SWITCHOVER_FAILED|DATABASE_UNREACHABLE/) as string,
+          });
         else expect(position).toBe(acts[act]);
         if (sent < k) break;
         cuts[act] = k;
         // From here on as after a crash: by another process, to the side that the next cut begins at.
         await fresh();
-        if (act === 'undo') {
-          if (position === 'before switch') await driver.switch(plan, testRun());
-        } else if (position === 'after switch') await driver.undo(plan, testRun());
-        if (act === 'switch' && way.strategy !== 'database') {
+        if (act === 'switchBack') {
+          if (position === 'before switchover') await driver.switchOver(plan, testRun());
+        } else if (position === 'after switchover') await driver.switchBack(plan, testRun());
+        if (act === 'switchOver' && way.strategy !== 'database') {
           await driver.discard(plan);
           plan = await restage();
         }
@@ -131,7 +133,7 @@ describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) =
     await driver.discard(plan);
     expectSame(changed, await fingerprint(app));
     plan = await restage();
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await driver.discard(plan);
     expectSame(old, await fingerprint(app));
     expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);

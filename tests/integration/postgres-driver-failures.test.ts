@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
-import { findPrograms, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
+import { findTools, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import { SafekeepError } from '../../src/engine/errors';
 import { expectSame, type Fingerprint, fingerprint } from '../support/compare';
 import {
@@ -59,7 +59,7 @@ async function fakeTools(scripts: Partial<Record<'pg_dump' | 'pg_restore' | 'psq
   await rm(tools, { recursive: true, force: true });
   await mkdir(tools);
   for (const name of ['pg_dump', 'pg_restore', 'psql'] as const) {
-    const [real] = await findPrograms([name]);
+    const [real] = await findTools([name]);
     const ask = version ? `echo '${name} (PostgreSQL) ${version}'; exit 0` : `exec ${real?.path} --version`;
     const script = scripts[name] ?? 'exec "$REAL" "$@"';
     const text = `#!/bin/bash\nREAL=${real?.path}\nif [ "$1" = --version ]; then ${ask}; fi\n${script}\n`;
@@ -155,7 +155,7 @@ describe('a dump', () => {
     await writer.end();
     const moves = dump.backup.tables.find(({ name }) => name === 'public.moves')?.rows;
     const plan = await stage(driver, 'w1', dump, PUBLIC);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     const sums =
       'SELECT (SELECT v FROM a) + (SELECT v FROM b) AS sum, (SELECT v FROM b) AS moved, (SELECT count(*) FROM moves) AS moves';
     expect(await sql(app, sums)).toEqual([{ sum: '1000', moved: String(moves), moves: String(moves) }]);
@@ -182,7 +182,7 @@ describe.each(WAYS)('a restore by $strategy', (way) => {
   });
 
   async function expectNothingHappened() {
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     await driver.discard(plan);
     expectSame(live, await fingerprint(app));
     expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);

@@ -94,7 +94,7 @@ async function restore(id: string) {
   const dump = await take(driver, PUBLIC);
   await sql(app, 'UPDATE t SET v = 2');
   const plan = await stage(driver, id, dump, PUBLIC);
-  await driver.switch(plan, testRun());
+  await driver.switchOver(plan, testRun());
   expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
   await driver.discard(plan);
   return plan.strategy;

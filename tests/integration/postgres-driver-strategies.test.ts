@@ -79,7 +79,7 @@ describe('an app in a schema of its own', () => {
     })();
     const plan = await stage(driver, 's1', dump, scope);
     expect(plan.strategy).toBe('schema');
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await driver.discard(plan);
     writing = false;
     await writes;
@@ -98,7 +98,7 @@ describe('an app in a schema of its own', () => {
     await sql(app, 'DROP SCHEMA tenant CASCADE');
     const plan = await stage(driver, 's2', dump, own);
     expect(plan.strategy).toBe('database');
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await driver.discard(plan);
     expect(await sql(app, 'SELECT * FROM tenant.t')).toEqual([{ id: 1 }]);
   });
@@ -124,9 +124,9 @@ describe('sessions in the way', () => {
         await client?.end().catch(() => undefined);
       }
     });
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
     trying = false;
     await Promise.all(clients);
@@ -148,7 +148,7 @@ describe('sessions in the way', () => {
     await writer.query('BEGIN; INSERT INTO t VALUES (99)');
     const sibling = await session(app);
     await sibling.query('BEGIN; INSERT INTO sibling.t VALUES (5)');
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await expect(writer.query('COMMIT')).rejects.toThrow();
     await sibling.query('COMMIT');
     await sibling.end();
@@ -167,18 +167,18 @@ describe('sessions in the way', () => {
     // A superuser's session, which an ordinary role can't end.
     const name = `holder_${db.database}`;
     const endless = db.asAdmin(`SET application_name = '${name}'; SELECT pg_sleep(600)`).catch(() => 'ended');
-    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({
-      code: 'SWITCH_FAILED',
+    await expect(driver.switchOver(plan, testRun())).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
       message: expect.stringContaining(`postgres (${name})`) as string,
     });
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
     await db.asAdmin(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${name}'`,
       'postgres',
     );
     expect(await endless).toBe('ended');
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
     await driver.discard(plan);
   });
@@ -210,9 +210,9 @@ describe.each(WAYS)('at the switch, by $strategy', (way) => {
         await client?.end().catch(() => undefined);
       }
     });
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 2 }]);
     trying = false;
     await Promise.all(pool);
@@ -245,12 +245,12 @@ describe.each(WAYS)('at the switch, by $strategy', (way) => {
     const isThere = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = '${name}' AND query LIKE '%pg_sleep%' AND state = 'active'
       AND pid IN (SELECT pid FROM pg_locks WHERE relation = 't'::regclass)`;
     await expect.poll(() => db.asAdmin(isThere), { timeout: 20_000 }).toEqual([{ n: 1 }]);
-    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({
-      code: 'SWITCH_FAILED',
+    await expect(driver.switchOver(plan, testRun())).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
       // A plain role sees of other roles' sessions who they are, and no more.
       message: expect.stringContaining('postgres') as string,
     });
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     await db.asAdmin(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${name}'`,
       'postgres',
@@ -263,9 +263,9 @@ describe.each(WAYS)('at the switch, by $strategy', (way) => {
 });
 
 describe.each([
-  { ...WAYS[0], aside: 'database' },
-  { ...WAYS[1], aside: 'schema' },
-  { ...WAYS[2], aside: 'objects' },
+  { ...WAYS[0], inactive: 'database' },
+  { ...WAYS[1], inactive: 'schema' },
+  { ...WAYS[2], inactive: 'objects' },
 ])('a verification where a restore goes by $strategy', (way) => {
   it('loads and checks, whatever would be in the way of a switch, and leaves no trace', async () => {
     await startFor(way);
@@ -285,7 +285,7 @@ describe.each([
     const planning = await driver.plan('v1', dump.backup, PUBLIC, 'verify');
     expect(planning).toMatchObject({ blockers: [], warnings: [], downtime: { text: 'The app goes on working.' } });
     const plan = requirePlan(planning);
-    expect(plan.strategy).toBe(way.aside);
+    expect(plan.strategy).toBe(way.inactive);
     await driver.stage(plan, dump.backup, opener(dump), testRun());
     await driver.check(plan, dump.backup, testRun());
     const tables = dump.backup.tables.map((table) => (table.name === 'public.child' ? { ...table, rows: 77 } : table));
@@ -317,12 +317,12 @@ describe('extensions', () => {
     const plan = await stage(driver, 'e1', dump, PUBLIC);
     expect(plan.strategy).toBe('schema');
     const home = `SELECT DISTINCT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql'`;
-    for (const act of ['switch', 'undo', 'switch'] as const) {
+    for (const act of ['switchOver', 'switchBack', 'switchOver'] as const) {
       await driver[act](plan, testRun());
       expect(await sql(app, home)).toEqual([{ nspname: 'public' }]);
-      expect(await sql(app, `SELECT h -> 'a' AS a FROM t`)).toEqual([{ a: act === 'switch' ? '1' : null }]);
+      expect(await sql(app, `SELECT h -> 'a' AS a FROM t`)).toEqual([{ a: act === 'switchOver' ? '1' : null }]);
     }
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
     await driver.discard(plan);
     expectSame(changed, await fingerprint(app));
   });
@@ -340,7 +340,7 @@ describe('extensions', () => {
     await sql(app, 'DELETE FROM t');
     const plan = await stage(driver, 'e2', dump, PUBLIC);
     expect(plan.strategy).toBe('objects');
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await driver.discard(plan);
     expectSame(before, await fingerprint(app));
     const backup = {
@@ -362,7 +362,7 @@ describe('extensions', () => {
     const dump = await take(driver, PUBLIC);
     await sql(app, 'DROP EXTENSION hstore CASCADE; DROP SCHEMA ext');
     const plan = await stage(driver, 'e3', dump, PUBLIC);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(await sql(app, `SELECT h FROM t`)).toEqual([]);
     await driver.discard(plan);
   });
@@ -392,7 +392,7 @@ describe('blockers of a plain owner', () => {
       const driver = createPostgresDriver(app);
       const staged = await stage(driver, 'b1', dump, PUBLIC);
       expect(staged.strategy).toBe('objects');
-      await driver.switch(staged, testRun());
+      await driver.switchOver(staged, testRun());
       await driver.discard(staged);
       expect(await db.asAdmin('SELECT * FROM public.theirs')).toEqual([]);
     } finally {
@@ -433,10 +433,10 @@ describe.each(WAYS)('roles, by $strategy', (way) => {
     expect(run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
       `psql: ERROR:  role "${lost}" does not exist`,
     ]);
-    await driver.switch(plan, run);
+    await driver.switchOver(plan, run);
     await driver.discard(plan);
-    const rights = `SELECT has_table_privilege('${kept}', 't', 'SELECT') AS t, has_table_privilege('${kept}', 'u', 'DELETE') AS u`;
-    expect(await sql(app, rights)).toEqual([{ t: true, u: true }]);
+    const privileges = `SELECT has_table_privilege('${kept}', 't', 'SELECT') AS t, has_table_privilege('${kept}', 'u', 'DELETE') AS u`;
+    expect(await sql(app, privileges)).toEqual([{ t: true, u: true }]);
   });
 
   it('that own something keep it where the app’s role may give it to them, and lose it with a word otherwise', async () => {
@@ -450,7 +450,7 @@ describe.each(WAYS)('roles, by $strategy', (way) => {
       const dump = await take(driver, PUBLIC);
       const run = testRun();
       const plan = await stage(driver, id, dump, PUBLIC, run);
-      await driver.switch(plan, run);
+      await driver.switchOver(plan, run);
       await driver.discard(plan);
       return run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text);
     };
@@ -478,14 +478,14 @@ describe.each(WAYS)('after a crash, by $strategy', (way) => {
     const before = await fingerprint(app);
     const never = requirePlan(await driver.plan('c0', dump.backup, PUBLIC));
     const next = createPostgresDriver(app);
-    expect(await next.position(never)).toBe('before switch');
+    expect(await next.position(never)).toBe('before switchover');
     await next.discard(never);
     const plan = await stage(driver, 'c1', dump, PUBLIC);
-    expect(await next.position(plan)).toBe('before switch');
+    expect(await next.position(plan)).toBe('before switchover');
     await next.discard(plan);
     await next.discard(plan);
     expectSame(before, await fingerprint(app));
-    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await expect(driver.switchOver(plan, testRun())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
     await driver.close();
     expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
   });
@@ -496,15 +496,15 @@ describe.each(WAYS)('after a crash, by $strategy', (way) => {
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
     const back = await stage(driver, 'p1', dump, PUBLIC);
-    await driver.switch(back, testRun());
-    await driver.undo(back, testRun());
+    await driver.switchOver(back, testRun());
+    await driver.switchBack(back, testRun());
     await driver.discard(back);
-    expect(await driver.position(back)).toBe('before switch');
+    expect(await driver.position(back)).toBe('before switchover');
     const plan = await stage(driver, 'p2', dump, PUBLIC);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await driver.discard(plan);
     expect(await driver.position(plan)).toBe('unclear');
-    await expect(driver.undo(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await expect(driver.switchBack(plan, testRun())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
     await driver.close();
   });
 
@@ -514,13 +514,13 @@ describe.each(WAYS)('after a crash, by $strategy', (way) => {
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
     const plan = requirePlan(await driver.plan('c2', dump.backup, PUBLIC));
-    const aside = plan.names[isDatabase ? 'aside' : 'aside0'] ?? '';
-    const inside = isDatabase ? { ...app, database: aside } : app;
-    await sql(app, `CREATE ${isDatabase ? 'DATABASE' : 'SCHEMA'} "${aside}"`);
-    const table = isDatabase ? 'mine' : `"${aside}".mine`;
+    const inactive = plan.names[isDatabase ? 'inactive' : 'aside0'] ?? '';
+    const inside = isDatabase ? { ...app, database: inactive } : app;
+    await sql(app, `CREATE ${isDatabase ? 'DATABASE' : 'SCHEMA'} "${inactive}"`);
+    const table = isDatabase ? 'mine' : `"${inactive}".mine`;
     await sql(inside, `CREATE TABLE ${table} (id int)`);
     await driver.discard(plan);
-    await expect(driver.switch(plan, testRun())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await expect(driver.switchOver(plan, testRun())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
     expect(await sql(inside, `SELECT * FROM ${table}`)).toEqual([]);
   });
 });

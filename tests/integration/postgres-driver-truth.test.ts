@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
-import { findPrograms, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
+import { findTools, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import { expectSame, fingerprint } from '../support/compare';
 import {
   connectionTo,
@@ -47,7 +47,7 @@ async function editedBy(expression: string) {
   const tools = path.join(folder, 'tools');
   await mkdir(tools);
   for (const name of ['pg_dump', 'pg_restore', 'psql']) {
-    const [real] = await findPrograms([name]);
+    const [real] = await findTools([name]);
     const edit = name === 'pg_restore' ? ` | sed '${expression}'; exit \${PIPESTATUS[0]}` : '';
     const text = `#!/bin/bash\n[ "$1" = --version ] && exec ${real?.path} --version\n${real?.path} "$@"${edit}\n`;
     await writeFile(path.join(tools, name), text);
@@ -122,7 +122,7 @@ describe.each(WAYS)('a dump in which one object can not be restored, by $strateg
       code: 'TOOL_FAILED',
       message: expect.stringContaining(told) as string,
     });
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     await driver.discard(plan);
     expectSame(live, await fingerprint(app));
     expect(await db.asAdmin(`SELECT datname FROM pg_database WHERE datname LIKE '${db.database}\\_%'`)).toEqual([]);
@@ -167,7 +167,7 @@ describe.each(WAYS)('a dump in which one object can not be restored, by $strateg
     expect(run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
       expect.stringMatching(/left out: "only ON" ON "public[a-z0-9_]*"\."t"$/),
     ]);
-    await driver.switch(plan, run);
+    await driver.switchOver(plan, run);
     await driver.discard(plan);
     const policies = await sql(
       app,
@@ -215,15 +215,15 @@ describe.each(WAYS.filter(({ strategy }) => strategy !== 'database'))('beside a 
     await writer.query(
       `SET lock_timeout = '20s'; INSERT INTO sibling.customers VALUES (2, 'two'); UPDATE sibling.customers SET name = 'x'`,
     );
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     await expect(sql(app, 'INSERT INTO orders VALUES (12, 3)')).rejects.toThrow('violates foreign key constraint "of"');
-    await driver.undo(plan, testRun());
-    await driver.switch(plan, testRun());
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
+    await driver.switchOver(plan, testRun());
+    await driver.switchBack(plan, testRun());
     await driver.discard(plan);
     expectSame(changed, await fingerprint(app, { ignoreRowsOf: ['customers'] }));
     const again = await stage(driver, 's2', dump, PUBLIC);
-    await driver.switch(again, testRun());
+    await driver.switchOver(again, testRun());
     await driver.discard(again);
     expectSame(before, await fingerprint(app, { ignoreRowsOf: ['customers'] }));
 
@@ -231,8 +231,8 @@ describe.each(WAYS.filter(({ strategy }) => strategy !== 'database'))('beside a 
     await sql(app, 'DELETE FROM orders; DELETE FROM sibling.customers');
     const live = await fingerprint(app);
     const last = await stage(driver, 's3', dump, PUBLIC);
-    await expect(driver.switch(last, testRun())).rejects.toMatchObject({
-      code: 'SWITCH_FAILED',
+    await expect(driver.switchOver(last, testRun())).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
       message: expect.stringContaining('violates foreign key constraint "of"') as string,
     });
     await driver.discard(last);
@@ -280,10 +280,10 @@ describe.each(WAYS.filter(({ strategy }) => strategy !== 'database'))('beside a 
     expect(after.rows?.rows).toBe(500);
     expect(after.own.join()).toContain('CREATE INDEX later');
     const plan = await stage(driver, 'b1', dump, PUBLIC);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }]);
     expect(await sibling()).toEqual(after);
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
     expect(await sql(app, 'SELECT v FROM t')).toEqual([{ v: 1 }, { v: 2 }]);
     expect(await sibling()).toEqual(after);
     await driver.discard(plan);
@@ -308,11 +308,11 @@ describe.each(WAYS.filter(({ strategy }) => strategy !== 'database'))('beside a 
       CREATE VIEW seen AS SELECT * FROM later; TRUNCATE later; CREATE TYPE mood AS ENUM ('a')`,
     );
     const changed = await fingerprint(app);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     expect(
       await sql(app, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`),
     ).toEqual([{ relname: 't' }]);
-    await driver.undo(plan, testRun());
+    await driver.switchBack(plan, testRun());
     await driver.discard(plan);
     expectSame(changed, await fingerprint(app));
   });
@@ -347,14 +347,14 @@ describe('what lies in a schema of somebody else', () => {
     );
     const changed = await fingerprint(app);
     const plan = await stage(driver, 'm1', dump, PUBLIC);
-    await driver.switch(plan, testRun());
-    await driver.undo(plan, testRun());
+    await driver.switchOver(plan, testRun());
+    await driver.switchBack(plan, testRun());
     await driver.discard(plan);
     expectSame(changed, await fingerprint(app));
     const again = await stage(driver, 'm2', dump, PUBLIC);
-    await driver.switch(again, testRun());
-    await driver.undo(again, testRun());
-    await driver.switch(again, testRun());
+    await driver.switchOver(again, testRun());
+    await driver.switchBack(again, testRun());
+    await driver.switchOver(again, testRun());
     await driver.discard(again);
     expectSame(before, await fingerprint(app));
     await db.asAdmin(`DROP OWNED BY ${reader}; DROP ROLE ${reader}`);
@@ -368,7 +368,7 @@ describe('what lies in a schema of somebody else', () => {
     await sql(app, 'DELETE FROM child; CREATE TABLE later (id int); DROP VIEW cheap');
     const before = await fingerprint(app);
     const plan = await stage(driver, 'qwertyui', dump, PUBLIC);
-    await driver.switch(plan, testRun());
+    await driver.switchOver(plan, testRun());
     const page = await readFile('docs/recovery.md', 'utf8');
     const block = /object by object \(`objects`\)[^]*?```sh\n([^]*?)```/.exec(page)?.[1] ?? '';
     const { host, port, username, password } = db;

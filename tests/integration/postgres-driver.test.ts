@@ -70,25 +70,25 @@ describe.each(SITUATIONS)('$name', (situation) => {
     expect(planning.plan?.strategy).toBe(situation.strategy);
     const plan = await stage(driver, 'r1', dump, PUBLIC, run);
     expect(run.lines.filter(({ level }) => level !== 'info')).toEqual([]);
-    expect(await driver.position(plan)).toBe('before switch');
+    expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await fingerprint(connection));
 
-    await driver.switch(plan, run);
-    expect(await driver.position(plan)).toBe('after switch');
-    expect(await createPostgresDriver(connection).position(plan)).toBe('after switch');
+    await driver.switchOver(plan, run);
+    expect(await driver.position(plan)).toBe('after switchover');
+    expect(await createPostgresDriver(connection).position(plan)).toBe('after switchover');
     expect(await sql(connection, 'SELECT count(*)::int AS n FROM books')).toEqual([{ n: 2000 }]);
 
-    await driver.undo(plan, run);
-    expect(await driver.position(plan)).toBe('before switch');
-    await driver.switch(plan, run);
-    expect(await driver.position(plan)).toBe('after switch');
-    await driver.undo(plan, run);
+    await driver.switchBack(plan, run);
+    expect(await driver.position(plan)).toBe('before switchover');
+    await driver.switchOver(plan, run);
+    expect(await driver.position(plan)).toBe('after switchover');
+    await driver.switchBack(plan, run);
     await driver.discard(plan);
     await driver.discard(plan);
     expectSame(changed, await fingerprint(connection));
 
     const again = await stage(driver, 'r2', dump, PUBLIC, run);
-    await driver.switch(again, run);
+    await driver.switchOver(again, run);
     await driver.discard(again);
     expectSame(before, await fingerprint(connection, ignoring));
     expect(await sql(connection, 'SELECT * FROM runtime')).toEqual([]);

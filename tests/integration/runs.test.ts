@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
-import { startBackup } from '../../src/server/operations';
+import { startBackup } from '../../src/server/runs/operations';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView, SettingsAnswer } from '../../src/shared/api';
 import type { RunView } from '../../src/shared/runs';
@@ -25,7 +25,7 @@ describe('the history', () => {
     const made: string[] = [];
     for (let n = 0; n < 4; n++) {
       made.push((await makeBackup(root, { contents: ['files'] })).name);
-      if (n === 0) await root.get(`safekeepBackups:update?filterByTk=${made[0]}`, { body: { pinned: true } });
+      if (n === 0) await root.get(`safekeepBackups:update?filterByTk=${made[0]}`, { body: { isProtected: true } });
     }
     const kept = names(await root.get('safekeepBackups:list?sort=name'));
     expect(kept.sort()).toEqual([made[0], made[2], made[3]].sort());

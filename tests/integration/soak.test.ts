@@ -97,8 +97,8 @@ describe.each(WAYS)('many restores and undos on $name', (way) => {
     const around: string[][] = [];
     let known = new Set<string>();
     for (let pair = 1; pair <= count; pair++) {
-      const old = await lookingAt('before switch', restore);
-      const restored = await lookingAt('before undo', undo);
+      const old = await lookingAt('before switchOver', restore);
+      const restored = await lookingAt('before switchBack', undo);
       await writer.pause();
       const live = await titles();
       expect(missing(old, live)).toEqual([]);

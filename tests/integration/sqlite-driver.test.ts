@@ -177,27 +177,27 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
     await exec(['DROP VIEW two', 'DELETE FROM calc', "UPDATE loose SET x = 'changed'", 'CREATE TABLE newer (x)']);
     const changed = await all('SELECT name FROM sqlite_master ORDER BY name');
     const { subject, plan } = await staged(bytes, backup);
-    expect(await subject.position(plan)).toBe('before switch');
+    expect(await subject.position(plan)).toBe('before switchover');
     expect(await all('SELECT name FROM sqlite_master ORDER BY name')).toEqual(changed);
 
-    await subject.switch(plan, runOf());
-    expect(await subject.position(plan)).toBe('after switch');
+    await subject.switchOver(plan, runOf());
+    expect(await subject.position(plan)).toBe('after switchover');
     expect(await everything()).toEqual(before);
     expect((await stat(file)).mode & 0o777).toBe(0o640);
 
-    await subject.undo(plan, runOf());
-    expect(await subject.position(plan)).toBe('before switch');
+    await subject.switchBack(plan, runOf());
+    expect(await subject.position(plan)).toBe('before switchover');
     expect(await all('SELECT name FROM sqlite_master ORDER BY name')).toEqual(changed);
     expect(await all('SELECT x FROM loose')).toEqual([{ x: 'changed' }, { x: 'changed' }]);
 
-    await subject.switch(plan, runOf());
+    await subject.switchOver(plan, runOf());
     expect(await everything()).toEqual(before);
-    await subject.switch(plan, runOf());
+    await subject.switchOver(plan, runOf());
     await subject.discard(plan);
     await subject.discard(plan);
-    await subject.undo(plan, runOf());
+    await subject.switchBack(plan, runOf());
     expect(await subject.position(plan)).toBe('unclear');
-    await expect(subject.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
+    await expect(subject.switchOver(plan, runOf())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
     expect(await readdir(folder)).toEqual([path.basename(file)]);
     expect(await everything()).toEqual(before);
   });
@@ -242,13 +242,13 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
     const { subject, plan } = await staged(bytes, backup);
     for (const sql of ['BEGIN; SELECT * FROM t;', 'BEGIN IMMEDIATE; INSERT INTO t VALUES (3);']) {
       const session = await foreignSession(sql);
-      await expect(subject.switch(plan, runOf())).rejects.toMatchObject({ code: 'SWITCH_FAILED' });
-      expect(await subject.position(plan)).toBe('before switch');
+      await expect(subject.switchOver(plan, runOf())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
+      expect(await subject.position(plan)).toBe('before switchover');
       session.kill('SIGKILL');
       await new Promise((resolve) => session.once('exit', resolve));
       expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }, { x: 2 }]);
     }
-    await subject.switch(plan, runOf());
+    await subject.switchOver(plan, runOf());
     expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
   });
 });
@@ -261,9 +261,9 @@ it('keeps what stood only in the WAL of a killed process as the previous state',
   await new Promise((resolve) => session.once('exit', resolve));
   expect((await stat(`${file}-wal`)).size).toBeGreaterThan(0);
   const { subject, plan } = await staged(bytes, backup);
-  await subject.switch(plan, runOf());
+  await subject.switchOver(plan, runOf());
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
-  await subject.undo(plan, runOf());
+  await subject.switchBack(plan, runOf());
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }, { x: 2 }]);
 });
 
@@ -277,10 +277,10 @@ it('never applies the hot journal of the replaced file to the new one', async ()
   await new Promise((resolve) => session.once('exit', resolve));
   expect((await stat(`${file}-journal`)).size).toBeGreaterThan(0);
   const { subject, plan } = await staged(bytes, backup);
-  await subject.switch(plan, runOf());
+  await subject.switchOver(plan, runOf());
   expect(await readdir(folder)).not.toContain(`${path.basename(file)}-journal`);
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
-  await subject.undo(plan, runOf());
+  await subject.switchBack(plan, runOf());
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
 });
 
@@ -289,9 +289,9 @@ it('replaces a live file that is damaged, and gives it back on undo', async () =
   const { backup, bytes } = await dumpAll();
   await writeFile(file, 'this is no database at all, but it is long enough to be read as one'.repeat(100));
   const { subject, plan } = await staged(bytes, backup);
-  await subject.switch(plan, runOf());
+  await subject.switchOver(plan, runOf());
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
-  await subject.undo(plan, runOf());
+  await subject.switchBack(plan, runOf());
   expect(await readFile(file, 'utf8')).toContain('no database');
 });
 
@@ -303,12 +303,12 @@ it('takes up an exchange that was killed half way, in both directions', async ()
   const halfWay = () => rename(file, `${file}.safekeep-r1.previous`);
   await halfWay();
   expect(await subject.position(plan)).toBe('unclear');
-  await subject.undo(plan, runOf());
-  expect(await subject.position(plan)).toBe('before switch');
+  await subject.switchBack(plan, runOf());
+  expect(await subject.position(plan)).toBe('before switchover');
   expect(await all('SELECT x FROM t')).toHaveLength(2);
   await halfWay();
-  await subject.switch(plan, runOf());
-  expect(await subject.position(plan)).toBe('after switch');
+  await subject.switchOver(plan, runOf());
+  expect(await subject.position(plan)).toBe('after switchover');
   expect(await all('SELECT x FROM t')).toHaveLength(1);
 });
 
@@ -329,7 +329,7 @@ describe('leaving rows out', () => {
     expect(bytes.includes('hush-hush')).toBe(false);
     expect(bytes.length).toBeLessThan(40_000);
     const { subject, plan } = await staged(bytes, backup);
-    await subject.switch(plan, runOf());
+    await subject.switchOver(plan, runOf());
     await exec(["INSERT INTO runs (secret) VALUES ('x')"]);
     expect(await all('SELECT id FROM runs')).toEqual([{ id: 2001 }]);
     expect(await all("SELECT name FROM sqlite_master WHERE type = 'trigger'")).toEqual([{ name: 't' }]);
@@ -422,7 +422,7 @@ it('works on the file behind a link', async () => {
   const { plan } = await subject.plan('r1', backup, ALL);
   if (!plan) throw new Error('no plan');
   await subject.stage(plan, backup, async () => Readable.from([bytes]), runOf());
-  await subject.switch(plan, runOf());
+  await subject.switchOver(plan, runOf());
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
   expect(await readdir(elsewhere)).toEqual(['db']);
 });

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { carryOver } from '../../src/engine/files/carry-over';
 import { planFolders } from '../../src/engine/files/plan';
-import { createStaged, discard, finish, type FolderPlan, takeBack } from '../../src/engine/files/slots';
+import { createStaged, discard, switchOver, type FolderPlan, switchBack } from '../../src/engine/files/slots';
 import { stageFiles, type StagedFile } from '../../src/engine/files/stage';
 import type { Site } from '../../src/engine/site';
 import SafekeepPlugin from '../../src/server';
@@ -125,14 +125,14 @@ async function expectRoundTrip(documentRoot: string, mode: FolderPlan['mode'], b
   };
   const kept = attributes();
   for (let round = 0; round < 2; round++) {
-    await finish(made);
+    await switchOver(made);
     compare.expectSameFiles(wanted, await content(documentRoot));
     expect(attributes()).toEqual(kept);
-    await takeBack(made);
+    await switchBack(made);
     compare.expectSameFiles(before, await content(documentRoot));
     expect(attributes()).toEqual(kept);
   }
-  await finish(made);
+  await switchOver(made);
   await discard(made);
   compare.expectSameFiles(wanted, await compare.fingerprintFolder(documentRoot));
   expect(fs.readdirSync(beside)).toEqual(surroundings);
@@ -170,9 +170,9 @@ describe('restore, undo and redo of', () => {
     expect(made.folder).toBe(path.join(home, 'later/real'));
     put(path.join(home, 'backup'), NAMES, 'backup');
     await stageFrom(path.join(home, 'backup'), made);
-    await finish(made);
+    await switchOver(made);
     compare.expectSameFiles(await content(path.join(home, 'backup')), await content(path.join(home, 'uploads')));
-    await takeBack(made);
+    await switchBack(made);
     expect(await content(path.join(home, 'uploads'))).toEqual({});
   });
 
@@ -201,11 +201,11 @@ describe('restore, undo and redo of', () => {
     const made = await planOf(folder);
     const before = await content(folder);
     put(await createStaged(made), names, 'backup');
-    await finish(made);
+    await switchOver(made);
     const after = await content(folder);
     expect(Object.keys(after)).toHaveLength(names.length);
     expect(fs.readFileSync(path.join(folder, 'file 2999'), 'utf8')).toBe('backup of file 2999');
-    await takeBack(made);
+    await switchBack(made);
     compare.expectSameFiles(before, await content(folder));
   });
 
@@ -218,11 +218,11 @@ describe('restore, undo and redo of', () => {
       await stageFrom(path.join(home, `backup ${mode}`), made);
       const upload = fs.openSync(path.join(folder, 'dir/upload'), 'w');
       fs.writeSync(upload, 'first half, ');
-      await finish(made);
+      await switchOver(made);
       fs.writeSync(upload, 'second half');
       fs.closeSync(upload);
       expect(Object.keys(await content(folder))).toEqual(['a']);
-      await takeBack(made);
+      await switchBack(made);
       expect(fs.readFileSync(path.join(folder, 'dir/upload'), 'utf8')).toBe('first half, second half');
     }
   });
@@ -237,10 +237,10 @@ describe('merging', () => {
     const before = await content(folder);
     const staged = await stageFrom(path.join(home, 'backup'), made);
     await carryOver(folder, staged, context);
-    await finish(made);
+    await switchOver(made);
     const wanted = { ...before, ...(await content(path.join(home, 'backup'))) };
     compare.expectSameFiles(wanted, await content(folder));
-    await takeBack(made);
+    await switchBack(made);
     compare.expectSameFiles(before, await content(folder));
   });
 });

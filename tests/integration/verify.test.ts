@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { TABLES_PART } from '../../src/engine/databases/mysql/dump';
 import type { DatabaseDriver, OpenPart } from '../../src/engine/databases/driver';
-import { startVerify } from '../../src/server/operations';
+import { startVerify } from '../../src/server/runs/operations';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView, InspectAnswer } from '../../src/shared/api';
 import type { Manifest } from '../../src/shared/manifest';
@@ -121,7 +121,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     return (await database.asAdmin(sql)).map(({ who }) => String(who));
   }
 
-  const verifying = async () => await runToEnd(scene.root, 'safekeepBackups:verify', { name });
+  const checking = async () => await runToEnd(scene.root, 'safekeepBackups:verify', { name });
   const listed = async (): Promise<BackupView | undefined> => {
     const rows: BackupView[] = await scene.root.get('safekeepBackups:list');
     return rows.find((row) => row.name === name);
@@ -130,7 +130,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   /** The verification of what this archive has become refutes it, and list and log say so. */
   async function expectRefuted(bytes: Buffer, code: string, step: string, named: string | RegExp): Promise<void> {
     writeFileSync(file, bytes);
-    const run = await verifying();
+    const run = await checking();
     const { message } = expectFailed(run, code);
     expect(message).toMatch(named);
     expect(run.step).toBe(step);
@@ -202,13 +202,13 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
 
   it('an uploaded file with a flipped bit is found, behind a seal that is right', async () => {
     const bytes = resealed(flipped(archive, archive.indexOf('two two two')));
-    await expectRefuted(bytes, 'ARCHIVE_DAMAGED', 'verify', 'two.bin');
+    await expectRefuted(bytes, 'ARCHIVE_DAMAGED', 'checksum', 'two.bin');
   });
 
   it('a dump that ends in the middle is found', async () => {
     const bytes = await altered(archive, { dump: (dump) => dump.subarray(0, dump.length >> 1) });
     writeFileSync(file, bytes);
-    const run = await verifying();
+    const run = await checking();
     expect(run.status).toBe('failed');
     expect(run.error?.code, run.error?.message).toMatch(/^(TOOL_FAILED|ARCHIVE_DAMAGED|STAGED_DATA_DIFFERS)$/);
     expect(await listed()).toMatchObject({ verified: { result: 'failed', runId: run.id } });
@@ -217,7 +217,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   if (broken) {
     it('a dump of which one object can not be loaded is found', async () => {
       writeFileSync(file, await altered(archive, { dump: broken }));
-      const run = await verifying();
+      const run = await checking();
       expect(run.status).toBe('failed');
       expect(run.error?.code, run.error?.message).toMatch(/^(TOOL_FAILED|STAGED_DATA_DIFFERS)$/);
       expect(await listed()).toMatchObject({ verified: { result: 'failed', runId: run.id } });
@@ -226,14 +226,14 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
 
   it('an archive that was cut stays in the list as what it is, and a good copy in its place is proven again', async () => {
     writeFileSync(file, archive.subarray(0, archive.length >> 1));
-    expectFailed(await verifying(), 'ARCHIVE_TRUNCATED');
+    expectFailed(await checking(), 'ARCHIVE_TRUNCATED');
     await scene.root.get('safekeepBackups:rescan', { method: 'POST' });
     expect(await listed()).toMatchObject({ verified: { result: 'failed' }, bytes: archive.length });
     const refused = await scene.root.call('safekeepBackups:restore', { body: { name } });
     expectRefusal(refused, 422, 'ARCHIVE_TRUNCATED');
     writeFileSync(file, archive);
     expect((await listed())?.verified?.result).toBe('failed');
-    expect(await verifying()).toMatchObject({ status: 'succeeded' });
+    expect(await checking()).toMatchObject({ status: 'succeeded' });
     expect((await listed())?.verified?.result).toBe('restorable');
   });
 
@@ -245,7 +245,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
       },
     });
     writeFileSync(file, bytes);
-    const run = await verifying();
+    const run = await checking();
     expect(run).toMatchObject({ status: 'succeeded with warnings', warnings: 1, error: null });
     const { verified } = (await scene.root.get(`safekeepBackups:get?filterByTk=${name}`)) as BackupView;
     expect(verified).toMatchObject({ result: 'bytes only', runId: run.id });
@@ -294,7 +294,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
         },
       });
       writeFileSync(file, bytes);
-      const { message } = expectFailed(await verifying(), 'NO_SPACE');
+      const { message } = expectFailed(await checking(), 'NO_SPACE');
       expect(message).toContain('1000.0 TB');
       writeFileSync(file, archive);
       expect(await listed()).toEqual(before);
@@ -352,7 +352,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     async (at) => {
       const before = await listed();
       cancelledAt(at);
-      const run = await verifying();
+      const run = await checking();
       expectFailed(run, 'CANCELLED');
       expect(run.step).toBe(at === 'stage' ? 'stageDatabase' : 'checkStaged');
       expect((await listed())?.verified).toEqual(before?.verified);

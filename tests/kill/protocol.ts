@@ -1,6 +1,6 @@
 /** What a test asks of the child that it is going to kill, and what the child answers. Plain JSON. */
 import type { DatabaseConnection } from '../../src/engine/databases/driver';
-import type { RunRecord } from '../../src/engine/runs/record';
+import type { RunRecord } from '../../src/engine/history/record';
 import type { LogLine } from '../../src/shared/runs';
 
 /** The site that children work on, as far as a child must know it. */

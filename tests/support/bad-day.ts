@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { HostApi } from '../../scripts/host-api.mjs';
 import SafekeepPlugin from '../../src/server';
-import { dropExpired } from '../../src/server/recovery';
+import { dropExpired } from '../../src/server/runs/recovery';
 import { Safekeep } from '../../src/server/safekeep';
 import type { ApiError, RunView } from '../../src/shared/runs';
 import { startApp, type TestApp, type TestAppOptions } from './app';

@@ -77,7 +77,7 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
     await app.db.sequelize.query('CREATE TRIGGER seen BEFORE INSERT ON things FOR EACH ROW SET @seen = 1');
   }
   const backup = await makeBackup(root);
-  const look = async () => withoutAside(await scene.look());
+  const look = async () => withoutInactive(await scene.look());
   const restored = await look();
   await root.get('things:create', { body: { title: 'third' } });
   await app.db.sequelize.query('DROP VIEW titles');
@@ -109,7 +109,7 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
   };
   const expectDone = async (run: RunView, state: 'old' | 'new') => {
     expect(run.status, `${JSON.stringify(run.error)}\n${await logOf(root, run.id)}`).toMatch(/^succeeded/);
-    const { slots } = (await Safekeep.of(app).runs.load(run.id)) ?? {};
+    const { slots } = (await Safekeep.of(app).history.load(run.id)) ?? {};
     expect(slots?.database?.strategy).toBe(strategy);
     await expectServes();
     await expectState(state);
@@ -160,7 +160,7 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
 }
 
 /** What a strategy keeps aside within the live database does not belong to the state. */
-function withoutAside({ database: { tables, schema }, files }: State): State {
+function withoutInactive({ database: { tables, schema }, files }: State): State {
   const isLive = (text: string) => !text.includes('__safekeep_');
   return {
     database: {
@@ -205,7 +205,7 @@ async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promi
           UNION ALL SELECT nspname FROM pg_namespace WHERE nspname LIKE '%safekeep%' ORDER BY 1`
       : `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE '${server.database}%' ORDER BY 1`,
   );
-  const aside = postgres
+  const inactive = postgres
     ? []
     : await names(
         `SELECT table_name AS name FROM information_schema.tables
@@ -213,5 +213,5 @@ async function onServer(app: Scene['host']['app'], server: FreshDatabase): Promi
       );
   // The app's own are in its pool, or on their way into it.
   const extra = sessions.length > pool.size ? sessions : [];
-  return [...places, ...aside, ...extra.map((session) => `session ${session}`)];
+  return [...places, ...inactive, ...extra.map((session) => `session ${session}`)];
 }

@@ -1,11 +1,11 @@
 /** The moments of a restore or an undo at which something can go wrong, and a way to be there. */
 import type { Application } from '@nocobase/server';
-import type { AppControl } from '../../src/engine/exchange';
+import type { AppControl } from '../../src/engine/switchover';
 import type { DatabaseDriver } from '../../src/engine/databases/driver';
 import { RunRecorder } from '../../src/server/runs/recorder';
 import { Safekeep } from '../../src/server/safekeep';
 
-type DriverCall = 'stage' | 'check' | 'switch' | 'undo' | 'discard';
+type DriverCall = 'stage' | 'check' | 'switchOver' | 'switchBack' | 'discard';
 type ControlCall = Exclude<keyof AppControl, 'leaveMaintenance'>;
 
 /**
@@ -77,7 +77,7 @@ function watchDriver(safekeep: Safekeep, strike: Strike): () => void {
   const make = safekeep.driver.bind(safekeep);
   safekeep.driver = () => {
     const driver = make();
-    for (const call of ['stage', 'check', 'switch', 'undo', 'discard'] as const) {
+    for (const call of ['stage', 'check', 'switchOver', 'switchBack', 'discard'] as const) {
       const work = (driver[call] as (...args: unknown[]) => Promise<void>).bind(driver);
       const watched = async (...args: unknown[]) => {
         await strike(`before ${call}`);

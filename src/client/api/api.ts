@@ -66,7 +66,7 @@ export function createApi(host: SafekeepHost) {
       list: (query: ListQuery) => list<BackupView>('safekeepBackups:list', query),
       get: (name: string) => get<BackupDetails>('safekeepBackups:get', { filterByTk: name }),
       create: (request: CreateBackupRequest) => post<CreateBackupAnswer>('safekeepBackups:create', request),
-      update: (name: string, values: { note?: string; pinned?: boolean }) =>
+      update: (name: string, values: { note?: string; isProtected?: boolean }) =>
         post<unknown>('safekeepBackups:update', values, { filterByTk: name }),
       destroy: (name: string) => post<unknown>('safekeepBackups:destroy', undefined, { filterByTk: name }),
       verify: (name: string) => post<RestoreAnswer>('safekeepBackups:verify', undefined, { filterByTk: name }),

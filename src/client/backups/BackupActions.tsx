@@ -94,8 +94,8 @@ function useMenu(backup: BackupView, handlers: Omit<ActionHandlers, 'onRestore'>
 
   const verify = () => api.backups.verify(backup.name).then(({ runId }) => follow(runId), tell);
   const pin = () =>
-    api.backups.update(backup.name, { pinned: !backup.pinned }).then(() => {
-      void message.success(backup.pinned ? t('Unpinned') : t('Pinned'));
+    api.backups.update(backup.name, { isProtected: !backup.isProtected }).then(() => {
+      void message.success(backup.isProtected ? t('Unpinned') : t('Pinned'));
       handlers.onChanged();
     }, tell);
   const destroy = () =>
@@ -135,7 +135,7 @@ function useMenu(backup: BackupView, handlers: Omit<ActionHandlers, 'onRestore'>
       onClick: () => void verify(),
     },
     {
-      ...guarded('pin', backup.pinned ? t('Unpin') : t('Pin'), editing),
+      ...guarded('pin', backup.isProtected ? t('Unpin') : t('Pin'), editing),
       icon: <PushpinOutlined />,
       onClick: () => void pin(),
     },

@@ -8,7 +8,7 @@ import { useDownload } from '../hooks/useDownload';
 import { useLoad } from '../hooks/useLoad';
 import { useHost } from '../host';
 import { useT } from '../i18n';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 import { BackupFacts } from './BackupFacts';

@@ -4,7 +4,7 @@ import type { BackupView } from '../../shared/api';
 import { StatusTag } from '../components/tags';
 import { useT } from '../i18n';
 import { verifiedSentence } from '../labels';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 

@@ -97,7 +97,7 @@ function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }
   return (
     <div style={{ minWidth: 0 }} {...testId('backup', backup.name)}>
       <Flex gap={token.marginXXS} align="center" style={{ minWidth: 0 }}>
-        {backup.pinned && (
+        {backup.isProtected && (
           <Tooltip title={t('Pinned: never deleted automatically')}>
             <PushpinFilled style={{ color: token.colorPrimary }} aria-label={t('Pinned')} />
           </Tooltip>

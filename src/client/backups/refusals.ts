@@ -30,7 +30,7 @@ export function downloadRefusal(host: SafekeepHost, t: Translate, backup: Backup
 
 export function deletionRefusal(host: SafekeepHost, t: Translate, backup: BackupView): Refusal {
   if (!host.can('delete')) return t('Your role may not delete backups.');
-  if (backup.pinned) return t('Pinned backups are kept. Unpin it first.');
+  if (backup.isProtected) return t('Pinned backups are kept. Unpin it first.');
   return backup.status === 'running' || backup.status === 'pending' ? t('This backup is still being made.') : null;
 }
 

@@ -3,7 +3,7 @@ import { Alert, Flex, Grid, theme } from 'antd';
 import type { RunView } from '../../shared/runs';
 import type { Failure } from '../api/failure';
 import { useT } from '../i18n';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { testId } from '../test-ids';
 import { RunLog } from './RunLog';
 import { RunProgress } from './RunProgress';

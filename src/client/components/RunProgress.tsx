@@ -2,7 +2,7 @@ import { Progress, theme, Typography } from 'antd';
 import type { RunView } from '../../shared/runs';
 import { useT } from '../i18n';
 import { progressLabel, stepLabel } from '../labels';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { testId } from '../test-ids';
 
 /** One line: the bar and, below it, the step with its amount. */

@@ -68,8 +68,8 @@ export function RunResult({ run, extra, onDismiss }: Props) {
 function isOnStateBefore({ kind, step, error }: RunView): boolean {
   if (kind !== 'restore' && kind !== 'undo') return false;
   const steps = Object.keys(STEPS[kind]);
-  const hadBegun = steps.indexOf(step) >= steps.indexOf('switch');
-  return !hadBegun || error?.code === 'RESTORED_APP_UNHEALTHY' || error?.code === 'SWITCH_FAILED';
+  const hadBegun = steps.indexOf(step) >= steps.indexOf('switchover');
+  return !hadBegun || error?.code === 'RESTORED_APP_UNHEALTHY' || error?.code === 'SWITCHOVER_FAILED';
 }
 
 function resultText(

@@ -3,7 +3,7 @@ import { Flex, theme } from 'antd';
 import { STEPS, type RunView } from '../../shared/runs';
 import { useT } from '../i18n';
 import { stepLabel } from '../labels';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 
 type State = 'done' | 'current' | 'stopped' | 'open';
 

@@ -86,7 +86,7 @@ describe('the History tab', () => {
       message: 'The app did not come up with the restored data: there are no users',
       hint: 'Safekeep has switched back to the state before the restore.',
     };
-    const lost = { code: 'WAY_BACK_FAILED', message: 'The way back failed.', hint: 'Restart the app.' };
+    const lost = { code: 'ROLLBACK_FAILED', message: 'The way back failed.', hint: 'Restart the app.' };
     show(
       done({ id: 'back', status: 'failed', error }),
       done({ id: 'early', status: 'failed', step: 'stageDatabase', error: { ...error, code: 'TOOL_FAILED' } }),

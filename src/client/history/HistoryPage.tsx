@@ -16,7 +16,7 @@ import { useLoad } from '../hooks/useLoad';
 import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
 import { runLabel, shortUndoLabel } from '../labels';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 import { RunDrawer } from './RunDrawer';

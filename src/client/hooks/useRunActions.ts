@@ -6,12 +6,12 @@ import { useApi } from '../api/useApi';
 import { useHost, type Right } from '../host';
 import { useT } from '../i18n';
 import { failureText, leadsBeforeRestore, undoLabel, undoSentences } from '../labels';
-import { isFinal } from '../live/run-store';
+import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 
 /** From these steps on there is no way back before the end. */
-const POINT_OF_NO_RETURN = ['switch', 'reload', 'healthCheck', 'drop'];
+const POINT_OF_NO_RETURN = ['switchover', 'reload', 'healthCheck', 'drop'];
 const RIGHTS: Record<RunView['kind'], Right> = {
   backup: 'create',
   restore: 'restore',

@@ -6,7 +6,7 @@ import { useT } from '../i18n';
 import { runLabel } from '../labels';
 import { testId } from '../test-ids';
 import { AwayAlert } from '../components/RunPanel';
-import { isFinal } from './run-store';
+import { isFinal } from './live-runs';
 import { useRuns } from './RunsProvider';
 
 /** Above the list: a run that has no row of its own there (all but backups), or the result of the watched restore. */

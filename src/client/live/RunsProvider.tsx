@@ -12,7 +12,7 @@ import { RUN_MESSAGE } from '../../shared/api';
 import type { RunView } from '../../shared/runs';
 import { useApi } from '../api/useApi';
 import { useHost } from '../host';
-import { RunStore, type LiveRuns } from './run-store';
+import { RunTracker, type LiveRuns } from './live-runs';
 import { usePolling } from './usePolling';
 import { readWatchedRun, writeWatchedRun, type WatchedRun } from './watched-run';
 
@@ -34,7 +34,7 @@ export function RunsProvider({ children }: { children: ReactNode }) {
   const host = useHost();
   const api = useApi();
   // One store for good: a client that has read the rights makes a new host, and what the old store has learnt would be lost.
-  const [store] = useState(() => new RunStore(api));
+  const [store] = useState(() => new RunTracker(api));
   const live = useSyncExternalStore(store.subscribe, store.getSnapshot);
   const [watched, setWatched] = useState(readWatchedRun);
   const [kicks, setKicks] = useState(0);

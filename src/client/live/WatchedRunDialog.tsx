@@ -4,7 +4,7 @@ import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
 import { runLabel } from '../labels';
 import { testId } from '../test-ids';
-import { isFinal } from './run-store';
+import { isFinal } from './live-runs';
 import { useRuns } from './RunsProvider';
 
 /** Progress, then result, of the run this tab watches; open again after a reload until it is closed. */

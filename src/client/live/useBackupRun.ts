@@ -1,6 +1,6 @@
 import type { BackupView } from '../../shared/api';
 import type { RunView } from '../../shared/runs';
-import { isFinal } from './run-store';
+import { isFinal } from './live-runs';
 import { useRuns } from './RunsProvider';
 
 /** The run that is making this backup right now, in its latest known state. */

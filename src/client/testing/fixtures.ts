@@ -32,7 +32,7 @@ export function aBackup(change: Partial<BackupView> = {}): BackupView {
     trigger: 'manual',
     contents: ['database', 'files'],
     note: 'Before the upgrade',
-    pinned: false,
+    isProtected: false,
     startedAt: '2026-11-20T09:00:00.000Z',
     finishedAt: '2026-11-20T09:00:42.000Z',
     durationMs: 42_000,

@@ -28,7 +28,7 @@ export interface FakeHost extends SafekeepHost {
 
 const emptyPage: Answer = () => ({ data: [], meta: { count: 0 } });
 
-export function fakeHost(rights: readonly Right[] | 'all' = 'all'): FakeHost {
+export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost {
   const answers = new Map<string, Answer>([
     ['safekeepBackups:list', emptyPage],
     ['safekeepRuns:list', emptyPage],
@@ -50,7 +50,7 @@ export function fakeHost(rights: readonly Right[] | 'all' = 'all'): FakeHost {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    can: (right) => rights === 'all' || rights.includes(right),
+    can: (right) => privileges === 'all' || privileges.includes(right),
     resolveUrl: (url) => url,
   };
 }

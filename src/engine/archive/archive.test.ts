@@ -52,7 +52,7 @@ async function write(file: string, change: Partial<ManifestWithoutEntries> = {})
 async function readAll(file: string): Promise<Record<string, Buffer>> {
   const reader = await ArchiveReader.open(await openLocalArchive(file));
   try {
-    await reader.verifySeal(signal, () => undefined);
+    await reader.checkSeal(signal, () => undefined);
     const found: Record<string, Buffer> = {};
     const entries = await reader.entries();
     for (const entry of entries) {

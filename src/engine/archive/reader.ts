@@ -59,7 +59,7 @@ export class ArchiveReader {
    * Reads every byte of the file once and compares it with the seal: finds any flipped bit and any cut.
    * @throws ARCHIVE_DAMAGED
    */
-  async verifySeal(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
+  async checkSeal(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
     const end = this.source.size - SEAL_DIGITS;
     if (end < SEAL_TEXT.length) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'it has no seal' });
     const hash = createHash('sha256');
@@ -83,12 +83,12 @@ export class ArchiveReader {
    * Reads all there is and keeps nothing: list of entries, seal, and the hash of every entry.
    * @throws ARCHIVE_DAMAGED, and what the signal is aborted with
    */
-  async verifyAll(signal: AbortSignal, tell: (done: number, total: number) => void): Promise<ArchiveEntry[]> {
+  async checkAll(signal: AbortSignal, tell: (done: number, total: number) => void): Promise<ArchiveEntry[]> {
     const entries = await this.entries();
     const total = this.source.size + entries.reduce((sum, entry) => sum + entry.bytes, 0);
     let done = 0;
     const onBytes = (more: number) => tell((done += more), total);
-    await this.verifySeal(signal, onBytes);
+    await this.checkSeal(signal, onBytes);
     for (const entry of entries) {
       signal.throwIfAborted();
       for await (const chunk of addAbortSignal(signal, await this.openEntry(entry))) onBytes((chunk as Buffer).length);
@@ -130,7 +130,7 @@ export class ArchiveReader {
     const raw = await this.zip.openReadStreamPromise(found).catch((cause: Error) => {
       throw damaged(entry.name, cause);
     });
-    const checked = verifying(entry, raw);
+    const checked = checking(entry, raw);
     // What goes wrong here goes on as the error of `checked`.
     pipeline(raw, checked).catch(() => undefined);
     return checked;
@@ -160,7 +160,7 @@ function damaged(name: string, cause: Error): SafekeepError {
 }
 
 /** Passes the bytes on and ends only when they are the listed ones; an error of `raw` becomes ARCHIVE_DAMAGED. */
-function verifying(entry: ArchiveEntry, raw: Readable): Transform {
+function checking(entry: ArchiveEntry, raw: Readable): Transform {
   const hash = createHash('sha256');
   let bytes = 0;
   return new Transform({

@@ -99,7 +99,7 @@ export interface DatabasePlanning {
 }
 
 /** Where the two slots stand. 'unclear' = neither can be told for sure; nothing may be dropped then. */
-export type SlotPosition = 'before switch' | 'after switch' | 'unclear';
+export type SlotPosition = 'before switchover' | 'after switchover' | 'unclear';
 
 export interface DatabaseDriver {
   readonly dialect: Dialect;
@@ -139,12 +139,12 @@ export interface DatabaseDriver {
 
   /**
    * Exchanges the slots in one atomic act; the app must have closed its own connections before. Other sessions are
-   * ended. Either it has happened completely or not at all. @throws SWITCH_FAILED (nothing changed)
+   * ended. Either it has happened completely or not at all. @throws SWITCHOVER_FAILED (nothing changed)
    */
-  switch(plan: DatabasePlan, run: RunContext): Promise<void>;
+  switchOver(plan: DatabasePlan, run: RunContext): Promise<void>;
 
-  /** The inverse of `switch`, just as atomic; afterwards the plan is 'before switch' again. @throws SWITCH_FAILED */
-  undo(plan: DatabasePlan, run: RunContext): Promise<void>;
+  /** The inverse of `switch`, just as atomic; afterwards the plan is 'before switch' again. @throws SWITCHOVER_FAILED */
+  switchBack(plan: DatabasePlan, run: RunContext): Promise<void>;
 
   /** Tells from the database alone on which side of the switch the plan stands. */
   position(plan: DatabasePlan): Promise<SlotPosition>;

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findPrograms, installCommandFor, parseOsRelease, parseVersion, TOOLS_PATH_VARIABLE } from './tools';
+import { findTools, installCommandFor, parseOsRelease, parseVersion, TOOLS_PATH_VARIABLE } from './tools';
 
 let folder: string;
 const before = process.env[TOOLS_PATH_VARIABLE];
@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function program(where: string, name: string, prints: string, exitCode = 0): Promise<string> {
+async function tool(where: string, name: string, prints: string, exitCode = 0): Promise<string> {
   await mkdir(path.join(folder, where), { recursive: true });
   const file = path.join(folder, where, name);
   await writeFile(file, `#!/bin/sh\necho '${prints}'\nexit ${exitCode}\n`);
@@ -26,10 +26,10 @@ async function program(where: string, name: string, prints: string, exitCode = 0
 
 describe('finding native clients', () => {
   it('lists the highest version first and compares numbers, not letters', async () => {
-    const old = await program('a', 'pg_dump', 'pg_dump (PostgreSQL) 9.6.24');
-    const recent = await program('b', 'pg_dump', 'pg_dump (PostgreSQL) 16.4 (Debian 16.4-1.pgdg120+1)');
+    const old = await tool('a', 'pg_dump', 'pg_dump (PostgreSQL) 9.6.24');
+    const recent = await tool('b', 'pg_dump', 'pg_dump (PostgreSQL) 16.4 (Debian 16.4-1.pgdg120+1)');
     process.env[TOOLS_PATH_VARIABLE] = [path.join(folder, 'a'), path.join(folder, 'b')].join(path.delimiter);
-    const found = await findPrograms(['pg_dump']);
+    const found = await findTools(['pg_dump']);
     expect(found.map(({ path: file, version }) => [file, version])).toEqual([
       [recent, '16.4'],
       [old, '9.6.24'],
@@ -37,27 +37,27 @@ describe('finding native clients', () => {
   });
 
   it('leaves out a broken program, one without a version, a folder and a file that is not executable', async () => {
-    await program('a', 'tool', 'tool Ver 1.2', 1);
-    await program('b', 'tool', 'hello');
+    await tool('a', 'tool', 'tool Ver 1.2', 1);
+    await tool('b', 'tool', 'hello');
     await mkdir(path.join(folder, 'c', 'tool'), { recursive: true });
-    await chmod(await program('d', 'tool', 'tool Ver 1.2'), 0o644);
+    await chmod(await tool('d', 'tool', 'tool Ver 1.2'), 0o644);
     process.env[TOOLS_PATH_VARIABLE] = ['a', 'b', 'c', 'd', 'nowhere']
       .map((name) => path.join(folder, name))
       .join(path.delimiter);
-    expect(await findPrograms(['tool'])).toEqual([]);
+    expect(await findTools(['tool'])).toEqual([]);
   });
 
   it('counts one file under two names once, by the name asked for first', async () => {
-    const real = await program('a', 'mariadb-dump', 'mariadb-dump from 11.4.2-MariaDB, client 10.19 for Linux');
+    const real = await tool('a', 'mariadb-dump', 'mariadb-dump from 11.4.2-MariaDB, client 10.19 for Linux');
     await symlink(real, path.join(folder, 'a', 'mysqldump'));
     process.env[TOOLS_PATH_VARIABLE] = path.join(folder, 'a');
-    const found = await findPrograms(['mariadb-dump', 'mysqldump']);
+    const found = await findTools(['mariadb-dump', 'mysqldump']);
     expect(found.map((one) => one.path)).toEqual([real]);
   });
 
   it('finds what is installed on this machine', async () => {
     delete process.env[TOOLS_PATH_VARIABLE];
-    const found = await findPrograms(['node']);
+    const found = await findTools(['node']);
     expect(found.map((one) => one.version)).toContain(process.versions.node);
   });
 });

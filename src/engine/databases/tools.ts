@@ -4,7 +4,7 @@ import path from 'node:path';
 import semver from 'semver';
 import { outputOfTool } from '../process';
 
-export interface FoundProgram {
+export interface FoundTool {
   /** Absolute path as it was found; not resolved, since some programs act by the name they are called by. */
   path: string;
   /** Dotted numbers, '15.18'. */
@@ -51,7 +51,7 @@ const DISPATCHERS = new Set(['pg_wrapper']);
  * the search path, and of one folder the one earlier in `names`. A program that does not run, or does not tell a version,
  * is left out. `folders` are looked at before the usual ones.
  */
-export async function findPrograms(names: string[], folders: string[] = []): Promise<FoundProgram[]> {
+export async function findTools(names: string[], folders: string[] = []): Promise<FoundTool[]> {
   const candidates: string[] = [];
   const seen = new Set<string>();
   for (const folder of await searchFolders(folders)) {
@@ -70,7 +70,7 @@ export async function findPrograms(names: string[], folders: string[] = []): Pro
   }
   const found = await Promise.all(candidates.map(askVersion));
   return found
-    .filter((program) => program !== null)
+    .filter((tool) => tool !== null)
     .sort((a, b) => semver.rcompare(comparable(a.version), comparable(b.version)));
 }
 
@@ -99,7 +99,7 @@ export function parseVersion(raw: string): string | null {
   return match?.[1] ?? null;
 }
 
-async function askVersion(file: string): Promise<FoundProgram | null> {
+async function askVersion(file: string): Promise<FoundTool | null> {
   try {
     const raw = (await outputOfTool({ path: file, args: ['--version'], idleTimeoutMs: 10_000 })).trim().split('\n')[0];
     const version = parseVersion(raw ?? '');

@@ -5,7 +5,7 @@ import type { Manifest } from '../../shared/manifest';
 import type { Message } from '../../shared/runs';
 import type { SafekeepError } from '../errors';
 import type { Site } from '../site';
-import { exchangeModeOf, isInside, mountedInside, resolveFolder } from './roots';
+import { switchoverModeOf, isInside, mountedInside, resolveFolder } from './roots';
 import type { FolderPlan } from './slots';
 
 /** Where the files of one root of the archive go. */
@@ -40,7 +40,7 @@ export async function planFolders(
     const problem = await problemOf(folder, targets, site);
     if (problem) problems.push({ folder, ...problem });
     else {
-      const plan = { folder, mode: await exchangeModeOf(folder), id: slotId };
+      const plan = { folder, mode: await switchoverModeOf(folder), id: slotId };
       targets.push({ rootId: root.id, bytes: root.bytes, plan });
     }
   }
@@ -72,7 +72,7 @@ async function problemOf(
       remedy: { text: 'Unmount it, or mount the disk at the folder of the file storage itself.' },
     };
   }
-  return await exchangeModeOf(folder).then(
+  return await switchoverModeOf(folder).then(
     () => null,
     (error: SafekeepError) => ({
       reason: { text: 'it can not be written to' },

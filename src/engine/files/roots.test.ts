@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exchangeModeOf, fileRootsOf, isInside, resolveFolder } from './roots';
+import { switchoverModeOf, fileRootsOf, isInside, resolveFolder } from './roots';
 
 let home: string;
 beforeEach(() => {
@@ -62,8 +62,8 @@ describe('roots of storages', () => {
 describe('the way to exchange a folder', () => {
   it('is to rename it, also when it does not exist yet', async () => {
     mkdirSync(path.join(home, 'uploads'));
-    expect(await exchangeModeOf(path.join(home, 'uploads'))).toBe('rename');
-    expect(await exchangeModeOf(path.join(home, 'not/yet'))).toBe('rename');
+    expect(await switchoverModeOf(path.join(home, 'uploads'))).toBe('rename');
+    expect(await switchoverModeOf(path.join(home, 'not/yet'))).toBe('rename');
   });
 
   // Only root may mount.
@@ -77,10 +77,10 @@ describe('the way to exchange a folder', () => {
     const source = rest.map((one) => (one === 'source' ? path.join(home, one) : one));
     execFileSync('mount', [option, ...source, folder]);
     try {
-      expect(await exchangeModeOf(folder)).toBe('children');
+      expect(await switchoverModeOf(folder)).toBe('children');
     } finally {
       execFileSync('umount', [folder]);
     }
-    expect(await exchangeModeOf(folder)).toBe('rename');
+    expect(await switchoverModeOf(folder)).toBe('rename');
   });
 });

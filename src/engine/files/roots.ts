@@ -61,13 +61,13 @@ export async function fileRootsOf(
 }
 
 /** How a folder's content can be exchanged: by renaming the folder, or, where that is not possible, child by child. */
-export type ExchangeMode = 'rename' | 'children';
+export type SwitchoverMode = 'rename' | 'children';
 
 /**
  * Chooses how a folder will be exchanged. One that does not exist yet is judged by the nearest folder above it.
  * @throws FOLDER_NOT_WRITABLE
  */
-export async function exchangeModeOf(folder: string): Promise<ExchangeMode> {
+export async function switchoverModeOf(folder: string): Promise<SwitchoverMode> {
   if (!(await exists(folder))) {
     let above = path.dirname(folder);
     while (!(await exists(above))) above = path.dirname(above);

@@ -3,8 +3,17 @@ import * as fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ExchangeMode } from './roots';
-import { createStaged, discard, finish, type FolderPlan, positionOf, SLOT_NAME, slotsOf, takeBack } from './slots';
+import type { SwitchoverMode } from './roots';
+import {
+  createStaged,
+  discard,
+  switchOver,
+  type FolderPlan,
+  positionOf,
+  SLOT_NAME,
+  slotsOf,
+  switchBack,
+} from './slots';
 
 /** The calls of the code under test, and the one at which its process dies; from then on it does nothing any more. */
 const calls = vi.hoisted(() => ({ made: [] as string[], dieAt: Infinity }));
@@ -79,7 +88,7 @@ function put(folder: string, files: Record<string, string>): void {
 const OLD = { both: 'old', only: 'old', 'folder/a': 'old', 'folder/b': 'old', swap: 'old', 'dir/x': 'old' };
 const NEW = { both: 'new', fresh: 'new', 'folder/a': 'new', 'folder/c': 'new', 'swap/file': 'new' };
 
-const planOf = (mode: ExchangeMode, name: string = mode): FolderPlan => ({
+const planOf = (mode: SwitchoverMode, name: string = mode): FolderPlan => ({
   folder: path.join(home, `uploads ${name}`),
   mode,
   id: 'abc123',
@@ -89,7 +98,7 @@ const planOf = (mode: ExchangeMode, name: string = mode): FolderPlan => ({
 async function prepare(plan: FolderPlan, side: 'old' | 'new'): Promise<void> {
   put(plan.folder, OLD);
   put(await createStaged(plan), NEW);
-  if (side === 'new') await finish(plan);
+  if (side === 'new') await switchOver(plan);
 }
 
 async function dies(work: () => Promise<unknown>, at: number): Promise<boolean> {
@@ -114,10 +123,10 @@ async function expectClean(plan: FolderPlan): Promise<void> {
   expect(names().filter((name) => name.includes('safekeep-'))).toEqual([]);
 }
 
-const MOVES = { finish, takeBack };
+const MOVES = { switchOver, switchBack };
 const EXCHANGES = [
-  ['finish', 'old'],
-  ['takeBack', 'new'],
+  ['switchOver', 'old'],
+  ['switchBack', 'new'],
 ] as const;
 
 /** Every moment at which an exchange can be killed, each prepared anew. */
@@ -138,7 +147,7 @@ async function atEveryMoment(
 
 describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) that is killed', (mode) => {
   describe.each(EXCHANGES)('in %s', (move, side) => {
-    it.each(['finish', 'takeBack'] as const)('comes to a whole side by a fresh %s', async (recovery) => {
+    it.each(['switchOver', 'switchBack'] as const)('comes to a whole side by a fresh %s', async (recovery) => {
       const plan = planOf(mode);
       let halfWay = 0;
       const moments = await atEveryMoment(
@@ -148,9 +157,9 @@ describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) tha
           if ((await positionOf(plan)) === 'unclear') halfWay += 1;
           await MOVES[recovery](plan);
           const { staged, previous } = slotsOf(plan);
-          const [live, aside] = recovery === 'finish' ? [NEW, OLD] : [OLD, NEW];
+          const [live, inactive] = recovery === 'switchOver' ? [NEW, OLD] : [OLD, NEW];
           expect(filesIn(plan.folder), `moment ${moment}`).toEqual(live);
-          expect(filesIn(recovery === 'finish' ? previous : staged), `moment ${moment}`).toEqual(aside);
+          expect(filesIn(recovery === 'switchOver' ? previous : staged), `moment ${moment}`).toEqual(inactive);
           await expectClean(plan);
         },
       );
@@ -158,57 +167,60 @@ describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) tha
       expect(halfWay).toBeGreaterThan(2);
     });
 
-    it.each(['finish', 'takeBack'] as const)('loses nothing that was uploaded before a fresh %s', async (recovery) => {
-      const plan = planOf(mode);
-      const uploads = {
-        stray: '1',
-        both: '2',
-        only: '3',
-        'folder/a': '4',
-        'folder/stray': '5',
-        dir: '6',
-        'swap/in': '7',
-      };
-      let met = 0;
-      await atEveryMoment(
-        () => prepare(plan, side),
-        () => MOVES[move](plan),
-        async (moment) => {
-          if ((await positionOf(plan)) !== 'unclear') return;
-          const uploaded: string[] = [];
-          for (const [name, content] of Object.entries(uploads)) {
-            try {
-              const file = path.join(plan.folder, name);
-              fs.mkdirSync(path.dirname(file), { recursive: true });
-              fs.writeFileSync(file, content, { flag: 'wx' });
-              uploaded.push(content);
-            } catch {
-              // It is there already, so nobody uploads it.
+    it.each(['switchOver', 'switchBack'] as const)(
+      'loses nothing that was uploaded before a fresh %s',
+      async (recovery) => {
+        const plan = planOf(mode);
+        const uploads = {
+          stray: '1',
+          both: '2',
+          only: '3',
+          'folder/a': '4',
+          'folder/stray': '5',
+          dir: '6',
+          'swap/in': '7',
+        };
+        let met = 0;
+        await atEveryMoment(
+          () => prepare(plan, side),
+          () => MOVES[move](plan),
+          async (moment) => {
+            if ((await positionOf(plan)) !== 'unclear') return;
+            const uploaded: string[] = [];
+            for (const [name, content] of Object.entries(uploads)) {
+              try {
+                const file = path.join(plan.folder, name);
+                fs.mkdirSync(path.dirname(file), { recursive: true });
+                fs.writeFileSync(file, content, { flag: 'wx' });
+                uploaded.push(content);
+              } catch {
+                // It is there already, so nobody uploads it.
+              }
             }
-          }
-          met += uploaded.length;
-          await MOVES[recovery](plan);
-          const live = filesIn(plan.folder);
-          expect(live, `moment ${moment}`).toMatchObject(recovery === 'finish' ? NEW : OLD);
-          const { staged, previous } = slotsOf(plan);
-          const aside = filesIn(recovery === 'finish' ? previous : staged);
-          const all = [...Object.values(live), ...Object.values(aside)];
-          expect(
-            uploaded.filter((content) => !all.includes(content)),
-            `moment ${moment}`,
-          ).toEqual([]);
-          // What came into a folder as a whole goes with that folder; whatever else is live.
-          const strayed = uploaded.filter((content) => !Object.values(live).includes(content));
-          expect(
-            strayed.every((content) => ['4', '5', '7'].includes(content)),
-            `moment ${moment}: ${strayed}`,
-          ).toBe(true);
-          expect(await positionOf(plan)).toBe(recovery === 'finish' ? 'after switch' : 'before switch');
-          await expectClean(plan);
-        },
-      );
-      expect(met).toBeGreaterThan(mode === 'rename' ? 6 : 100);
-    });
+            met += uploaded.length;
+            await MOVES[recovery](plan);
+            const live = filesIn(plan.folder);
+            expect(live, `moment ${moment}`).toMatchObject(recovery === 'switchOver' ? NEW : OLD);
+            const { staged, previous } = slotsOf(plan);
+            const inactive = filesIn(recovery === 'switchOver' ? previous : staged);
+            const all = [...Object.values(live), ...Object.values(inactive)];
+            expect(
+              uploaded.filter((content) => !all.includes(content)),
+              `moment ${moment}`,
+            ).toEqual([]);
+            // What came into a folder as a whole goes with that folder; whatever else is live.
+            const strayed = uploaded.filter((content) => !Object.values(live).includes(content));
+            expect(
+              strayed.every((content) => ['4', '5', '7'].includes(content)),
+              `moment ${moment}: ${strayed}`,
+            ).toBe(true);
+            expect(await positionOf(plan)).toBe(recovery === 'switchOver' ? 'after switchover' : 'before switchover');
+            await expectClean(plan);
+          },
+        );
+        expect(met).toBeGreaterThan(mode === 'rename' ? 6 : 100);
+      },
+    );
 
     it('has made every name durable when it is done, and each phase before the next', async () => {
       const plan = planOf(mode);
@@ -237,7 +249,7 @@ describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) tha
       () => prepare(plan, 'new'),
       () => discard(plan),
       async (moment) => {
-        if ((await positionOf(plan)) === 'after switch') {
+        if ((await positionOf(plan)) === 'after switchover') {
           expect(filesIn(slotsOf(plan).previous), `moment ${moment}`).toEqual(OLD);
         }
         await discard(plan);
@@ -249,7 +261,7 @@ describe.each(['rename', 'children'] as const)('an exchange of a folder (%s) tha
   });
 });
 
-it.each(['finish', 'takeBack'] as const)(
+it.each(['switchOver', 'switchBack'] as const)(
   'two folders come to one side by a fresh %s, wherever both were',
   async (recovery) => {
     const plans = [planOf('rename', 'children'), planOf('children', 'rename')];
@@ -263,7 +275,7 @@ it.each(['finish', 'takeBack'] as const)(
         async (moment) => {
           await both(MOVES[recovery]);
           for (const plan of plans) {
-            expect(filesIn(plan.folder), `moment ${moment}`).toEqual(recovery === 'finish' ? NEW : OLD);
+            expect(filesIn(plan.folder), `moment ${moment}`).toEqual(recovery === 'switchOver' ? NEW : OLD);
             await expectClean(plan);
           }
         },
@@ -280,8 +292,8 @@ it('asks no more of the file system to rename a thousand files than to rename fi
   const made: number[] = [];
   for (const plan of [few, many]) {
     alive();
-    await finish(plan);
-    await takeBack(plan);
+    await switchOver(plan);
+    await switchBack(plan);
     made.push(calls.made.length);
   }
   expect(made[0]).toBe(made[1]);

@@ -12,8 +12,17 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ExchangeMode } from './roots';
-import { createStaged, discard, finish, type FolderPlan, positionOf, SLOT_NAME, slotsOf, takeBack } from './slots';
+import type { SwitchoverMode } from './roots';
+import {
+  createStaged,
+  discard,
+  switchOver,
+  type FolderPlan,
+  positionOf,
+  SLOT_NAME,
+  slotsOf,
+  switchBack,
+} from './slots';
 
 /** Content of a folder by top-level name: a text is a file, '-> x' a symbolic link, an object a folder. */
 interface Tree {
@@ -86,7 +95,7 @@ function splits(tree: Tree): [moved: Tree, left: Tree][] {
   return Array.from({ length: 1 << names.length }, (_, mask) => [pick(mask, true), pick(mask, false)]);
 }
 
-const HALF_WAY: Record<ExchangeMode, [state: string, layout: Layout][]> = {
+const HALF_WAY: Record<SwitchoverMode, [state: string, layout: Layout][]> = {
   rename: [
     ['the live folder is moved away', { ...NOTHING, staged: NEW, previous: OLD }],
     [
@@ -114,11 +123,11 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     async (_state, layout) => {
       const plan = planned();
       build(plan, layout);
-      await finish(plan);
+      await switchOver(plan);
       expect(layoutOf(plan)).toEqual(AFTER);
       rmSync(home, { recursive: true });
       build(plan, layout);
-      await takeBack(plan);
+      await switchBack(plan);
       expect(layoutOf(plan)).toEqual(BEFORE);
     },
   );
@@ -127,14 +136,14 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     const plan = planned();
     build(plan, BEFORE);
     for (let round = 0; round < 3; round++) {
-      await finish(plan);
-      await finish(plan);
+      await switchOver(plan);
+      await switchOver(plan);
       expect(layoutOf(plan)).toEqual(AFTER);
-      expect(await positionOf(plan)).toBe('after switch');
-      await takeBack(plan);
-      await takeBack(plan);
+      expect(await positionOf(plan)).toBe('after switchover');
+      await switchBack(plan);
+      await switchBack(plan);
       expect(layoutOf(plan)).toEqual(BEFORE);
-      expect(await positionOf(plan)).toBe('before switch');
+      expect(await positionOf(plan)).toBe('before switchover');
     }
   });
 
@@ -172,9 +181,9 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     const [plan, other] = [planned(), { ...planned(), id: 'other1' }];
     build(plan, BEFORE);
     write(slotsOf(other).previous, { theirs: 'kept' });
-    await finish(plan);
+    await switchOver(plan);
     expect(layoutOf(plan)).toEqual(AFTER);
-    await takeBack(plan);
+    await switchBack(plan);
     await discard(plan);
     expect(read(slotsOf(other).previous)).toEqual({ theirs: 'kept' });
   });
@@ -186,7 +195,7 @@ describe('the names of slots', () => {
     const plans = names.map((name): FolderPlan => ({ folder: path.join(home, name), mode: 'rename', id: 'abc123' }));
     for (const plan of plans) build(plan, BEFORE);
     for (const plan of plans) {
-      await finish(plan);
+      await switchOver(plan);
       expect(layoutOf(plan)).toEqual(AFTER);
     }
     const slots = plans.flatMap((plan) => Object.values(slotsOf(plan)));

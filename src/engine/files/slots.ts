@@ -20,7 +20,7 @@ import type { SlotPosition } from '../databases/driver';
 import { SafekeepError } from '../errors';
 import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace, SLOT_NAME } from './children';
 import { makeRemovable } from './removable';
-import type { ExchangeMode } from './roots';
+import type { SwitchoverMode } from './roots';
 
 export { SLOT_NAME };
 
@@ -28,7 +28,7 @@ export { SLOT_NAME };
 export interface FolderPlan {
   /** Absolute, links resolved. */
   folder: string;
-  mode: ExchangeMode;
+  mode: SwitchoverMode;
   /** Lower-case letters and digits. */
   id: string;
 }
@@ -77,18 +77,18 @@ async function giveTo(folder: string, uid: number, gid: number): Promise<void> {
 export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
   const [staged, previous, moving] = await Promise.all(Object.values(slotsOf(plan)).map(exists));
   if (moving || (staged && previous)) return 'unclear';
-  if (staged) return 'before switch';
-  return previous ? 'after switch' : 'unclear';
+  if (staged) return 'before switchover';
+  return previous ? 'after switchover' : 'unclear';
 }
 
 /** Brings the staged content live, from 'before switch' or from anywhere half way. Does nothing after the switch. */
-export async function finish(plan: FolderPlan): Promise<void> {
+export async function switchOver(plan: FolderPlan): Promise<void> {
   const { staged } = slotsOf(plan);
   if (!(await exists(staged))) return;
-  await asRefusal(() => (plan.mode === 'rename' ? finishByRename(plan) : finishByChildren(plan)));
+  await asRefusal(() => (plan.mode === 'rename' ? switchOverByRename(plan) : switchOverByChildren(plan)));
 }
 
-async function finishByRename(plan: FolderPlan): Promise<void> {
+async function switchOverByRename(plan: FolderPlan): Promise<void> {
   const { staged, previous } = slotsOf(plan);
   if (!(await exists(previous))) {
     // Somebody removed it: nothing is what was live.
@@ -105,7 +105,7 @@ async function finishByRename(plan: FolderPlan): Promise<void> {
   await syncFolder(path.dirname(staged));
 }
 
-async function finishByChildren(plan: FolderPlan): Promise<void> {
+async function switchOverByChildren(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const { atime, mtime } = await stat(plan.folder);
   if (!(await exists(previous))) {
@@ -126,11 +126,11 @@ async function finishByChildren(plan: FolderPlan): Promise<void> {
 }
 
 /** Brings the previous content back live, from 'after switch' or from anywhere half way. Does nothing before the switch. */
-export async function takeBack(plan: FolderPlan): Promise<void> {
-  await asRefusal(() => (plan.mode === 'rename' ? takeBackByRename(plan) : takeBackByChildren(plan)));
+export async function switchBack(plan: FolderPlan): Promise<void> {
+  await asRefusal(() => (plan.mode === 'rename' ? switchBackByRename(plan) : switchBackByChildren(plan)));
 }
 
-async function takeBackByRename(plan: FolderPlan): Promise<void> {
+async function switchBackByRename(plan: FolderPlan): Promise<void> {
   const { staged, previous } = slotsOf(plan);
   if (!(await exists(previous))) return;
   if (!(await exists(staged))) {
@@ -142,7 +142,7 @@ async function takeBackByRename(plan: FolderPlan): Promise<void> {
   await syncFolder(path.dirname(staged));
 }
 
-async function takeBackByChildren(plan: FolderPlan): Promise<void> {
+async function switchBackByChildren(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const begun = await exists(moving);
   if (!begun && !(await exists(previous))) return;
@@ -204,11 +204,11 @@ function namesFile(plan: FolderPlan): string {
   return `${baseOf(plan)}.names`;
 }
 
-/** @throws SWITCH_FAILED instead of what the file system said; whatever has moved can be moved on or back */
+/** @throws SWITCHOVER_FAILED instead of what the file system said; whatever has moved can be moved on or back */
 async function asRefusal(work: () => Promise<void>): Promise<void> {
   await work().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOSPC') throw cause;
-    throw new SafekeepError('SWITCH_FAILED', { detail: cause.message }, { cause });
+    throw new SafekeepError('SWITCHOVER_FAILED', { detail: cause.message }, { cause });
   });
 }
 

@@ -2,10 +2,10 @@
 import { type Application, AppSupervisor } from '@nocobase/server';
 import type { RunContext } from '../../engine/context';
 import { SafekeepError } from '../../engine/errors';
-import type { AppControl } from '../../engine/exchange';
-import { stopBackground, type WaitingJobs } from './background';
+import type { AppControl } from '../../engine/switchover';
+import { stopBackground, type BackgroundJobs } from './background';
 import { MaintenanceText } from './maintenance-text';
-import { tellOtherNodes } from './other-nodes';
+import { notifyOtherNodes } from './other-nodes';
 
 /** Requests in flight get so long to end before the switch. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -36,7 +36,7 @@ export class HostControl implements AppControl {
 
   constructor(
     private readonly app: Application,
-    private readonly jobs: WaitingJobs,
+    private readonly jobs: BackgroundJobs,
     /** How many requests are being answered right now, without the restore's own. */
     private readonly requestsInFlight: () => number,
   ) {
@@ -50,10 +50,10 @@ export class HostControl implements AppControl {
 
   async enterMaintenance(what: { database: boolean }, run: Pick<RunContext, 'log'>): Promise<void> {
     await this.beginMaintenance(run);
-    await tellOtherNodes(this.app);
+    await notifyOtherNodes(this.app);
     await this.stopBackground(run);
     if (!what.database) return;
-    const count = await this.jobs.putAside();
+    const count = await this.jobs.park();
     if (count > 0) run.log('warn', { text: '{{count}} waiting jobs belong to the replaced data', params: { count } });
   }
 
@@ -77,7 +77,7 @@ export class HostControl implements AppControl {
   /** Runs the host's upgrade where the data that is live now knows other versions; otherwise loading it anew is enough. */
   async reload(data: 'new' | 'previous'): Promise<void> {
     const { app } = this;
-    if (data === 'previous') await this.jobs.giveBack();
+    if (data === 'previous') await this.jobs.reinstate();
     // An app that had started and is taken back lets nothing in while it is loaded again.
     await AppSupervisor.getInstance().setAppStatus(app.name, 'commanding');
     await this.putAway();
@@ -88,17 +88,17 @@ export class HostControl implements AppControl {
       internalsOf(app)._started = new Date();
       await app.upgrade();
     }
-    await tellOtherNodes(app);
+    await notifyOtherNodes(app);
   }
 
   /** On the other nodes of a cluster: out of the way while one of them exchanges the data, then on with what is live. */
-  async follow(exchangeIsOver: () => Promise<boolean>, run: Pick<RunContext, 'log'>): Promise<void> {
+  async follow(switchoverIsOver: () => Promise<boolean>, run: Pick<RunContext, 'log'>): Promise<void> {
     if (this.maintaining) return;
     try {
       await this.beginMaintenance(run);
       await this.stopBackground(run);
       await this.disconnect();
-      while (!(await exchangeIsOver())) await new Promise((resolve) => setTimeout(resolve, FOLLOW_POLL_MS));
+      while (!(await switchoverIsOver())) await new Promise((resolve) => setTimeout(resolve, FOLLOW_POLL_MS));
       await this.putAway();
       await this.startAnew();
     } finally {

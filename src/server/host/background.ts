@@ -44,34 +44,34 @@ function retire({ cronJobManager, eventQueue, pubSubManager }: Application): voi
 }
 
 /** The jobs that wait in the host's own queue; they name rows of the data they were made for. */
-export class WaitingJobs {
+export class BackgroundJobs {
   private readonly file: string;
-  private readonly aside: string;
+  private readonly inactive: string;
 
   constructor(app: Application, folder: string) {
     this.file = storagePathJoin('apps', app.name, 'event-queue.json');
-    this.aside = `${folder}/waiting-jobs.json`;
+    this.inactive = `${folder}/waiting-jobs.json`;
   }
 
   /** @returns how many there are */
-  async putAside(): Promise<number> {
+  async park(): Promise<number> {
     const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
       throw error;
     });
     if (text === null) return 0;
-    await rename(this.file, this.aside);
+    await rename(this.file, this.inactive);
     return Object.values(JSON.parse(text) as Record<string, unknown[]>).flat().length;
   }
 
   /** For the way back: their data is live again. */
-  async giveBack(): Promise<void> {
-    await rename(this.aside, this.file).catch((error: NodeJS.ErrnoException) => {
+  async reinstate(): Promise<void> {
+    await rename(this.inactive, this.file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
   }
 
   async drop(): Promise<void> {
-    await rm(this.aside, { force: true });
+    await rm(this.inactive, { force: true });
   }
 }

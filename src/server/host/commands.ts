@@ -1,7 +1,7 @@
 /** What happens before a command of the host works with the data. */
 import { Application } from '@nocobase/server';
 import { SafekeepError } from '../../engine/errors';
-import { recoverAtStart } from '../recovery';
+import { recoverAtStart } from '../runs/recovery';
 import { Safekeep } from '../safekeep';
 
 const WAIT_MS = 1_000;

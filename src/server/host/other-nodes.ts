@@ -3,12 +3,12 @@ import type { Application } from '@nocobase/server';
 import { PLUGIN_NAME } from '../../shared/api';
 
 /** The data is about to be exchanged, or has been: stop working with it, and load what is live then. */
-export const EXCHANGE_MESSAGE = { type: 'safekeep:exchange' };
+export const SWITCHOVER_MESSAGE = { type: 'safekeep:switchover' };
 
 /** Those that do not hear it lose their connections by the switch itself. */
-export async function tellOtherNodes(app: Application): Promise<void> {
+export async function notifyOtherNodes(app: Application): Promise<void> {
   try {
-    await app.syncMessageManager.publish(PLUGIN_NAME, EXCHANGE_MESSAGE);
+    await app.syncMessageManager.publish(PLUGIN_NAME, SWITCHOVER_MESSAGE);
   } catch (error) {
     app.log.warn(`Safekeep: other nodes were not reached: ${(error as Error).message}`);
   }

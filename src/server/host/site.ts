@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { DumpScope } from '../../engine/databases/driver';
 import { fileRootsOf, isInside, resolveFolder, type FileRoot } from '../../engine/files/roots';
 import type { ExpectedFile, Site } from '../../engine/site';
-import { BACKUPS, RUNS } from '../collections';
+import { BACKUPS, RUNS } from '../catalog/collections';
 
 /** How many file records are read at a time. */
 const RECORDS_PER_PAGE = 1000;

@@ -1,8 +1,8 @@
 import type { SteppedRun } from '../../engine/context';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
 import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
-import { type RunRecord, toStoredError } from '../../engine/runs/record';
-import type { RunStore } from '../../engine/runs/run-store';
+import { type RunRecord, toStoredError } from '../../engine/history/record';
+import type { RunHistory } from '../../engine/history/run-history';
 
 /** How often progress is passed on at the most. */
 const PROGRESS_INTERVAL_MS = 400;
@@ -19,7 +19,7 @@ export class RunRecorder implements SteppedRun<string> {
 
   constructor(
     readonly record: RunRecord,
-    private readonly store: RunStore,
+    private readonly store: RunHistory,
     private readonly onChange: (record: RunRecord) => void,
   ) {}
 

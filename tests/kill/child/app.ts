@@ -4,7 +4,7 @@ import path from 'node:path';
 import { JournalFile } from '../../../src/engine/journal';
 import SafekeepPlugin from '../../../src/server';
 import { HostControl } from '../../../src/server/host/app-control';
-import { dropExpired } from '../../../src/server/recovery';
+import { dropExpired } from '../../../src/server/runs/recovery';
 import { Safekeep } from '../../../src/server/safekeep';
 import type { RunView } from '../../../src/shared/runs';
 import { startApp, type TestApp } from '../../support/app';
@@ -96,10 +96,10 @@ async function shown(): Promise<Shown> {
   const { root } = app;
   const safekeep = Safekeep.of(app.app);
   await safekeep.idle();
-  await root.signIn();
+  await root.credentials();
   if (!(await root.isHealthy())) throw new Error('the app says that it is not healthy');
   await root.get('things:list');
-  const files = await shownBy(safekeep.runs, safekeep.storage);
+  const files = await shownBy(safekeep.history, safekeep.destination);
   const listed: RunView[] = await root.get('safekeepRuns:list?pageSize=200');
   const [inFiles, inList] = [
     files.runs.map(({ record }) => `${record.id} ${record.status}`),

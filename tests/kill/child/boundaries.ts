@@ -52,7 +52,7 @@ export function watchFileSystem(ownFolder: string): void {
     const original = promises[operation] as Operation;
     promises[operation] = async (...args) => {
       const files = args.slice(0, operation === 'rename' || operation === 'link' ? 2 : 1).map(String);
-      if (!files.some((file) => isExchanged(file, operation, ownFolder))) {
+      if (!files.some((file) => isSwitchedOver(file, operation, ownFolder))) {
         return await original.call(fs.promises, ...args);
       }
       const told = `${operation} ${files.map((file) => plain(path.basename(file))).join(' to ')}`;
@@ -61,7 +61,7 @@ export function watchFileSystem(ownFolder: string): void {
   }
 }
 
-function isExchanged(file: string, operation: string, ownFolder: string): boolean {
+function isSwitchedOver(file: string, operation: string, ownFolder: string): boolean {
   const name = path.basename(file);
   if (path.dirname(file) === ownFolder) return name.startsWith('journal.json');
   if (file.startsWith(ownFolder + path.sep)) return false;

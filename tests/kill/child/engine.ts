@@ -5,12 +5,12 @@ import { backupName } from '../../../src/engine/archive/format';
 import { ArchiveReader } from '../../../src/engine/archive/reader';
 import { openLocalArchive } from '../../../src/engine/archive/source';
 import type { RunContext } from '../../../src/engine/context';
-import { type AppControl, undo, type Slots } from '../../../src/engine/exchange';
+import { type AppControl, undo, type Slots } from '../../../src/engine/switchover';
 import { keepAside, letGoExpired } from '../../../src/engine/kept';
 import { confirm, recover } from '../../../src/engine/recovery';
 import { restore } from '../../../src/engine/restore';
 import { removeAbandonedFolders } from '../../../src/engine/temporary-folder';
-import { isFinal, newRecord, type RunRecord } from '../../../src/engine/runs/record';
+import { isFinal, newRecord, type RunRecord } from '../../../src/engine/history/record';
 import { RunRecorder } from '../../../src/server/runs/recorder';
 import { newRunId, randomLetters } from '../../../src/server/names';
 import type { RunKind } from '../../../src/shared/runs';
@@ -52,7 +52,7 @@ function startingNow(kind: RunKind): RunRecord {
 
 /** As Safekeep.begin() and the operations do it. */
 async function inRun(engine: Engine, kind: RunKind, work: (run: WatchedRun) => Promise<void>): Promise<void> {
-  const run = new WatchedRun(startingNow(kind), engine.runs, () => undefined);
+  const run = new WatchedRun(startingNow(kind), engine.history, () => undefined);
   await run.start();
   let failure: unknown;
   await work(run).catch((error: unknown) => (failure = error));
@@ -65,17 +65,17 @@ async function keeping(engine: Engine, run: WatchedRun, slots: Slots): Promise<v
   await between('conclude', () => run.conclude());
 }
 
-async function makeBackup({ storage, site, driver }: Engine, run: WatchedRun): Promise<void> {
+async function makeBackup({ destination, site, driver }: Engine, run: WatchedRun): Promise<void> {
   const { id: runId, startedAt } = run.record;
   const name = backupName('main', new Date(), randomLetters(6));
   run.record.backupName = name;
-  const about = { note: '', trigger: 'manual', runId, startedAt, startedBy: null, pinned: false } as const;
-  await backup({ name, contents: ['database', 'files'], ...about }, site, driver, storage, run);
+  const about = { note: '', trigger: 'manual', runId, startedAt, startedBy: null, isProtected: false } as const;
+  await backup({ name, contents: ['database', 'files'], ...about }, site, driver, destination, run);
 }
 
 async function makeRestore(engine: Engine, archive: string, run: WatchedRun): Promise<void> {
-  const { storage } = engine;
-  const open = async () => await ArchiveReader.open(await openLocalArchive(storage.archivePath(archive)));
+  const { destination } = engine;
+  const open = async () => await ArchiveReader.open(await openLocalArchive(destination.archivePath(archive)));
   const reader = await run.step('open', open);
   try {
     const request = {
@@ -94,7 +94,7 @@ async function makeRestore(engine: Engine, archive: string, run: WatchedRun): Pr
 }
 
 async function makeUndo(engine: Engine, run: WatchedRun): Promise<void> {
-  const kept = (await engine.runs.all()).findLast(({ slots, undoUntil }) => slots && undoUntil);
+  const kept = (await engine.history.all()).findLast(({ slots, undoUntil }) => slots && undoUntil);
   if (!kept?.slots) throw new Error('there is nothing to undo');
   const whenUp = (slots: Slots) => keeping(engine, run, slots);
   await undo(kept.slots, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenUp }, run);
@@ -107,15 +107,15 @@ async function start(engine: Engine): Promise<void> {
   reach('recovered');
   await confirm(parts);
   reach('confirmed');
-  for (const record of await engine.runs.all()) {
+  for (const record of await engine.history.all()) {
     if (isFinal(record)) continue;
     record.status = 'interrupted';
     record.error = { code: 'INTERRUPTED', params: {} };
     record.finishedAt = new Date().toISOString();
-    await engine.runs.save(record);
+    await engine.history.save(record);
   }
-  await engine.storage.removeLeftovers();
-  for (const folder of [engine.site.ownFolder, engine.runs.folder]) await removeTemporaries(folder);
+  await engine.destination.removeLeftovers();
+  for (const folder of [engine.site.ownFolder, engine.history.folder]) await removeTemporaries(folder);
   await removeAbandonedFolders();
   await engine.driver.removeLeftovers?.();
   await recover(parts, { before: 'work' });
@@ -142,6 +142,6 @@ async function obey(engine: Engine, command: Command): Promise<void> {
 serve(
   engineOf(place()).then((engine) => ({
     obey: (command) => obey(engine, command),
-    shown: () => shownBy(engine.runs, engine.storage),
+    shown: () => shownBy(engine.history, engine.destination),
   })),
 );

@@ -1,14 +1,17 @@
 /** What the files of history and backups say. */
-import { verifyArchive } from '../../../src/engine/backup';
-import type { RunStore } from '../../../src/engine/runs/run-store';
-import type { LocalStorage } from '../../../src/engine/storages/local';
+import { readBack } from '../../../src/engine/backup';
+import type { RunHistory } from '../../../src/engine/history/run-history';
+import type { LocalDestination } from '../../../src/engine/destinations/local';
 import type { Shown } from '../protocol';
 
-export async function shownBy(runs: RunStore, storage: LocalStorage): Promise<Shown> {
-  const states = (await runs.all()).map(async (record) => ({ record, log: (await runs.readLog(record.id, 0)).lines }));
+export async function shownBy(history: RunHistory, destination: LocalDestination): Promise<Shown> {
+  const states = (await history.all()).map(async (record) => ({
+    record,
+    log: (await history.readLog(record.id, 0)).lines,
+  }));
   const context = { signal: new AbortController().signal, log: () => undefined, progress: () => undefined };
-  const backups = (await storage.list()).map(async ({ name, sidecar }) => {
-    const reading = verifyArchive(storage.archivePath(name), context);
+  const backups = (await destination.list()).map(async ({ name, sidecar }) => {
+    const reading = readBack(destination.archivePath(name), context);
     const whole = await reading.then(
       () => true,
       () => false,

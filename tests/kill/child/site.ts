@@ -4,9 +4,9 @@ import * as format from '../../../src/engine/archive/format';
 import { checkManifest } from '../../../src/engine/archive/manifest';
 import type { DatabaseConnection, DatabaseDriver } from '../../../src/engine/databases/driver';
 import { JournalFile, placeOf } from '../../../src/engine/journal';
-import { RunStore } from '../../../src/engine/runs/run-store';
+import { RunHistory } from '../../../src/engine/history/run-history';
 import type { Site } from '../../../src/engine/site';
-import { LocalStorage } from '../../../src/engine/storages/local';
+import { LocalDestination } from '../../../src/engine/destinations/local';
 import type { Place } from '../protocol';
 import { between, refuseToWriteIn, watchFileSystem } from './boundaries';
 import { watchDriver, watchStatements } from './sql';
@@ -17,8 +17,8 @@ const CHILD_BY_CHILD = 'outer';
 export interface Engine {
   site: Site;
   driver: DatabaseDriver;
-  storage: LocalStorage;
-  runs: RunStore;
+  destination: LocalDestination;
+  history: RunHistory;
   journal: JournalFile;
 }
 
@@ -27,18 +27,24 @@ export async function engineOf({ connection, folder }: Place): Promise<Engine> {
   refuseToWriteIn(path.join(folder, CHILD_BY_CHILD));
   watchFileSystem(ownFolder);
   await watchStatements(connection.dialect);
-  const storage = new LocalStorage(path.join(ownFolder, 'backups'), {
+  const destination = new LocalDestination(path.join(ownFolder, 'backups'), {
     extension: format.ARCHIVE_EXTENSION,
     partialExtension: format.PARTIAL_EXTENSION,
     sidecarExtension: format.SIDECAR_EXTENSION,
     isName: format.isBackupName,
     parseManifest: checkManifest,
   });
-  const runs = new RunStore(path.join(ownFolder, 'runs'));
+  const history = new RunHistory(path.join(ownFolder, 'runs'));
   const journal = new WatchedJournal(path.join(ownFolder, 'journal.json'), () => placeOf(connection));
-  await storage.prepare();
-  await runs.prepare();
-  return { site: siteOf(folder, ownFolder), driver: watchDriver(await driverOf(connection)), storage, runs, journal };
+  await destination.prepare();
+  await history.prepare();
+  return {
+    site: siteOf(folder, ownFolder),
+    driver: watchDriver(await driverOf(connection)),
+    destination,
+    history,
+    journal,
+  };
 }
 
 async function driverOf(connection: DatabaseConnection): Promise<DatabaseDriver> {

@@ -70,12 +70,12 @@ export function watchDriver(driver: DatabaseDriver): DatabaseDriver {
     }
   };
   // The drivers of some dialects are classes with private state, so the object itself is changed.
-  const { stage, check, switch: exchange, undo, discard } = driver;
+  const { stage, check, switchOver, switchBack, discard } = driver;
   return Object.assign(driver, {
     stage: (...args: Parameters<typeof stage>) => between('driver.stage', () => stage.apply(driver, args)),
     check: (...args: Parameters<typeof check>) => between('driver.check', () => check.apply(driver, args)),
-    switch: (...args: Parameters<typeof exchange>) => inside('switch', () => exchange.apply(driver, args)),
-    undo: (...args: Parameters<typeof undo>) => inside('undo', () => undo.apply(driver, args)),
+    switchOver: (...args: Parameters<typeof switchOver>) => inside('switchOver', () => switchOver.apply(driver, args)),
+    switchBack: (...args: Parameters<typeof switchBack>) => inside('switchBack', () => switchBack.apply(driver, args)),
     discard: (...args: Parameters<typeof discard>) => inside('discard', () => discard.apply(driver, args)),
   });
 }

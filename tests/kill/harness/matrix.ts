@@ -180,7 +180,7 @@ export class Matrix {
     const wantsCopy = this.operation === 'undo' || (this.operation === 'restore' && side === after);
     if (wantsCopy && kept.length === 0) throw new Error(`state ${side} is live and nothing is kept for undo`);
     if (!wantsCopy && kept.length > 0) throw new Error(`state ${side} is live and something is kept for undo`);
-    await site.expectAside(kept[0]);
+    await site.expectInactive(kept[0]);
     for (const { name, whole } of shown.backups) if (!whole) throw new Error(`the backup ${name} is damaged`);
     if (!shown.backups.some(({ name }) => name === site.archive)) throw new Error('the first backup is gone');
     return side;
@@ -196,7 +196,7 @@ export class Matrix {
       if (back !== before) throw new Error(`after going back state ${back} is live`);
       if (this.operation === 'restore') {
         now = (await child.do({ do: 'forget' })).shown;
-        await site.expectAside(undefined);
+        await site.expectInactive(undefined);
       }
     }
     if (site.strategy.kind === 'engine') site.forget(now);

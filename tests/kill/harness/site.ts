@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseConnection } from '../../../src/engine/databases/driver';
 import { SLOT_NAME } from '../../../src/engine/files/slots';
-import type { RunRecord } from '../../../src/engine/runs/record';
+import type { RunRecord } from '../../../src/engine/history/record';
 import * as compare from '../../support/compare';
 import { removeFolder, temporaryFolder } from '../../support/child';
 import type { FreshDatabase } from '../../support/servers';
@@ -116,9 +116,9 @@ export class Site {
   }
 
   /** Everything there is besides the live data, the archives and the history, by name. */
-  async aside(): Promise<string[]> {
+  async inactive(): Promise<string[]> {
     const files = this.entries().filter((name) => !this.expected.has(name) && !isContent(name));
-    return [...files, ...(await this.databasesAside())].sort();
+    return [...files, ...(await this.inactiveDatabases())].sort();
   }
 
   private entries(): string[] {
@@ -133,8 +133,8 @@ export class Site {
   }
 
   /** @throws Error with what is aside and should not be, or should be and is not */
-  async expectAside(kept: RunRecord | undefined): Promise<void> {
-    const found = await this.aside();
+  async expectInactive(kept: RunRecord | undefined): Promise<void> {
+    const found = await this.inactive();
     const id = kept?.slots?.database?.id ?? kept?.slots?.folders[0]?.id;
     const foreign = found.filter((name) => !id || !name.includes(id));
     if (foreign.length > 0) throw new Error(`left behind: ${foreign.join(', ')}`);
@@ -198,7 +198,7 @@ export class Site {
   }
 
   /** Databases and schemas beside the live one. */
-  private async databasesAside(): Promise<string[]> {
+  private async inactiveDatabases(): Promise<string[]> {
     if (!this.fresh) return [];
     const { dialect, database, username, asAdmin } = this.fresh;
     const names =

@@ -52,7 +52,7 @@ async function hashRows(connection: RawConnection, table: string, values: string
 export async function mysqlSchema(connection: RawConnection, isIgnored: IsIgnored): Promise<string> {
   const parts = [
     ...(await tableDefinitions(connection, isIgnored)),
-    ...(await programs(connection)),
+    ...(await storedObjects(connection)),
     ...(await connection
       .query(
         `SELECT CONCAT('-- database: ', default_character_set_name, ' ', default_collation_name) AS line
@@ -100,7 +100,7 @@ async function tableDefinitions(connection: RawConnection, isIgnored: IsIgnored)
 }
 
 /** Triggers, functions, procedures and events, with the settings they were made under. */
-async function programs(connection: RawConnection): Promise<string[]> {
+async function storedObjects(connection: RawConnection): Promise<string[]> {
   // What SHOW CREATE tells of a trigger is the text it was made with, which names things with or without quotes.
   const triggers = await connection.query(
     `SELECT trigger_name AS name, action_timing, event_manipulation, event_object_table, action_order,

@@ -9,7 +9,7 @@ export async function createMysqlObjects(connection: RawConnection, people: stri
   if (isMariadb) for (const sql of mariadbOnly) await connection.query(sql);
   await insertHardValues(connection);
   for (const sql of views(people)) await connection.query(sql);
-  for (const [mode, sql] of programs(people)) {
+  for (const [mode, sql] of storedObjects(people)) {
     await connection.query(`SET sql_mode = '${mode}'`);
     await connection.query(sql);
   }
@@ -100,7 +100,7 @@ const views = (people: string): string[] => [
 ];
 
 /** Each with the sql_mode under which it is made, which belongs to it. */
-const programs = (people: string): [mode: string, sql: string][] => [
+const storedObjects = (people: string): [mode: string, sql: string][] => [
   [
     '',
     `CREATE TRIGGER \`zoo Trigger\` AFTER INSERT ON \`zoo Objects\` FOR EACH ROW BEGIN

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DatabaseConnection } from '../driver';
-import { bestOf, dumpFlags, signInFile } from './client';
+import { bestOf, dumpFlags, credentialsFile } from './client';
 import type { MysqlServer } from './connection';
 
 const server = (flavour: MysqlServer['flavour'], version: string): MysqlServer => ({
@@ -54,15 +54,15 @@ describe('the sign-in file', () => {
     underscored: false,
   };
   const contentFor = async (connection: DatabaseConnection, of: MysqlServer, clientVersion: string) => {
-    const signIn = await signInFile(connection, of, clientVersion);
-    const file = signIn.firstArg.replace('--defaults-file=', '');
+    const credentials = await credentialsFile(connection, of, clientVersion);
+    const file = credentials.firstArg.replace('--defaults-file=', '');
     try {
       expect((await stat(file)).mode & 0o777).toBe(0o600);
       expect((await stat(path.dirname(file))).mode & 0o777).toBe(0o700);
       return (await readFile(file, 'utf8')).replaceAll(path.dirname(file), '');
     } finally {
-      await signIn.remove();
-      await signIn.remove();
+      await credentials.remove();
+      await credentials.remove();
       await expect(stat(path.dirname(file))).rejects.toThrow();
     }
   };

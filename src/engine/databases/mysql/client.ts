@@ -6,7 +6,7 @@ import { SafekeepError } from '../../errors';
 import { makeTemporaryFolder } from '../../temporary-folder';
 import type { DatabaseConnection, ToolReport } from '../driver';
 import { type MysqlServer, tlsOf } from './connection';
-import { type FoundProgram, comparable, findPrograms, installCommand, majorOf } from '../tools';
+import { type FoundTool, comparable, findTools, installCommand, majorOf } from '../tools';
 
 type Flavour = MysqlServer['flavour'];
 export type ClientTask = 'dump' | 'load';
@@ -26,7 +26,7 @@ export async function toolsFor(
   const install = await installCommand(server.flavour, server.version);
   const report = async (task: ClientTask): Promise<ToolReport> => {
     const names = NAMES[server.flavour][task];
-    const all = await findPrograms(names);
+    const all = await findTools(names);
     const found = all.filter(({ raw }) => /\d-MariaDB\b/i.test(raw) === (server.flavour === 'mariadb'));
     const best = bestOf(found, server);
     const shown = best ?? found[0];
@@ -43,10 +43,7 @@ export async function toolsFor(
 }
 
 /** A client of the server's own release, else the next newer one, else the newest older one that is not too old. */
-export function bestOf(
-  found: FoundProgram[],
-  server: Pick<MysqlServer, 'flavour' | 'version'>,
-): FoundProgram | undefined {
+export function bestOf(found: FoundTool[], server: Pick<MysqlServer, 'flavour' | 'version'>): FoundTool | undefined {
   const wanted = comparable(server.version);
   const able = found.filter(({ version }) =>
     // MySQL's tools know the next major version neither at sign-in nor in what they ask of it.
@@ -54,9 +51,9 @@ export function bestOf(
       ? majorOf(version) >= wanted.major
       : comparable(version).compare(comparable(OLDEST_MARIADB)) >= 0,
   );
-  const release = ({ version }: FoundProgram) => comparable(version).major * 1000 + comparable(version).minor;
+  const release = ({ version }: FoundTool) => comparable(version).major * 1000 + comparable(version).minor;
   const target = wanted.major * 1000 + wanted.minor;
-  const newer = able.filter((program) => release(program) >= target);
+  const newer = able.filter((tool) => release(tool) >= target);
   const nearest = newer.sort((a, b) => release(a) - release(b))[0];
   return nearest ?? able.sort((a, b) => release(b) - release(a))[0];
 }
@@ -110,7 +107,7 @@ export const LOAD_FLAGS = [
 ];
 
 /** How a client signs in: the first argument, and what to add to its environment. */
-export interface SignIn {
+export interface Credentials {
   firstArg: string;
   env: Record<string, string>;
   /** Removes the files. Idempotent. */
@@ -121,7 +118,11 @@ export interface SignIn {
  * Writes host, user, password and TLS into a 0600 file in a 0700 folder. The client reads this file only, so that nothing in
  * the machine's own configuration changes what it dumps.
  */
-export async function signInFile(to: DatabaseConnection, server: MysqlServer, clientVersion: string): Promise<SignIn> {
+export async function credentialsFile(
+  to: DatabaseConnection,
+  server: MysqlServer,
+  clientVersion: string,
+): Promise<Credentials> {
   const folder = await makeTemporaryFolder();
   const remove = () => rm(folder, { recursive: true, force: true });
   try {

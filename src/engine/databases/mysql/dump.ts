@@ -16,14 +16,14 @@ import {
   isTransactional,
   objectsIn,
 } from './catalog';
-import { type SignIn, dumpFlags, requireTool, signInFile } from './client';
+import { type Credentials, dumpFlags, requireTool, credentialsFile } from './client';
 import { type MysqlServer, MysqlSession, withMysql } from './connection';
-import { programsOf, tellUnreadable } from './programs';
-import { END_MARK, writePrograms } from './programs-file';
+import { storedObjectsOf, warnUnreadable } from './stored-objects';
+import { END_MARK, writeStoredObjects } from './stored-objects-file';
 import { DumpScanner } from './scan';
 
 export const TABLES_PART = '1-tables.sql';
-export const PROGRAMS_PART = '2-programs.sql';
+export const STORED_OBJECTS_PART = '2-stored-objects.sql';
 
 interface Prepared {
   server: MysqlServer;
@@ -36,26 +36,26 @@ interface Prepared {
   /** Whatever else the database holds, tables of Safekeep's own too, and all views: their code is in the second part. */
   ignored: string[];
   floats: FloatTable[];
-  programs: string;
+  storedObjects: string;
 }
 
 /** @throws DATABASE_UNREACHABLE, TOOL_MISSING, TOOL_TOO_OLD */
 export async function dumpMysql(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
   const prepared = await withMysql(connection, (session) => prepare(session, connection, scope, run));
-  const signIn = await signInFile(connection, prepared.server, prepared.tool.version);
+  const credentials = await credentialsFile(connection, prepared.server, prepared.tool.version);
   const scanner = new DumpScanner();
   let open: Readable | null = null;
   let done = false;
   async function* parts(): AsyncGenerator<DumpPart> {
-    open = Readable.from(readTables(connection, prepared, signIn, scanner, run), {
+    open = Readable.from(readTables(connection, prepared, credentials, scanner, run), {
       objectMode: false,
       highWaterMark: 1 << 20,
     });
     yield { name: TABLES_PART, stream: open };
     await checkComplete(connection, prepared, scanner, run);
-    open = Readable.from([Buffer.from(prepared.programs, 'utf8')], { objectMode: false });
+    open = Readable.from([Buffer.from(prepared.storedObjects, 'utf8')], { objectMode: false });
     done = true;
-    yield { name: PROGRAMS_PART, stream: open };
+    yield { name: STORED_OBJECTS_PART, stream: open };
   }
   return {
     parts: parts(),
@@ -65,7 +65,7 @@ export async function dumpMysql(connection: DatabaseConnection, scope: DumpScope
     },
     close: async () => {
       open?.destroy();
-      await signIn.remove();
+      await credentials.remove();
     },
   };
 }
@@ -83,10 +83,10 @@ async function prepare(
   const tables = objects.filter((object) => object.kind === 'table' && isOwn(object));
   const names = tables.map(({ name }) => name);
   const excluded = excludedTables(scope, names, session);
-  const found = await programsOf(session, belongs);
+  const found = await storedObjectsOf(session, belongs);
   const floats = (await floatTables(session, tables)).filter(({ name }) => !excluded.includes(name));
-  tellUnreadable(found, run);
-  await tellSpecialTables(session, tables, floats, run);
+  warnUnreadable(found, run);
+  await warnSpecialTables(session, tables, floats, run);
   return {
     server: session.server,
     database: session.database,
@@ -95,11 +95,11 @@ async function prepare(
     excluded,
     floats,
     ignored: objects.filter((object) => !isOwn(object)).map(({ name }) => name),
-    programs: writePrograms(found.programs),
+    storedObjects: writeStoredObjects(found.storedObjects),
   };
 }
 
-async function tellSpecialTables(
+async function warnSpecialTables(
   session: MysqlSession,
   tables: MysqlObject[],
   floats: FloatTable[],
@@ -145,12 +145,12 @@ async function tellSpecialTables(
 async function* readTables(
   connection: DatabaseConnection,
   prepared: Prepared,
-  signIn: SignIn,
+  credentials: Credentials,
   scanner: DumpScanner,
   run: RunContext,
 ): AsyncGenerator<Buffer> {
   const { server, database, tool, excluded, ignored } = prepared;
-  const flags = [signIn.firstArg, ...dumpFlags(server, tool.version)];
+  const flags = [credentials.firstArg, ...dumpFlags(server, tool.version)];
   const ignore = [...ignored, ...excluded].map((name) => `--ignore-table=${database}.${name}`);
   const calls = excluded.length > 0 ? [[...flags, '--no-data', database, ...excluded]] : [];
   calls.push([...flags, ...ignore, database]);
@@ -158,7 +158,7 @@ async function* readTables(
     const output = readFromTool({
       path: tool.path,
       args,
-      env: signIn.env,
+      env: credentials.env,
       signal: run.signal,
       onStderrLine: (line) =>
         run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } }),
@@ -237,6 +237,6 @@ function resultOf(
   return {
     tables: counted.sort((a, b) => (a.name < b.name ? -1 : 1)),
     tool: { name: toolName(tool.path), version: tool.version },
-    parts: [TABLES_PART, PROGRAMS_PART],
+    parts: [TABLES_PART, STORED_OBJECTS_PART],
   };
 }

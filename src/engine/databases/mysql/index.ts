@@ -9,7 +9,7 @@ import { planMysql, removeProbes } from './plan';
 import { dropSlots, positionIn, refuseHalfWay } from './slots';
 import { takeOver } from './sessions';
 import { checkMysql, stageMysql } from './stage';
-import { bringLive } from './switch';
+import { bringLive } from './switchover';
 
 /**
  * Driver for both dialects: which of the two servers it is, the server says. It opens sessions of its own and keeps none
@@ -28,8 +28,8 @@ export function createMysqlDriver(connection: DatabaseConnection): DatabaseDrive
       withMysql(connection, (session) => planMysql(id, backup, purpose, connection, session)),
     stage: (plan, backup, openPart, run) => stageMysql(plan, backup, openPart, connection, run),
     check: (plan, backup, run) => checkMysql(plan, backup, connection, run),
-    switch: (plan, run) => bringLive('after', plan, connection, run),
-    undo: (plan, run) => bringLive('before', plan, connection, run),
+    switchOver: (plan, run) => bringLive('after', plan, connection, run),
+    switchBack: (plan, run) => bringLive('before', plan, connection, run),
     position: (plan) =>
       withMysql(connection, async (session) => {
         await takeOver(session, plan.id);

@@ -16,7 +16,7 @@ export type Strategy = Extract<DatabasePlan['strategy'], 'tables' | 'names'>;
 /** A table or sequence of the app by the name it has while it is live, and the one it has while it is aside. */
 export interface Place {
   name: string;
-  aside: string;
+  inactive: string;
 }
 
 export interface Layout {
@@ -24,9 +24,9 @@ export interface Layout {
   id: string;
   live: string;
   /** The database that holds the tables of a side while they are aside. */
-  aside: Record<Side, string>;
+  inactive: Record<Side, string>;
   /** Tables of ours, quoted and qualified. */
-  notes: Record<'plan' | 'programs' | 'places', string>;
+  notes: Record<'plan' | 'storedObjects' | 'places', string>;
   /** 'tables': the mark of the database of the previous state. */
   previousMark: string;
   /** A table of ours whose name says which side is live: it is renamed together with all others. */
@@ -64,8 +64,8 @@ export function layoutOf(session: MysqlSession, plan: DatabasePlan): Layout {
     strategy,
     id,
     live,
-    aside: { before: previous, after: staged },
-    notes: { plan: note('plan'), programs: note('programs'), places: note('places') },
+    inactive: { before: previous, after: staged },
+    notes: { plan: note('plan'), storedObjects: note('stored_objects'), places: note('places') },
     previousMark: quoteId(previous, own('plan')),
     sign: {
       before: { database: staged, name: own('before_is_live') },
@@ -75,9 +75,9 @@ export function layoutOf(session: MysqlSession, plan: DatabasePlan): Layout {
 }
 
 /** The name that the app's table number `number` has while it is aside in the live database. */
-export const asideName = ({ id }: Layout, number: number) => `${ownPrefix(id)}${number}`;
+export const inactiveName = ({ id }: Layout, number: number) => `${ownPrefix(id)}${number}`;
 
 /** Whether a name can only be one of `asideName`. */
-export function isAsideName({ id }: Layout, name: string): boolean {
+export function isInactiveName({ id }: Layout, name: string): boolean {
   return name.startsWith(ownPrefix(id)) && /^\d+$/.test(name.slice(ownPrefix(id).length));
 }

@@ -5,7 +5,7 @@ import type { RunContext } from '../../context';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import { toolName, writeToTool } from '../../process';
 import type { DatabaseConnection, OpenPart } from '../driver';
-import { LOAD_FLAGS, requireTool, signInFile } from './client';
+import { LOAD_FLAGS, requireTool, credentialsFile } from './client';
 import { quoteString, withMysql } from './connection';
 import { TABLES_PART, withoutSandboxLine } from './dump';
 import { DumpRewriter, type NewNames } from './rewrite';
@@ -50,7 +50,7 @@ export async function loadTables(
   });
   // By this whoever takes over finds the client, should it outlive this process.
   const hold = `DO GET_LOCK(${quoteString(lockOf(id, 'load'))}, 0)`;
-  const signIn = await signInFile(slot, server, tool.version);
+  const credentials = await credentialsFile(slot, server, tool.version);
   let answer = '';
   try {
     const clean = Readable.from(withoutSandboxLine(input), { objectMode: false });
@@ -58,8 +58,8 @@ export async function loadTables(
     await writeToTool(
       {
         path: tool.path,
-        args: [signIn.firstArg, ...LOAD_FLAGS, `--init-command=${hold}`, `--database=${slot.database}`],
-        env: signIn.env,
+        args: [credentials.firstArg, ...LOAD_FLAGS, `--init-command=${hold}`, `--database=${slot.database}`],
+        env: credentials.env,
         signal: run.signal,
         onStderrLine: (line) => {
           // Everything else is the statement that failed, with the user's data.
@@ -77,7 +77,7 @@ export async function loadTables(
     throw withTable(error, scanner);
   } finally {
     input.destroy();
-    await signIn.remove();
+    await credentials.remove();
   }
   if (!scanner.isComplete) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part has no end' });
 }

@@ -3,9 +3,9 @@
  * called aside, and the programs of both sides. Needed to go on or back after a crash.
  */
 import { z } from 'zod';
-import { asideName, type Layout, type Place, type Side } from './layout';
+import { inactiveName, type Layout, type Place, type Side } from './layout';
 import { type MysqlSession } from './connection';
-import { type MysqlProgram, programSchema } from './programs-file';
+import { type StoredObject, storedObjectSchema } from './stored-objects-file';
 
 /** 'to …': an exchange was begun and has not ended. Never believed alone: `standingOf` tells what is live. */
 export type Progress = Side | `to ${Side}`;
@@ -19,8 +19,8 @@ export async function createNotes(session: MysqlSession, { notes }: Layout): Pro
       (side VARCHAR(8) NOT NULL, name VARCHAR(64) NOT NULL, aside VARCHAR(64) NOT NULL, PRIMARY KEY (side, name)) ${NOTE_OPTIONS}`,
   );
   await session.rows(
-    `CREATE TABLE ${notes.programs}
-      (side VARCHAR(8) NOT NULL, number INT NOT NULL, program LONGTEXT NOT NULL, PRIMARY KEY (side, number)) ${NOTE_OPTIONS}`,
+    `CREATE TABLE ${notes.storedObjects}
+      (side VARCHAR(8) NOT NULL, number INT NOT NULL, object LONGTEXT NOT NULL, PRIMARY KEY (side, number)) ${NOTE_OPTIONS}`,
   );
 }
 
@@ -44,7 +44,7 @@ export async function setProgress(session: MysqlSession, { notes }: Layout, prog
 /** The tables of a side with their names aside, in the order of their names. */
 export async function placesOf(session: MysqlSession, { notes }: Layout, side: Side): Promise<Place[]> {
   const rows = await session.rows(`SELECT name, aside FROM ${notes.places} WHERE side = ? ORDER BY name`, [side]);
-  return rows.map(({ name, aside }) => ({ name: String(name), aside: String(aside) }));
+  return rows.map(({ name, inactive }) => ({ name: String(name), inactive: String(inactive) }));
 }
 
 /** Writes down what a side consists of; each table gets a name for the time when it is aside. */
@@ -58,7 +58,7 @@ export async function rememberTables(
   const numbers = freeNumbers(layout, taken);
   const places = tables.map((name) => ({
     name,
-    aside: layout.strategy === 'names' ? asideName(layout, numbers.next().value) : name,
+    inactive: layout.strategy === 'names' ? inactiveName(layout, numbers.next().value) : name,
   }));
   await session.rows(`DELETE FROM ${layout.notes.places} WHERE side = ?`, [side]);
   await insertPlaces(session, layout, side, places);
@@ -70,7 +70,7 @@ const ROWS_PER_INSERT = 500;
 async function insertPlaces(session: MysqlSession, { notes }: Layout, side: Side, places: Place[]): Promise<void> {
   for (let at = 0; at < places.length; at += ROWS_PER_INSERT) {
     const batch = places.slice(at, at + ROWS_PER_INSERT);
-    const values = batch.flatMap(({ name, aside }) => [side, name, aside]);
+    const values = batch.flatMap(({ name, inactive }) => [side, name, inactive]);
     await session.rows(`INSERT INTO ${notes.places} VALUES ${batch.map(() => '(?, ?, ?)').join(', ')}`, values);
   }
 }
@@ -78,33 +78,35 @@ async function insertPlaces(session: MysqlSession, { notes }: Layout, side: Side
 /** One more table of a side. */
 export async function rememberTable(session: MysqlSession, layout: Layout, side: Side, name: string): Promise<Place> {
   const taken = await session.column(`SELECT aside FROM ${layout.notes.places}`);
-  const place = { name, aside: asideName(layout, freeNumbers(layout, taken).next().value) };
+  const place = { name, inactive: inactiveName(layout, freeNumbers(layout, taken).next().value) };
   await insertPlaces(session, layout, side, [place]);
   return place;
 }
 
 function* freeNumbers(layout: Layout, taken: string[]): Generator<number, never> {
   const used = new Set(taken);
-  for (let number = 1; ; number += 1) if (!used.has(asideName(layout, number))) yield number;
+  for (let number = 1; ; number += 1) if (!used.has(inactiveName(layout, number))) yield number;
 }
 
-export async function rememberPrograms(
+export async function rememberStoredObjects(
   session: MysqlSession,
   { notes }: Layout,
   side: Side,
-  programs: MysqlProgram[],
+  storedObjects: StoredObject[],
 ): Promise<void> {
-  await session.rows(`DELETE FROM ${notes.programs} WHERE side = ?`, [side]);
-  for (const [number, program] of programs.entries()) {
-    await session.rows(`INSERT INTO ${notes.programs} VALUES (?, ?, ?)`, [side, number, JSON.stringify(program)]);
+  await session.rows(`DELETE FROM ${notes.storedObjects} WHERE side = ?`, [side]);
+  for (const [number, object] of storedObjects.entries()) {
+    await session.rows(`INSERT INTO ${notes.storedObjects} VALUES (?, ?, ?)`, [side, number, JSON.stringify(object)]);
   }
 }
 
-export async function rememberedPrograms(
+export async function rememberedStoredObjects(
   session: MysqlSession,
   { notes }: Layout,
   side: Side,
-): Promise<MysqlProgram[]> {
-  const found = await session.column(`SELECT program FROM ${notes.programs} WHERE side = ? ORDER BY number`, [side]);
-  return found.map((json) => programSchema.extend({ sql: z.string() }).parse(JSON.parse(json)));
+): Promise<StoredObject[]> {
+  const found = await session.column(`SELECT object FROM ${notes.storedObjects} WHERE side = ? ORDER BY number`, [
+    side,
+  ]);
+  return found.map((json) => storedObjectSchema.extend({ sql: z.string() }).parse(JSON.parse(json)));
 }

@@ -23,7 +23,7 @@ export async function planMysql(
   const mayCreate = await mayCreateDatabases(session);
   const strategy: Strategy = mayCreate ? 'tables' : 'names';
   const blockers = [
-    ...(mayCreate ? [] : await missingRights(session)),
+    ...(mayCreate ? [] : await missingPrivileges(session)),
     ...(purpose === 'restore' ? await crossingBlockers(session, connection) : []),
     ...collidingNames(session, backup),
   ];
@@ -84,7 +84,7 @@ async function mayCreateDatabases(session: MysqlSession): Promise<boolean> {
 }
 
 /** What a load under other names and the exchange need, tried with a table of ours. */
-async function missingRights(session: MysqlSession): Promise<Blocker[]> {
+async function missingPrivileges(session: MysqlSession): Promise<Blocker[]> {
   const [one, other] = PROBES.map((name) => quoteId(name));
   try {
     // First of all whether it can be dropped again.

@@ -6,9 +6,9 @@ function namesOf(more: Partial<NewNames> = {}): NewNames {
   const known = new Map<string, string>();
   return {
     tableName: async (name) => {
-      const aside = known.get(name) ?? `s_${known.size + 1}`;
-      known.set(name, aside);
-      return aside;
+      const inactive = known.get(name) ?? `s_${known.size + 1}`;
+      known.set(name, inactive);
+      return inactive;
     },
     isTable: (name) => ['a', 'b`x', 'ß'].includes(name),
     isTaken: (constraint) => constraint === 'taken',

@@ -123,13 +123,13 @@ export class DumpRewriter {
     const [found, start = '', quotedName = '', open = ''] = CREATE_TABLE.exec(statement) ?? [];
     if (found === undefined) throw damaged(statement);
     const table = unquoted(quotedName);
-    const aside = await this.names.tableName(table);
-    const constraints = new Constraints(table, aside, statement, this.names);
+    const inactive = await this.names.tableName(table);
+    const constraints = new Constraints(table, inactive, statement, this.names);
     const lines: string[] = [];
     for (const line of statement.slice(found.length).split('\n')) {
       lines.push(CONSTRAINT.test(line) ? await this.constraint(line, constraints) : line);
     }
-    return start + latin1(aside) + open + lines.join('\n');
+    return start + latin1(inactive) + open + lines.join('\n');
   }
 
   private async constraint(line: string, constraints: Constraints): Promise<string> {
@@ -156,7 +156,7 @@ class Constraints {
 
   constructor(
     private readonly table: string,
-    private readonly aside: string,
+    private readonly inactive: string,
     statement: string,
     private readonly names: NewNames,
   ) {
@@ -168,13 +168,13 @@ class Constraints {
     const ending = `_${kind}_`;
     const start = this.table + ending;
     const number = name.toLowerCase().startsWith(start.toLowerCase()) ? name.slice(start.length) : '';
-    if (/^\d+$/.test(number)) return this.aside + ending + number;
+    if (/^\d+$/.test(number)) return this.inactive + ending + number;
     if (!this.names.isTaken(name)) return name;
     this.last += 1;
     this.names.onRenamedConstraint(this.table, name);
     // With a longer name the server would refuse to rename the table.
     const fits = [...start].length + String(this.last).length <= MAX_NAME;
-    return this.aside + (fits ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
+    return this.inactive + (fits ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
   }
 }
 

@@ -7,14 +7,14 @@ import { SafekeepError } from '../../errors';
 import type { SlotPosition } from '../driver';
 import { type MysqlObject, everythingIn, objectsIn } from './catalog';
 import { type MysqlSession, quoteId } from './connection';
-import { isAsideName, type Layout, otherSide, PLAN_TABLE, type Place, type Side } from './layout';
+import { isInactiveName, type Layout, otherSide, PLAN_TABLE, type Place, type Side } from './layout';
 import { createMark, createNotes, NOTE_OPTIONS, placesOf, progressOf } from './notes';
 import { dropTrials } from './trial';
 
 export async function createSlots(session: MysqlSession, layout: Layout): Promise<void> {
   if (layout.strategy === 'tables') {
-    await createDatabase(session, layout.aside.after);
-    await createDatabase(session, layout.aside.before);
+    await createDatabase(session, layout.inactive.after);
+    await createDatabase(session, layout.inactive.before);
     await createMark(session, layout.previousMark, layout.id);
   }
   await createNotes(session, layout);
@@ -38,7 +38,7 @@ export async function slotsThere(session: MysqlSession, layout: Layout): Promise
     const own = await ownTables(session, layout);
     return own.length === 0 ? 'none' : own.length === 4 ? 'all' : 'some';
   }
-  const databases = [layout.aside.after, layout.aside.before];
+  const databases = [layout.inactive.after, layout.inactive.before];
   const owned: string[] = [];
   for (const database of databases) owned.push(await ownershipOf(session, database, layout.id));
   if (owned.every((ownership) => ownership === 'ours')) return 'all';
@@ -75,9 +75,9 @@ export async function dropSlots(session: MysqlSession, layout: Layout): Promise<
   const own = await ownTables(session, layout);
   if (own.includes(bare(layout.notes.places))) {
     for (const side of ['before', 'after'] as const) {
-      const found = await tablesAside(session, layout, side);
-      const named = found.filter(({ aside }) => isAsideName(layout, aside));
-      await dropObjects(session, layout.live, named.map(({ aside, kind }) => ({ name: aside, kind }))); // prettier-ignore
+      const found = await inactiveTables(session, layout, side);
+      const named = found.filter(({ inactive }) => isInactiveName(layout, inactive));
+      await dropObjects(session, layout.live, named.map(({ inactive, kind }) => ({ name: inactive, kind }))); // prettier-ignore
     }
   }
   await dropNotes(session, layout);
@@ -88,7 +88,7 @@ export async function dropSlots(session: MysqlSession, layout: Layout): Promise<
 
 async function dropDatabases(session: MysqlSession, layout: Layout): Promise<void> {
   for (const side of ['before', 'after'] as const) {
-    const database = layout.aside[side];
+    const database = layout.inactive[side];
     const ownership = await ownershipOf(session, database, layout.id);
     // An empty one was made, or emptied, by someone who was killed.
     if (ownership !== 'ours' && ownership !== 'empty') continue;
@@ -99,7 +99,8 @@ async function dropDatabases(session: MysqlSession, layout: Layout): Promise<voi
 }
 
 async function dropNotes(session: MysqlSession, { notes }: Layout): Promise<void> {
-  for (const note of [notes.programs, notes.places, notes.plan]) await session.rows(`DROP TABLE IF EXISTS ${note}`);
+  for (const note of [notes.storedObjects, notes.places, notes.plan])
+    await session.rows(`DROP TABLE IF EXISTS ${note}`);
 }
 
 async function dropObjects(
@@ -123,16 +124,16 @@ async function ownTables(session: MysqlSession, layout: Layout): Promise<string[
 const bare = (qualified: string) => qualified.slice(0, -1).slice(qualified.slice(0, -1).lastIndexOf('`') + 1);
 
 /** The tables of a side that are aside now. */
-export async function tablesAside(
+export async function inactiveTables(
   session: MysqlSession,
   layout: Layout,
   side: Side,
 ): Promise<(Place & Pick<MysqlObject, 'kind'>)[]> {
-  const found = await everythingIn(session, layout.aside[side]);
+  const found = await everythingIn(session, layout.inactive[side]);
   const kinds = new Map(found.map((object) => [session.fold(object.name), object.kind]));
   const places = await placesOf(session, layout, side);
   return places.flatMap((place) => {
-    const kind = kinds.get(session.fold(place.aside));
+    const kind = kinds.get(session.fold(place.inactive));
     return kind === undefined ? [] : [{ ...place, kind }];
   });
 }
@@ -155,9 +156,11 @@ export interface Standing {
 export async function standingOf(session: MysqlSession, layout: Layout): Promise<Standing> {
   const live = await liveSide(session, layout);
   if (live === null) return { live, missing: [] };
-  const aside = otherSide(live);
-  const there = new Set((await tablesAside(session, layout, aside)).map(({ name }) => name));
-  const missing = (await placesOf(session, layout, aside)).map(({ name }) => name).filter((name) => !there.has(name));
+  const inactive = otherSide(live);
+  const there = new Set((await inactiveTables(session, layout, inactive)).map(({ name }) => name));
+  const missing = (await placesOf(session, layout, inactive))
+    .map(({ name }) => name)
+    .filter((name) => !there.has(name));
   return { live, missing };
 }
 
@@ -166,7 +169,7 @@ export async function positionIn(session: MysqlSession, layout: Layout): Promise
   if ((await slotsThere(session, layout)) !== 'all') return 'unclear';
   const { live, missing } = await standingOf(session, layout);
   if (live === null || missing.length > 0 || (await progressOf(session, layout)) !== live) return 'unclear';
-  return live === 'before' ? 'before switch' : 'after switch';
+  return live === 'before' ? 'before switchover' : 'after switchover';
 }
 
 /** @throws INTERNAL while an exchange has begun and not ended: both slots may be needed */

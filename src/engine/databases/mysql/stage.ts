@@ -6,15 +6,14 @@ import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, OpenPart } from '../driver';
 import { type Belongs, belongsTo, constraintNames, crossingForeignKeys, everythingIn, objectsIn } from './catalog';
 import { type MysqlSession, quoteId, withMysql } from './connection';
-import { PROGRAMS_PART } from './dump';
 import { type Layout, layoutOf, type Place } from './layout';
 import { loadTables } from './load';
-import { placesOf, rememberPrograms, rememberTable, rememberTables } from './notes';
-import { createPrograms, dropPrograms } from './programs';
-import { readPrograms, type MysqlProgram } from './programs-file';
+import { placesOf, rememberStoredObjects, rememberTable, rememberTables } from './notes';
+import { createStoredObjects, dropStoredObjects } from './stored-objects';
+import { readStoredObjects, type StoredObject } from './stored-objects-file';
 import type { NewNames } from './rewrite';
 import { takeOver } from './sessions';
-import { createSlots, tablesAside } from './slots';
+import { createSlots, inactiveTables } from './slots';
 import { tryUnderOtherNames } from './trial';
 
 /**
@@ -36,7 +35,7 @@ export async function stageMysql(
     const names = made.strategy === 'names' ? await newNamesFor(session, made, backup, connection, renamed) : null;
     return { layout: made, newNames: names };
   });
-  const slot = { ...connection, database: layout.aside.after };
+  const slot = { ...connection, database: layout.inactive.after };
   await loadTables(slot, plan.id, backup, openPart, newNames, run);
   if (renamed.length > 0) {
     run.log('info', {
@@ -44,23 +43,29 @@ export async function stageMysql(
       params: { constraints: renamed.join(', ') },
     });
   }
-  const programs = backup.parts.includes(PROGRAMS_PART) ? readPrograms(await text(await openPart(PROGRAMS_PART))) : [];
+  // By its place: archives made before 0.1.0 was released have another name for it.
+  const [, part] = backup.parts;
+  const storedObjects = part === undefined ? [] : readStoredObjects(await text(await openPart(part)));
   await withMysql(slot, async (session) => {
     await takeOver(session, plan.id);
     if (layout.strategy === 'tables') {
-      const loaded = (await objectsIn(session, layout.aside.after)).filter(({ kind }) => kind !== 'view');
+      const loaded = (await objectsIn(session, layout.inactive.after)).filter(({ kind }) => kind !== 'view');
       await rememberTables(session, layout, 'after', loaded.map(({ name }) => name)); // prettier-ignore
     }
-    await rememberPrograms(session, layout, 'after', programs);
-    if (layout.strategy === 'tables') await tryBesideTheTables(session, programs, run);
-    else await tryUnderOtherNames(session, programs, layout, await placesOf(session, layout, 'after'));
+    await rememberStoredObjects(session, layout, 'after', storedObjects);
+    if (layout.strategy === 'tables') await tryBesideTheTables(session, storedObjects, run);
+    else await tryUnderOtherNames(session, storedObjects, layout, await placesOf(session, layout, 'after'));
   });
 }
 
 /** In a database of their own all programs can be made under their own names; afterwards they are dropped. */
-async function tryBesideTheTables(session: MysqlSession, programs: MysqlProgram[], run: RunContext): Promise<void> {
+async function tryBesideTheTables(
+  session: MysqlSession,
+  storedObjects: StoredObject[],
+  run: RunContext,
+): Promise<void> {
   try {
-    await createPrograms(session, programs, {
+    await createStoredObjects(session, storedObjects, {
       asTrial: true,
       onBroken: (view) => {
         run.log('warn', {
@@ -71,7 +76,7 @@ async function tryBesideTheTables(session: MysqlSession, programs: MysqlProgram[
     });
   } finally {
     // Tables with triggers can not move to another database.
-    await dropPrograms(session, programs);
+    await dropStoredObjects(session, storedObjects);
   }
 }
 
@@ -86,16 +91,16 @@ async function newNamesFor(
   const { server } = session;
   const fold = (name: string) => (server.caseSensitive ? name : name.toLowerCase());
   const places = await rememberTables(session, layout, 'after', backup.tables.map(({ name }) => name)); // prettier-ignore
-  const known = new Map(places.map(({ name, aside }) => [fold(name), aside]));
+  const known = new Map(places.map(({ name, inactive }) => [fold(name), inactive]));
   const promised = new Set(known.keys());
   const taken = new Set((await constraintNames(session, layout.live)).map((name) => name.toLowerCase()));
   return {
     tableName: async (name) => {
-      const aside = known.get(fold(name));
-      if (aside !== undefined) return aside;
+      const inactive = known.get(fold(name));
+      if (inactive !== undefined) return inactive;
       const more = await withMysql(connection, (other) => rememberTable(other, layout, 'after', name));
-      known.set(fold(name), more.aside);
-      return more.aside;
+      known.set(fold(name), more.inactive);
+      return more.inactive;
     },
     isTable: (name) => promised.has(fold(name)),
     isTaken: (constraint) => taken.has(constraint.toLowerCase()),
@@ -115,19 +120,19 @@ export async function checkMysql(
   await withMysql(connection, async (session) => {
     const layout = layoutOf(session, plan);
     const belongs = belongsTo(connection, session);
-    const found = (await tablesAside(session, layout, 'after')).filter(({ kind }) => kind === 'table');
+    const found = (await inactiveTables(session, layout, 'after')).filter(({ kind }) => kind === 'table');
     const alien = found.find(({ name }) => !belongs(name))?.name;
     if (alien !== undefined) throw differs(`table ${alien} does not have the prefix ${connection.tablePrefix}`);
     const promised = new Map(backup.tables.map((table) => [session.fold(table.name), table]));
     const there = new Set(found.map(({ name }) => session.fold(name)));
     const missing = [...promised.keys()].find((name) => !there.has(name));
     if (missing !== undefined) throw differs(`table ${promised.get(missing)?.name} is missing`);
-    for (const [index, { name, aside }] of found.entries()) {
+    for (const [index, { name, inactive }] of found.entries()) {
       if (run.signal.aborted) throw new SafekeepError('CANCELLED');
       const table = promised.get(session.fold(name));
       if (!table) throw differs(`table ${name} is not in the backup`);
       if (table.rows !== null) {
-        const rows = Number(await session.value(`SELECT COUNT(*) FROM ${quoteId(layout.aside.after, aside)}`));
+        const rows = Number(await session.value(`SELECT COUNT(*) FROM ${quoteId(layout.inactive.after, inactive)}`));
         if (rows !== table.rows) throw differs(`table ${name} has ${rows} rows, not ${table.rows}`);
       }
       run.progress({ done: index + 1, total: found.length, unit: 'steps' });
@@ -148,9 +153,9 @@ async function keysLeaving(
   { tablePrefix }: DatabaseConnection,
 ): Promise<string[]> {
   if (layout.strategy === 'tables' && tablePrefix === '') return [];
-  const own = new Set(staged.map(({ aside }) => session.fold(aside)));
+  const own = new Set(staged.map(({ inactive }) => session.fold(inactive)));
   const isStaged: Belongs = (name) => own.has(session.fold(name));
-  const there = new Set((await everythingIn(session, layout.aside.after)).map(({ name }) => session.fold(name)));
+  const there = new Set((await everythingIn(session, layout.inactive.after)).map(({ name }) => session.fold(name)));
   const isThere: Belongs = (name) => tablePrefix !== '' || there.has(session.fold(name));
-  return await crossingForeignKeys(session, layout.aside.after, isStaged, isThere);
+  return await crossingForeignKeys(session, layout.inactive.after, isStaged, isThere);
 }

@@ -5,44 +5,44 @@
  */
 import { type MysqlSession, quoteId } from './connection';
 import type { Layout, Place } from './layout';
-import { createProgram, dropPrograms, namingProgram } from './programs';
-import { type MysqlProgram, triggerParts, underName } from './programs-file';
+import { createStoredObject, dropStoredObjects, namingObject } from './stored-objects';
+import { type StoredObject, triggerParts, underName } from './stored-objects-file';
 
 export const trialName = ({ id }: Pick<Layout, 'id'>) => `__safekeep_${id}_trial`;
 
 /** @throws TOOL_FAILED naming the program */
 export async function tryUnderOtherNames(
   session: MysqlSession,
-  programs: MysqlProgram[],
+  storedObjects: StoredObject[],
   layout: Layout,
   places: Place[],
 ): Promise<void> {
-  const asideOf = new Map(places.map(({ name, aside }) => [session.fold(name), aside]));
-  for (const program of programs) {
+  const inactiveOf = new Map(places.map(({ name, inactive }) => [session.fold(name), inactive]));
+  for (const object of storedObjects) {
     const sql =
-      program.kind === 'trigger' ? triggerOn(program, asideOf, session, layout) : underName(program, trialName(layout));
+      object.kind === 'trigger' ? triggerOn(object, inactiveOf, session, layout) : underName(object, trialName(layout));
     if (sql === null) continue;
-    const trial: MysqlProgram = { ...program, name: trialName(layout), sql };
+    const trial: StoredObject = { ...object, name: trialName(layout), sql };
     try {
-      await createProgram(session, trial, true);
+      await createStoredObject(session, trial, true);
     } catch (error) {
-      throw namingProgram(program, error, session.server);
+      throw namingObject(object, error, session.server);
     } finally {
-      await dropPrograms(session, [trial]);
+      await dropStoredObjects(session, [trial]);
     }
   }
 }
 
 function triggerOn(
-  { sql, table = '' }: MysqlProgram,
-  asideOf: Map<string, string>,
+  { sql, table = '' }: StoredObject,
+  inactiveOf: Map<string, string>,
   session: MysqlSession,
   layout: Layout,
 ): string | null {
   const parts = triggerParts(sql);
-  const aside = asideOf.get(session.fold(table));
-  if (!parts || aside === undefined) return null;
-  return `CREATE TRIGGER ${quoteId(trialName(layout))} ${parts.event} ON ${quoteId(aside)} FOR EACH ROW ${parts.body}`;
+  const inactive = inactiveOf.get(session.fold(table));
+  if (!parts || inactive === undefined) return null;
+  return `CREATE TRIGGER ${quoteId(trialName(layout))} ${parts.event} ON ${quoteId(inactive)} FOR EACH ROW ${parts.body}`;
 }
 
 /** Drops what a killed trial left. */
@@ -53,5 +53,5 @@ export async function dropTrials(session: MysqlSession, layout: Layout): Promise
       UNION SELECT 'event' FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ? AND EVENT_NAME = ?`,
     [session.database, name, session.database, name],
   );
-  await dropPrograms(session, left.map(({ kind }) => ({ kind: String(kind) as MysqlProgram['kind'], name }))); // prettier-ignore
+  await dropStoredObjects(session, left.map(({ kind }) => ({ kind: String(kind) as StoredObject['kind'], name }))); // prettier-ignore
 }

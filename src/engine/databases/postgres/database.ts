@@ -28,7 +28,7 @@ import { availableExtensions, createExtensions, unionOf } from './extensions';
 import { loadInto, openLoadSession, readLists, sessionStart } from './load';
 import { withMaintenance } from './maintenance';
 import type { LoadRequest } from './pg-restore';
-import { rightsHere } from './rights';
+import { privilegesHere } from './privileges';
 import * as slots from './slots';
 import { allExtensions, serverVersionNumber } from './sql';
 
@@ -41,20 +41,20 @@ export async function stageDatabase(
   request: LoadRequest,
 ): Promise<void> {
   const { run, backup } = request;
-  const [live, aside, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside'), slots.schemasOf(plan)];
+  const [live, inactive, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive'), slots.schemasOf(plan)];
   const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, plan, backup));
   const create = async (client: Client) => {
-    await client.query(createDatabase(aside, await likeness(client, plan)));
+    await client.query(createDatabase(inactive, await likeness(client, plan)));
     const mark = slots.markText(plan.id, { content: 'staged', comment: null });
-    await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(mark)}`);
+    await client.query(`COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(mark)}`);
   };
-  await withMaintenance(connection, [live, aside], run.signal, create, slots.ownName(plan.id));
-  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: aside } });
+  await withMaintenance(connection, [live, inactive], run.signal, create, slots.ownName(plan.id));
+  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: inactive } });
   const environment = await toolEnvironment(connection, {
-    database: aside,
+    database: inactive,
     applicationName: slots.ownName(plan.id),
   });
-  const load = { ...request, environment, schemas, rights: here.rights, versionNumber: here.versionNumber };
+  const load = { ...request, environment, schemas, privileges: here.privileges, versionNumber: here.versionNumber };
   try {
     const lists = await readLists(load);
     const session = openLoadSession(request, environment);
@@ -62,7 +62,7 @@ export async function stageDatabase(
       // What is staged is only made durable with the switch, whose commit waits for the disk.
       await session.run(`${sessionStart(here.versionNumber)}\nSET synchronous_commit = off;`);
       await session.run(schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)};`).join('\n'));
-      const fresh = await withClient(connection, { database: aside, signal: run.signal }, (client) =>
+      const fresh = await withClient(connection, { database: inactive, signal: run.signal }, (client) =>
         slots.schemaFacts(client, schemas),
       );
       await session.lenient(detailsToSet(here.schemaFacts, fresh));
@@ -94,7 +94,7 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
     ? backup.extensions
     : unionOf(backup.extensions, await allExtensions(client));
   return {
-    rights: await rightsHere(client, backup, schemas),
+    privileges: await privilegesHere(client, backup, schemas),
     versionNumber: await serverVersionNumber(client),
     schemaFacts: await slots.schemaFacts(client, schemas),
     extensions: createExtensions(extensions, await availableExtensions(client)),
@@ -118,7 +118,7 @@ export async function checkDatabase(
   backup: ManifestDatabase,
   run: RunContext,
 ): Promise<void> {
-  const options = { database: slots.nameOf(plan, 'aside'), signal: run.signal };
+  const options = { database: slots.nameOf(plan, 'inactive'), signal: run.signal };
   await withClient(connection, options, async (client) => {
     const ask = async (sql: string) =>
       (await client.query({ text: sql, rowMode: 'array' })).rows.map((row: unknown[]) => String(row[0]));
@@ -126,18 +126,18 @@ export async function checkDatabase(
   });
 }
 
-/** Makes the slot aside live, provided it holds `wanted`; nothing to do where it is live already. @throws SWITCH_FAILED (nothing changed) */
-export async function exchangeDatabases(
+/** Makes the slot aside live, provided it holds `wanted`; nothing to do where it is live already. @throws SWITCHOVER_FAILED (nothing changed) */
+export async function switchOverDatabases(
   connection: DatabaseConnection,
   plan: DatabasePlan,
   wanted: slots.Content,
   run: RunContext,
   endSessionsMs: number,
 ): Promise<void> {
-  const both = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
-  const reached: SlotPosition = wanted === 'staged' ? 'after switch' : 'before switch';
+  const both = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive')];
+  const reached: SlotPosition = wanted === 'staged' ? 'after switchover' : 'before switchover';
   const endEarlier = () =>
-    withMaintenance(connection, both, undefined, (client) => slots.endExchanges(client, plan.id, endSessionsMs));
+    withMaintenance(connection, both, undefined, (client) => slots.endSwitchovers(client, plan.id, endSessionsMs));
   try {
     await endEarlier();
     if ((await positionOfDatabases(connection, plan, endSessionsMs)) === reached) return;
@@ -146,7 +146,7 @@ export async function exchangeDatabases(
       withMaintenance(connection, both, undefined, (ender) =>
         renameWithoutSessions(renamer, ender, plan, wanted, run, endSessionsMs),
       );
-    await withMaintenance(connection, both, undefined, rename, slots.exchangeName(plan.id));
+    await withMaintenance(connection, both, undefined, rename, slots.switchoverName(plan.id));
   } catch (error) {
     // A connection that was lost during the commit leaves open whether it happened: the server knows, once its process has ended.
     await requireReached(reached, error, async () => {
@@ -164,12 +164,12 @@ async function renameWithoutSessions(
   run: RunContext,
   endSessionsMs: number,
 ): Promise<void> {
-  const find = () => slots.sessionsIn(ender, [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')]);
+  const find = () => slots.sessionsIn(ender, [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive')]);
   const until = Date.now() + endSessionsMs;
   await renamer.query(`SELECT set_config('lock_timeout', $1, false)`, [String(endSessionsMs)]);
   for (;;) {
     const left = await slots.endSessions(ender, find, until - Date.now());
-    if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `sessions could not be ended: ${left}` });
+    if (left) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `sessions could not be ended: ${left}` });
     let working = true;
     const renamed = inTransaction(renamer, () => rename(renamer, plan, wanted, run)).finally(() => (working = false));
     const ending = (async () => {
@@ -186,53 +186,53 @@ async function renameWithoutSessions(
 
 /** Three renames of one transaction: all of them or none. */
 async function rename(client: Client, plan: DatabasePlan, wanted: slots.Content, run: RunContext): Promise<void> {
-  const [live, aside, between] = ['live', 'aside', 'between'].map((key) => slots.nameOf(plan, key)) as [
+  const [live, inactive, between] = ['live', 'inactive', 'between'].map((key) => slots.nameOf(plan, key)) as [
     string,
     string,
     string,
   ];
-  const [outgoing, incoming] = [await requireRow(client, live), await requireRow(client, aside)];
+  const [outgoing, incoming] = [await requireRow(client, live), await requireRow(client, inactive)];
   const mark = slots.parseMark(plan.id, incoming.comment);
-  if (mark?.content !== wanted) throw notThere(aside, wanted);
-  if (wanted === 'staged') await copyDatabaseSettings(client, outgoing, aside, run);
+  if (mark?.content !== wanted) throw notThere(inactive, wanted);
+  if (wanted === 'staged') await copyDatabaseSettings(client, outgoing, inactive, run);
   const move = (from: string, to: string) =>
     client.query(`ALTER DATABASE ${quoteName(from)} RENAME TO ${quoteName(to)}`);
   await move(live, between);
-  await move(aside, live);
-  await move(between, aside);
+  await move(inactive, live);
+  await move(between, inactive);
   const content = wanted === 'staged' ? 'previous' : 'staged';
   const newMark = slots.markText(plan.id, { content, comment: outgoing.comment });
-  await client.query(`COMMENT ON DATABASE ${quoteName(aside)} IS ${quoteText(newMark)}`);
+  await client.query(`COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(newMark)}`);
   const comment = slots.commentValue(mark.comment ?? outgoing.comment);
   await client.query(`COMMENT ON DATABASE ${quoteName(live)} IS ${comment}`);
 }
 
 async function requireRow(client: Client, name: string): Promise<DatabaseRow> {
   const row = await databaseRow(client, name);
-  if (!row) throw new SafekeepError('SWITCH_FAILED', { detail: `there is no database named ${name}` });
+  if (!row) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `there is no database named ${name}` });
   return row;
 }
 
 export function notThere(name: string, wanted: slots.Content): SafekeepError {
   const what = wanted === 'staged' ? 'the restored data' : 'the previous data';
-  return new SafekeepError('SWITCH_FAILED', { detail: `${name} does not hold ${what} of this restore` });
+  return new SafekeepError('SWITCHOVER_FAILED', { detail: `${name} does not hold ${what} of this restore` });
 }
 
 /**
  * Ends an exchange that met an error: where it has happened all the same, nothing is wrong.
- * @throws SWITCH_FAILED (nothing changed), DATABASE_UNREACHABLE (nobody can say)
+ * @throws SWITCHOVER_FAILED (nothing changed), DATABASE_UNREACHABLE (nobody can say)
  */
 export async function requireReached(
   reached: SlotPosition,
   error: unknown,
   ask: () => Promise<SlotPosition>,
 ): Promise<void> {
-  if ((await insistently(ask)) !== reached) throw asSwitchFailed(error);
+  if ((await insistently(ask)) !== reached) throw asSwitchoverFailed(error);
 }
 
-function asSwitchFailed(error: unknown): SafekeepError {
-  if (error instanceof SafekeepError && error.code === 'SWITCH_FAILED') return error;
-  return new SafekeepError('SWITCH_FAILED', { detail: describe(error) }, { cause: error });
+function asSwitchoverFailed(error: unknown): SafekeepError {
+  if (error instanceof SafekeepError && error.code === 'SWITCHOVER_FAILED') return error;
+  return new SafekeepError('SWITCHOVER_FAILED', { detail: describe(error) }, { cause: error });
 }
 
 export async function positionOfDatabases(
@@ -240,17 +240,17 @@ export async function positionOfDatabases(
   plan: DatabasePlan,
   waitMs: number,
 ): Promise<SlotPosition> {
-  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
-  return withMaintenance(connection, [live, aside], undefined, async (client) => {
-    if (!(await slots.exchangesEnd(client, plan.id, waitMs))) return 'unclear';
+  const [live, inactive] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive')];
+  return withMaintenance(connection, [live, inactive], undefined, async (client) => {
+    if (!(await slots.switchoversEnd(client, plan.id, waitMs))) return 'unclear';
     const liveRow = await databaseRow(client, live);
     if (!liveRow) return 'unclear';
-    const row = await databaseRow(client, aside);
+    const row = await databaseRow(client, inactive);
     const mark = slots.parseMark(plan.id, row?.comment ?? null);
-    if (mark) return mark.content === 'previous' ? 'after switch' : 'before switch';
+    if (mark) return mark.content === 'previous' ? 'after switchover' : 'before switchover';
     // Not staged yet, or discarded: an exchange always leaves a mark. What is live tells which.
     const { witnesses } = plan.names;
-    return witnesses === undefined || witnesses === liveRow.oid ? 'before switch' : 'unclear';
+    return witnesses === undefined || witnesses === liveRow.oid ? 'before switchover' : 'unclear';
   });
 }
 
@@ -260,25 +260,26 @@ export async function discardDatabase(
   plan: DatabasePlan,
   endSessionsMs: number,
 ): Promise<void> {
-  const [live, aside] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'aside')];
-  await withMaintenance(connection, [live, aside], undefined, async (client) => {
-    await slots.endExchanges(client, plan.id, endSessionsMs);
+  const [live, inactive] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive')];
+  await withMaintenance(connection, [live, inactive], undefined, async (client) => {
+    await slots.endSwitchovers(client, plan.id, endSessionsMs);
     // One whose client was killed may still be about to create it.
     const creating = await slots.endSessions(
       client,
       () => slots.ownSessions(client, [slots.ownName(plan.id)]),
       endSessionsMs,
     );
-    if (creating) throw new SafekeepError('INTERNAL', { detail: `${aside} is still being made: ${creating}` });
-    const row = await databaseRow(client, aside);
+    if (creating) throw new SafekeepError('INTERNAL', { detail: `${inactive} is still being made: ${creating}` });
+    const row = await databaseRow(client, inactive);
     if (!row) return;
     // Killed between creating and marking it, a restore leaves an empty one.
-    if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, aside))) return;
+    if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, inactive))) return;
     for (let attempt = 0; ; attempt += 1) {
-      const left = await slots.endSessions(client, () => slots.sessionsIn(client, [aside]), endSessionsMs);
-      if (left) throw new SafekeepError('INTERNAL', { detail: `${aside} can not be dropped, it is in use: ${left}` });
+      const left = await slots.endSessions(client, () => slots.sessionsIn(client, [inactive]), endSessionsMs);
+      if (left)
+        throw new SafekeepError('INTERNAL', { detail: `${inactive} can not be dropped, it is in use: ${left}` });
       try {
-        await client.query(`DROP DATABASE IF EXISTS ${quoteName(aside)}`);
+        await client.query(`DROP DATABASE IF EXISTS ${quoteName(inactive)}`);
         return;
       } catch (error) {
         if (sqlState(error) !== OBJECT_IN_USE || attempt >= 5) throw error;

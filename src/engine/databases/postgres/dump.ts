@@ -25,7 +25,7 @@ import {
   type ToolEnvironment,
   withClient,
 } from './connection';
-import { requirePrograms, type PostgresPrograms } from './programs';
+import { requireTools, type PostgresTools } from './tools';
 import { type DumpedTable, largeObjectCount, serverVersionNumber, tablesWithRows } from './sql';
 
 export const DUMP_PART = 'dump.pgdump';
@@ -42,7 +42,7 @@ export async function dumpPostgres(connection: DatabaseConnection, scope: DumpSc
   const holder = await connect(connection, { signal: run.signal });
   let environment: ToolEnvironment | undefined;
   try {
-    const programs = await requirePrograms(Math.floor((await serverVersionNumber(holder)) / 10_000));
+    const tools = await requireTools(Math.floor((await serverVersionNumber(holder)) / 10_000));
     const snapshot = await exportSnapshot(holder);
     const tables = await tablesWithRows(holder, scope.schemas, scope.excludeRowsOf);
     const largeObjects = await largeObjectCount(holder);
@@ -53,7 +53,7 @@ export async function dumpPostgres(connection: DatabaseConnection, scope: DumpSc
       });
     }
     environment = await toolEnvironment(connection);
-    return new PostgresDump({ connection, scope, run, holder, programs, snapshot, tables, environment });
+    return new PostgresDump({ connection, scope, run, holder, tools, snapshot, tables, environment });
   } catch (error) {
     await holder.end().catch(() => undefined);
     await environment?.close();
@@ -75,7 +75,7 @@ interface DumpParts {
   run: RunContext;
   /** Holds the snapshot for as long as it is open. */
   holder: Client;
-  programs: PostgresPrograms;
+  tools: PostgresTools;
   snapshot: string;
   tables: DumpedTable[];
   environment: ToolEnvironment;
@@ -102,9 +102,9 @@ class PostgresDump implements Dump {
   }
 
   #open(): Readable {
-    const { programs, environment, run } = this.given;
+    const { tools, environment, run } = this.given;
     const source = readFromTool({
-      path: programs.pg_dump,
+      path: tools.pg_dump,
       args: dumpArguments(this.given),
       env: environment.env,
       signal: this.#signal,
@@ -178,7 +178,7 @@ class PostgresDump implements Dump {
 
   async result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>> {
     if (!this.#ended) throw incomplete(`${DUMP_PART} was not read to its end`);
-    const tool = { name: 'pg_dump', version: this.given.programs.version };
+    const tool = { name: 'pg_dump', version: this.given.tools.version };
     return { tables: await this.#counts, tool, parts: [DUMP_PART] };
   }
 

@@ -14,10 +14,10 @@ import type {
   ToolReport,
 } from '../driver';
 import { withClient } from './connection';
-import { checkDatabase, discardDatabase, exchangeDatabases, positionOfDatabases, stageDatabase } from './database';
+import { checkDatabase, discardDatabase, switchOverDatabases, positionOfDatabases, stageDatabase } from './database';
 import { dumpPostgres } from './dump';
 import { planPostgres } from './plan';
-import { reportPrograms, requirePrograms } from './programs';
+import { reportTools, requireTools } from './tools';
 import { SchemaStrategy } from './schema';
 import { dataBytes, dottedVersion, generalFacts, neededExtensions, rolesOf, serverVersionNumber } from './sql';
 import { majorOf } from '../tools';
@@ -74,7 +74,7 @@ class PostgresDriver implements DatabaseDriver {
       (number) => Math.floor(number / 10_000),
       () => 0,
     );
-    return reportPrograms(major);
+    return reportTools(major);
   }
 
   dump(scope: DumpScope, run: RunContext): Promise<Dump> {
@@ -92,8 +92,8 @@ class PostgresDriver implements DatabaseDriver {
 
   async stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void> {
     // A dump is read by tools of its own release or a newer one, whatever the server's.
-    const programs = await requirePrograms(majorOf(backup.tool.version));
-    const request = { programs, backup, openPart, run };
+    const tools = await requireTools(majorOf(backup.tool.version));
+    const request = { tools, backup, openPart, run };
     try {
       if (isSchemaPlan(plan)) await this.#schemas.stage(plan, request);
       else await stageDatabase(this.connection, plan, request);
@@ -108,14 +108,14 @@ class PostgresDriver implements DatabaseDriver {
     else await checkDatabase(this.connection, plan, backup, run);
   }
 
-  async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
-    if (isSchemaPlan(plan)) await this.#schemas.switch(plan, run);
-    else await exchangeDatabases(this.connection, plan, 'staged', run, this.endSessionsMs);
+  async switchOver(plan: DatabasePlan, run: RunContext): Promise<void> {
+    if (isSchemaPlan(plan)) await this.#schemas.switchOver(plan, run);
+    else await switchOverDatabases(this.connection, plan, 'staged', run, this.endSessionsMs);
   }
 
-  async undo(plan: DatabasePlan, run: RunContext): Promise<void> {
-    if (isSchemaPlan(plan)) await this.#schemas.undo(plan);
-    else await exchangeDatabases(this.connection, plan, 'previous', run, this.endSessionsMs);
+  async switchBack(plan: DatabasePlan, run: RunContext): Promise<void> {
+    if (isSchemaPlan(plan)) await this.#schemas.switchBack(plan);
+    else await switchOverDatabases(this.connection, plan, 'previous', run, this.endSessionsMs);
   }
 
   async position(plan: DatabasePlan): Promise<SlotPosition> {

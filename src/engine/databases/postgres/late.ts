@@ -54,7 +54,7 @@ const after = (tokens: readonly Token[], word: string): Token | undefined =>
 
 /** A policy that is for missing roles only is left out: it gives nobody anything. */
 async function policyScript(entries: TocEntry[], load: Load): Promise<string> {
-  const leftOut: string[] = [];
+  const skipped: string[] = [];
   const statements = statementsOf(await scriptOf(load, entries, ['--no-owner'])).map((tokens) => {
     const words = meaningful(tokens);
     const verb = words[0]?.raw;
@@ -62,23 +62,23 @@ async function policyScript(entries: TocEntry[], load: Load): Promise<string> {
     // POLICY "name" ON "schema"."table"
     const [, name, , ...table] = words.slice(at, at + 6);
     const title = `${name?.raw ?? ''} ON ${textOf(table)}`;
-    if (verb === 'COMMENT') return leftOut.includes(title) ? '' : textOf(tokens);
+    if (verb === 'COMMENT') return skipped.includes(title) ? '' : textOf(tokens);
     if (verb !== 'CREATE') return textOf(tokens);
     const kept = withoutMissingRoles(tokens, load);
-    if (kept === null) leftOut.push(title);
+    if (kept === null) skipped.push(title);
     return kept ?? '';
   });
-  if (leftOut.length > 0) {
+  if (skipped.length > 0) {
     load.run.log('warn', {
       text: 'Policies for roles that are missing here are left out: {{policies}}',
-      params: { policies: leftOut.join(', ') },
+      params: { policies: skipped.join(', ') },
     });
   }
   return statements.join('');
 }
 
 /** `… TO "one", "two" USING (…)`: null when nobody is left. */
-function withoutMissingRoles(tokens: Token[], { rights: { roles } }: Load): string | null {
+function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): string | null {
   const to = tokens.findIndex(({ raw }) => raw === 'TO');
   if (to < 0) return textOf(tokens);
   const end = tokens.findIndex(

@@ -32,8 +32,8 @@ export async function readLists(load: Load): Promise<RestoreLists> {
   const lists = sortToc(parseToc(text, load.schemas), load.schemas);
   if (lists.main.length === 0)
     throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the dump of the database is empty' });
-  if (lists.leftOut.length > 0) {
-    const entries = lists.leftOut.map(({ line }) => line.replace(/^\d+; \d+ \d+ /, '')).slice(0, 20);
+  if (lists.skipped.length > 0) {
+    const entries = lists.skipped.map(({ line }) => line.replace(/^\d+; \d+ \d+ /, '')).slice(0, 20);
     load.run.log('warn', {
       text: 'Not restored, since it does not belong to the app’s schemas: {{entries}}',
       params: { entries: entries.join(', ') },
@@ -47,9 +47,9 @@ export async function readLists(load: Load): Promise<RestoreLists> {
  * tables there @throws TOOL_FAILED naming the object, STAGED_DATA_DIFFERS, and what the dump's stream throws
  */
 export async function loadInto(session: PsqlSession, lists: RestoreLists, load: Load): Promise<string> {
-  const { rights, run, backup } = load;
+  const { privileges, run, backup } = load;
   const late = await splitLate(lists, load);
-  const keepsOwners = isOwnedByThese(lists.main, rights.possibleOwners);
+  const keepsOwners = isOwnedByThese(lists.main, privileges.possibleOwners);
   if (!keepsOwners) {
     // Another name of the app's own role, as on another server, is no loss.
     run.log(backup.roles.length > 0 ? 'warn' : 'info', {
@@ -58,14 +58,14 @@ export async function loadInto(session: PsqlSession, lists: RestoreLists, load: 
   }
   await loadMain(session, late.main, keepsOwners, load);
   await session.run(late.policies);
-  if (lists.schemaRights.length > 0 && rights.ownsSchemas) {
-    await session.lenient(await scriptOf(load, lists.schemaRights));
+  if (lists.schemaPrivileges.length > 0 && privileges.ownsSchemas) {
+    await session.lenient(await scriptOf(load, lists.schemaPrivileges));
   }
-  if (lists.rights.length > 0) {
-    const text = await scriptOf(load, lists.rights);
+  if (lists.privileges.length > 0) {
+    const text = await scriptOf(load, lists.privileges);
     // Rights granted by another role than the owner are given in its name, which only a superuser may.
-    const allPossible = rights.isSuperuser || !text.includes('SET SESSION AUTHORIZATION');
-    const strict = keepsOwners && rights.missingRoles.length === 0 && allPossible;
+    const allPossible = privileges.isSuperuser || !text.includes('SET SESSION AUTHORIZATION');
+    const strict = keepsOwners && privileges.missingRoles.length === 0 && allPossible;
     await (strict ? session.run(text) : session.lenient(text));
   }
   run.log('info', {
@@ -182,10 +182,10 @@ export function sessionStart(versionNumber: number): string {
 }
 
 /** The session that a load runs in. What psql complains of without ending goes to the run's log, each complaint once. */
-export function openLoadSession({ programs, run }: LoadRequest, environment: ToolEnvironment): PsqlSession {
+export function openLoadSession({ tools, run }: LoadRequest, environment: ToolEnvironment): PsqlSession {
   const told = new Set<string>();
   return new PsqlSession({
-    path: programs.psql,
+    path: tools.psql,
     env: environment.env,
     signal: run.signal,
     onStderrLine: (said) => {

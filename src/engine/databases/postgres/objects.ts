@@ -44,11 +44,11 @@ export function moveSteps(from: string, to: string): Step[] {
         FROM (${objectsIn(from)}) o WHERE ${IS_MINE} AND ${which} ORDER BY objid`,
   });
   const named = `classid IN ('pg_proc'::regclass, 'pg_operator'::regclass)`;
-  return [move(named), move(`typtype IS DISTINCT FROM 'm'`), move('true'), defaultRights(from, to)];
+  return [move(named), move(`typtype IS DISTINCT FROM 'm'`), move('true'), defaultPrivileges(from, to)];
 }
 
 /** Rights that the role gives on what it will make in the schema: they lie in no object. */
-function defaultRights(from: string, to: string): Step {
+function defaultPrivileges(from: string, to: string): Step {
   const about = `CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE 'TYPES' END`;
   const grantee = `CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END`;
   const change = `'ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I '`;
@@ -86,12 +86,12 @@ export const foreignObjectsUsingOurs = (schema: string) => `
     JOIN used u ON u.classid = d.refclassid AND u.objid = d.refobjid ORDER BY 1`;
 
 /** What was loaded aside and can not take its place, since another role's object of that name stays there. */
-export const collisions = (live: string, aside: string) => {
+export const collisions = (live: string, inactive: string) => {
   const names = (schema: string) =>
     `SELECT substr(identity, length(quote_ident(${quoteText(schema)})) + 2) AS local, o.* FROM (${objectsIn(schema)}) o`;
   return `
-  SELECT DISTINCT s.type || ' ' || s.local FROM (${names(aside)}) s JOIN (${names(live)}) l
-      ON l.local = replace(s.local, quote_ident(${quoteText(aside)}) || '.', quote_ident(${quoteText(live)}) || '.')
+  SELECT DISTINCT s.type || ' ' || s.local FROM (${names(inactive)}) s JOIN (${names(live)}) l
+      ON l.local = replace(s.local, quote_ident(${quoteText(inactive)}) || '.', quote_ident(${quoteText(live)}) || '.')
      AND (l.classid = s.classid OR (l.classid IN ('pg_class'::regclass, 'pg_type'::regclass) AND s.classid IN ('pg_class'::regclass, 'pg_type'::regclass)))
    WHERE NOT coalesce(pg_has_role(l.owner, 'USAGE'), false)`;
 };
@@ -100,8 +100,8 @@ export const collisions = (live: string, aside: string) => {
  * Functions that the load itself runs (for an index, a rule about rows, a generated column, a materialised view) and whose text names
  * the live schema: they would have worked with live objects instead of those of the backup.
  */
-export const functionsRunByTheLoad = (live: string, aside: string) => `
-  WITH RECURSIVE place AS (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(aside)}),
+export const functionsRunByTheLoad = (live: string, inactive: string) => `
+  WITH RECURSIVE place AS (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(inactive)}),
   rules AS (SELECT r.oid AS rule, c.oid AS rel, c.relkind FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class WHERE relnamespace = (SELECT oid FROM place)),
   used (class, oid) AS (
     SELECT 'pg_rewrite'::regclass::oid, rule FROM rules WHERE relkind = 'm'
@@ -120,9 +120,9 @@ export const functionsRunByTheLoad = (live: string, aside: string) => `
      AND (strpos(lower(p.prosrc), lower(${quoteText(live)})) > 0 OR p.proconfig::text LIKE '%search_path%')`;
 
 /** Columns whose values are objects, told by name in the dump: loaded aside they would be live ones. */
-export const columnsOfObjects = (aside: string) => `
+export const columnsOfObjects = (inactive: string) => `
   SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
-   WHERE nspname = ${quoteText(aside)} AND relkind IN ('r', 'm') AND attnum > 0 AND NOT attisdropped
+   WHERE nspname = ${quoteText(inactive)} AND relkind IN ('r', 'm') AND attnum > 0 AND NOT attisdropped
      AND atttypid IN ('regclass'::regtype, 'regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regoperator'::regtype,
                       'regtype'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype)`;
 

@@ -9,14 +9,14 @@ import { type ToolCall, writeToTool } from '../../process';
 import type { OpenPart } from '../driver';
 import type { ToolEnvironment } from './connection';
 import { DUMP_PART } from './dump';
-import type { PostgresPrograms } from './programs';
+import type { PostgresTools } from './tools';
 import { type Renaming, renameInScript } from './rename';
-import type { RightsHere } from './rights';
+import type { PrivilegesHere } from './privileges';
 import { listFile, type TocEntry } from './toc';
 
 /** What is loaded, with which programs. */
 export interface LoadRequest {
-  programs: PostgresPrograms;
+  tools: PostgresTools;
   backup: ManifestDatabase;
   openPart: OpenPart;
   run: RunContext;
@@ -26,7 +26,7 @@ export interface Load extends LoadRequest {
   environment: ToolEnvironment;
   /** The app's schemas; they are there already, with the owner, rights and comment that they keep. */
   schemas: string[];
-  rights: RightsHere;
+  privileges: PrivilegesHere;
   versionNumber: number;
   /** Given where the dump goes into other schemas than its own. */
   renaming?: Renaming;
@@ -82,9 +82,9 @@ export async function restoreText(load: Load, args: string[]): Promise<string> {
   return text;
 }
 
-export function toolCall({ programs, environment, run }: Load, args: string[]): ToolCall {
+export function toolCall({ tools, environment, run }: Load, args: string[]): ToolCall {
   return {
-    path: programs.pg_restore,
+    path: tools.pg_restore,
     args,
     env: environment.env,
     signal: run.signal,

@@ -5,7 +5,7 @@ import type { DatabaseConnection, DatabasePlan, DatabasePlanning } from '../driv
 import { type Client, connectRaw, quoteName, sqlState, withClient } from './connection';
 import { type Available, availableExtensions, unionOf } from './extensions';
 import { connectMaintenance } from './maintenance';
-import { requirePrograms } from './programs';
+import { requireTools } from './tools';
 import { SafekeepError, ERRORS } from '../../errors';
 import { majorOf } from '../tools';
 import {
@@ -17,7 +17,7 @@ import {
   sessionObstacles,
 } from './situation';
 import { foreignKeysOut, schemasUsed } from './dependents';
-import { exchangeBlockers, isRenamable, loadBlockers } from './schema-blockers';
+import { switchoverBlockers, isRenamable, loadBlockers } from './schema-blockers';
 import { slotName } from './slots';
 import { allExtensions } from './sql';
 
@@ -51,7 +51,7 @@ export async function planPostgres(connection: DatabaseConnection, request: Plan
     if (strategy !== 'database') {
       blockers.push(...(await loadBlockers(client, backup, situation, schemas)));
       if (purpose === 'restore') {
-        blockers.push(...(await exchangeBlockers(client, backup, situation, schemas, strategy)));
+        blockers.push(...(await switchoverBlockers(client, backup, situation, schemas, strategy)));
         warnings.push(...(await foreignKeyWarnings(client, schemas)));
       }
     }
@@ -121,7 +121,7 @@ const RELOAD: Message = {
 function slotNames(id: string, database: string, schemas: string[]): Record<string, string> {
   const names: Record<string, string> = {
     live: database,
-    aside: slotName(database, `__safekeep_${id}`),
+    inactive: slotName(database, `__safekeep_${id}`),
     between: slotName(database, `__safekeep_${id}_x`),
   };
   schemas.forEach((schema, i) => {
@@ -152,13 +152,13 @@ async function databaseFits(
     if (!situation.mayCreateDatabases || obstacles.some((kind) => NEEDED_BY_DUMPS.includes(kind))) return false;
     if (!creatable(backup.extensions) || (await schemasUsed(client, schemas)).length > 0) return false;
   }
-  const { live = '', aside = '' } = slotNames(id, situation.database, schemas);
+  const { live = '', inactive = '' } = slotNames(id, situation.database, schemas);
   try {
-    await (await connectMaintenance(connection, [live, aside])).end();
+    await (await connectMaintenance(connection, [live, inactive])).end();
   } catch {
     return false; // No other database lets this role in: the other strategies need none.
   }
-  return wouldLetIn(connection, aside);
+  return wouldLetIn(connection, inactive);
 }
 
 /** pg_hba.conf or a pooler in between may let the role into some databases only; the server checks that before it looks for the name. */
@@ -175,7 +175,7 @@ async function wouldLetIn(connection: DatabaseConnection, database: string): Pro
 /** A dump is read by tools of the release that made it or a newer one, whatever the server's. */
 async function toolBlockers(backup: ManifestDatabase): Promise<Blocker[]> {
   try {
-    await requirePrograms(majorOf(backup.tool.version));
+    await requireTools(majorOf(backup.tool.version));
     return [];
   } catch (error) {
     if (!(error instanceof SafekeepError)) throw error;

@@ -45,7 +45,7 @@ export async function loadBlockers(
 }
 
 /** What would be cut off, or collide, when live and aside change places. */
-export async function exchangeBlockers(
+export async function switchoverBlockers(
   client: Client,
   backup: ManifestDatabase,
   situation: LiveSituation,

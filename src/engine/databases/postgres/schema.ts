@@ -29,16 +29,16 @@ import * as objects from './objects';
 import type { LoadRequest } from './pg-restore';
 import type { PsqlSession } from './psql';
 import type { Renaming } from './rename';
-import { rightsHere } from './rights';
-import { dropSchemaAside } from './schema-drop';
+import { privilegesHere } from './privileges';
+import { dropInactiveSchema } from './schema-drop';
 import {
-  asideOf,
-  exchangeSchemas,
-  exchangeSteps,
+  inactiveOf,
+  switchOverSchemas,
+  switchoverSteps,
   LOCK_TIMEOUT_MS,
   positionOfSchemas,
   whileEndingSessions,
-} from './schema-exchange';
+} from './schema-switchover';
 import * as slots from './slots';
 import { allExtensions, serverVersionNumber } from './sql';
 
@@ -68,7 +68,7 @@ export class SchemaStrategy {
       lookAtLive(client, plan, backup),
     );
     const environment = await toolEnvironment(this.connection, { applicationName: slots.ownName(plan.id) });
-    const load = { ...request, environment, schemas, rights: here.rights, versionNumber: here.versionNumber };
+    const load = { ...request, environment, schemas, privileges: here.privileges, versionNumber: here.versionNumber };
     let session: PsqlSession | undefined;
     try {
       const lists = await readLists(load);
@@ -102,9 +102,9 @@ export class SchemaStrategy {
     }
   }
 
-  async switch(plan: DatabasePlan, run: RunContext): Promise<void> {
+  async switchOver(plan: DatabasePlan, run: RunContext): Promise<void> {
     const open = this.#open.get(plan.id);
-    if (!open) return exchangeSchemas(this.connection, plan, 'staged', this.endSessionsMs);
+    if (!open) return switchOverSchemas(this.connection, plan, 'staged', this.endSessionsMs);
     let failure: unknown = new Error('the transaction was rolled back');
     try {
       await whileEndingSessions(this.connection, plan, open.backendPid, this.endSessionsMs, () => commit(open, plan));
@@ -113,7 +113,7 @@ export class SchemaStrategy {
     } finally {
       await this.#close(plan.id);
     }
-    await requireReached('after switch', failure, async () => {
+    await requireReached('after switchover', failure, async () => {
       // Only when the server's process has ended can be told whether it came to commit.
       await this.#endBackend(open.backendPid);
       return this.position(plan);
@@ -121,8 +121,8 @@ export class SchemaStrategy {
     run.log('info', { text: 'The transaction that loaded the backup is committed.' });
   }
 
-  async undo(plan: DatabasePlan): Promise<void> {
-    await exchangeSchemas(this.connection, plan, 'previous', this.endSessionsMs);
+  async switchBack(plan: DatabasePlan): Promise<void> {
+    await switchOverSchemas(this.connection, plan, 'previous', this.endSessionsMs);
   }
 
   position(plan: DatabasePlan): Promise<SlotPosition> {
@@ -133,11 +133,11 @@ export class SchemaStrategy {
   async discard(plan: DatabasePlan): Promise<void> {
     await this.#close(plan.id);
     await withClient(this.connection, {}, async (client) => {
-      const names = [slots.ownName(plan.id), slots.exchangeName(plan.id)];
+      const names = [slots.ownName(plan.id), slots.switchoverName(plan.id)];
       const left = await slots.endSessions(client, () => slots.ownSessions(client, names), this.endSessionsMs);
       if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
       await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
-      for (const schema of slots.schemasOf(plan)) await dropSchemaAside(client, plan, asideOf(plan, schema));
+      for (const schema of slots.schemasOf(plan)) await dropInactiveSchema(client, plan, inactiveOf(plan, schema));
     });
   }
 
@@ -174,7 +174,7 @@ export class SchemaStrategy {
 
 /** Where a schema of the backup lies until the switch. */
 function stagedIn(plan: DatabasePlan, schema: string): string {
-  return plan.strategy === 'objects' ? asideOf(plan, schema) : schema;
+  return plan.strategy === 'objects' ? inactiveOf(plan, schema) : schema;
 }
 
 async function commit({ session, late }: OpenLoad, plan: DatabasePlan): Promise<void> {
@@ -182,12 +182,12 @@ async function commit({ session, late }: OpenLoad, plan: DatabasePlan): Promise<
     plan.strategy === 'objects'
       ? slots
           .schemasOf(plan)
-          .flatMap((name) => exchangeSteps(plan, { name, owner: '', comment: null, grants: null }, null))
+          .flatMap((name) => switchoverSteps(plan, { name, owner: '', comment: null, grants: null }, null))
       : [];
   await session.run(
     [
       // Whoever asks for the position waits for a session of this name.
-      `SET application_name = ${quoteText(slots.exchangeName(plan.id))};`,
+      `SET application_name = ${quoteText(slots.switchoverName(plan.id))};`,
       `SET lock_timeout = ${LOCK_TIMEOUT_MS};`,
       late,
       // The script of the foreign keys sets limits of its own.
@@ -199,7 +199,7 @@ async function commit({ session, late }: OpenLoad, plan: DatabasePlan): Promise<
 }
 
 interface LiveFacts {
-  rights: Awaited<ReturnType<typeof rightsHere>>;
+  privileges: Awaited<ReturnType<typeof privilegesHere>>;
   versionNumber: number;
   schemaFacts: slots.SchemaFacts[];
   /** Extensions that live in the app's schemas: they have to come along. */
@@ -212,18 +212,18 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
   const extensions = await allExtensions(client);
   const present = new Set(extensions.map(({ name }) => name));
   const missing = backup.extensions.filter(({ name }) => !present.has(name));
-  const rights = await rightsHere(client, backup, schemas);
+  const privileges = await privilegesHere(client, backup, schemas);
   const isMoving = plan.strategy === 'objects';
   // What is to be moved must be the role's own, or that of a role it acts as.
   const movable = await rows<{ name: string }>(
     client,
     `SELECT rolname AS name FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role(oid, 'USAGE')`,
-    [rights.possibleOwners],
+    [privileges.possibleOwners],
   );
   const possibleOwners = movable.map(({ name }) => name);
   return {
     // The schemas' own rights stay with them.
-    rights: isMoving ? { ...rights, possibleOwners, ownsSchemas: false } : rights,
+    privileges: isMoving ? { ...privileges, possibleOwners, ownsSchemas: false } : privileges,
     versionNumber: await serverVersionNumber(client),
     schemaFacts: await slots.schemaFacts(client, schemas),
     toMove: isMoving ? [] : extensions.filter(({ schema }) => schemas.includes(schema)),
@@ -234,16 +234,17 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
 /** Makes the schemas that the dump is loaded into. @returns what has to be renamed in the dump for that; null where nothing has */
 async function makeRoom(session: PsqlSession, plan: DatabasePlan, here: LiveFacts): Promise<Renaming | null> {
   if (plan.strategy !== 'objects') {
-    await session.run(here.schemaFacts.map((facts) => renameAside(plan, facts)).join('\n'));
+    await session.run(here.schemaFacts.map((facts) => renameToInactive(plan, facts)).join('\n'));
     await session.lenient(here.schemaFacts.map(slots.schemaDetails).join('\n'));
     await session.run([...here.toMove.map(moveExtension), here.toCreate].join('\n'));
     return null;
   }
-  const schemas = new Map(slots.schemasOf(plan).map((schema) => [schema, asideOf(plan, schema)]));
-  const owners = here.rights.possibleOwners.map(quoteName).join(', ');
+  const schemas = new Map(slots.schemasOf(plan).map((schema) => [schema, inactiveOf(plan, schema)]));
+  const owners = here.privileges.possibleOwners.map(quoteName).join(', ');
   const create = [...schemas.values()].map(
     // Who is to own something in a schema must be allowed to create in it.
-    (aside) => `CREATE SCHEMA ${quoteName(aside)};\nGRANT CREATE, USAGE ON SCHEMA ${quoteName(aside)} TO ${owners};`,
+    (inactive) =>
+      `CREATE SCHEMA ${quoteName(inactive)};\nGRANT CREATE, USAGE ON SCHEMA ${quoteName(inactive)} TO ${owners};`,
   );
   await session.run([...create, here.toCreate].join('\n'));
   const lines = await session.run(
@@ -257,12 +258,12 @@ async function makeRoom(session: PsqlSession, plan: DatabasePlan, here: LiveFact
   return { schemas, staying };
 }
 
-function renameAside(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFacts): string {
-  const aside = asideOf(plan, name);
+function renameToInactive(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFacts): string {
+  const inactive = inactiveOf(plan, name);
   const mark = slots.markText(plan.id, { content: 'previous', comment });
   return [
-    `ALTER SCHEMA ${quoteName(name)} RENAME TO ${quoteName(aside)};`,
-    `COMMENT ON SCHEMA ${quoteName(aside)} IS ${quoteText(mark)};`,
+    `ALTER SCHEMA ${quoteName(name)} RENAME TO ${quoteName(inactive)};`,
+    `COMMENT ON SCHEMA ${quoteName(inactive)} IS ${quoteText(mark)};`,
     `CREATE SCHEMA ${quoteName(name)} AUTHORIZATION ${quoteName(owner)};`,
   ].join('\n');
 }
@@ -281,7 +282,7 @@ async function requireApart(session: PsqlSession, plan: DatabasePlan, dependents
     if (found.length > 0)
       throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `${why}: ${found.slice(0, 5).join(', ')}` });
   };
-  const pairs = schemas.map((schema) => [schema, asideOf(plan, schema)] as const);
+  const pairs = schemas.map((schema) => [schema, inactiveOf(plan, schema)] as const);
   await refuse(schemas.map(objects.relationsTouched), 'the load has touched live tables');
   await refuse(
     [
@@ -290,16 +291,16 @@ async function requireApart(session: PsqlSession, plan: DatabasePlan, dependents
     'these depend on live objects',
   );
   await refuse(
-    pairs.map(([live, aside]) => objects.functionsRunByTheLoad(live, aside)),
+    pairs.map(([live, inactive]) => objects.functionsRunByTheLoad(live, inactive)),
     'these functions were run by the load and name the live schema',
   );
   await refuse(
-    pairs.map(([, aside]) => objects.columnsOfObjects(aside)),
+    pairs.map(([, inactive]) => objects.columnsOfObjects(inactive)),
     'these columns hold names of live objects',
   );
   if (slots.isForVerify(plan)) return;
   await refuse(
-    pairs.map(([live, aside]) => objects.collisions(live, aside)),
+    pairs.map(([live, inactive]) => objects.collisions(live, inactive)),
     'another role owns an object of the same name',
   );
 }

@@ -5,7 +5,7 @@ import { rewriting } from './script';
 
 const renaming: Renaming = {
   schemas: new Map([
-    ['public', 'aside'],
+    ['public', 'inactive'],
     ['Tenant "Ä" 😀', 'other'],
   ]),
   staying: new Map([['public', new Set(['hstore', '@>'])]]),
@@ -14,20 +14,23 @@ const rename = (script: string) => renameInScript(script, renaming);
 
 describe('a script that is loaded into other schemas', () => {
   it.each([
-    ['CREATE TABLE "public"."t" ("public" int);', 'CREATE TABLE "aside"."t" ("public" int);'],
-    ['ALTER TABLE public.t OWNER TO public;', 'ALTER TABLE "aside".t OWNER TO public;'],
+    ['CREATE TABLE "public"."t" ("public" int);', 'CREATE TABLE "inactive"."t" ("public" int);'],
+    ['ALTER TABLE public.t OWNER TO public;', 'ALTER TABLE "inactive".t OWNER TO public;'],
     ['SELECT * FROM "Tenant ""Ä"" 😀"."é";', 'SELECT * FROM "other"."é";'],
-    [`SET DEFAULT "nextval"('"public"."s'' q"'::"regclass");`, `SET DEFAULT "nextval"('"aside"."s'' q"'::"regclass");`],
-    [`DEFAULT 'public.s'::pg_catalog.regclass;`, `DEFAULT '"aside".s'::pg_catalog.regclass;`],
-    [`SELECT pg_catalog.setval('"public"."s"', 9, true);`, `SELECT pg_catalog.setval('"aside"."s"', 9, true);`],
-    [`CREATE TABLE "public"."b" (h "public"."hstore");`, `CREATE TABLE "aside"."b" (h "public"."hstore");`],
+    [
+      `SET DEFAULT "nextval"('"public"."s'' q"'::"regclass");`,
+      `SET DEFAULT "nextval"('"inactive"."s'' q"'::"regclass");`,
+    ],
+    [`DEFAULT 'public.s'::pg_catalog.regclass;`, `DEFAULT '"inactive".s'::pg_catalog.regclass;`],
+    [`SELECT pg_catalog.setval('"public"."s"', 9, true);`, `SELECT pg_catalog.setval('"inactive"."s"', 9, true);`],
+    [`CREATE TABLE "public"."b" (h "public"."hstore");`, `CREATE TABLE "inactive"."b" (h "public"."hstore");`],
     [
       `SELECT a OPERATOR("public".@>) b, c OPERATOR("public".@>>) d;`,
-      `SELECT a OPERATOR("public".@>) b, c OPERATOR("aside".@>>) d;`,
+      `SELECT a OPERATOR("public".@>) b, c OPERATOR("inactive".@>>) d;`,
     ],
     [
       `ALTER DEFAULT PRIVILEGES IN SCHEMA "public" GRANT SELECT ON TABLES TO "public";`,
-      `ALTER DEFAULT PRIVILEGES IN SCHEMA "aside" GRANT SELECT ON TABLES TO "public";`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA "inactive" GRANT SELECT ON TABLES TO "public";`,
     ],
   ])('names what is in them: %s', (script, renamed) => expect(rename(script)).toBe(renamed));
 
@@ -53,10 +56,10 @@ describe('a script that arrives in pieces', () => {
     `COPY "public"."empty" ("v") FROM stdin;\n\\.\n\nSELECT E'\\'' || "public"."f"(1), 7 - 1 / 2;\n-- done; it's\n\n`,
   ].join('');
   const wanted = script
-    .replace('CREATE FUNCTION "public"', 'CREATE FUNCTION "aside"')
-    .replace('FROM "public"', 'FROM "aside"')
-    .replaceAll('COPY "public"', 'COPY "aside"')
-    .replace('|| "public"', '|| "aside"');
+    .replace('CREATE FUNCTION "public"', 'CREATE FUNCTION "inactive"')
+    .replace('FROM "public"', 'FROM "inactive"')
+    .replaceAll('COPY "public"', 'COPY "inactive"')
+    .replace('|| "public"', '|| "inactive"');
 
   it.each([1, 2, 3, 7, 50, 10_000])('of %i bytes comes out the same', async (size) => {
     const bytes = Buffer.from(script);

@@ -31,6 +31,6 @@ describe('marks', () => {
 });
 
 it('a plan names its schemas in order', () => {
-  const names = { live: 'app', schema1: 'b', schema0: 'a', aside0: 'x', schema3: 'not next' };
+  const names = { live: 'app', schema1: 'b', schema0: 'a', inactive0: 'x', schema3: 'not next' };
   expect(schemasOf({ dialect: 'postgres', strategy: 'schema', id: 'x', names })).toEqual(['a', 'b']);
 });

@@ -148,7 +148,7 @@ export function ownName(id: string): string {
 }
 
 /** application_name of the sessions that exchange its slots. */
-export function exchangeName(id: string): string {
+export function switchoverName(id: string): string {
   return `safekeep ${id} exchange`;
 }
 
@@ -165,19 +165,19 @@ export function ownSessions(client: Client, names: string[]): Promise<Session[]>
  * Waits until no exchange is under way. One whose client is gone may still be working on its COMMIT: until it has ended nobody can say
  * on which side it is. @returns false when it has not ended within the limit
  */
-export async function exchangesEnd(client: Client, id: string, limitMs: number): Promise<boolean> {
+export async function switchoversEnd(client: Client, id: string, limitMs: number): Promise<boolean> {
   const until = Date.now() + limitMs;
-  while ((await ownSessions(client, [exchangeName(id)])).length > 0) {
+  while ((await ownSessions(client, [switchoverName(id)])).length > 0) {
     if (Date.now() > until) return false;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return true;
 }
 
-/** Ends exchanges that an earlier attempt left at work: completely or not at all. @throws SWITCH_FAILED */
-export async function endExchanges(client: Client, id: string, limitMs: number): Promise<void> {
-  const left = await endSessions(client, () => ownSessions(client, [exchangeName(id)]), limitMs);
-  if (left) throw new SafekeepError('SWITCH_FAILED', { detail: `an earlier attempt is still at work: ${left}` });
+/** Ends exchanges that an earlier attempt left at work: completely or not at all. @throws SWITCHOVER_FAILED */
+export async function endSwitchovers(client: Client, id: string, limitMs: number): Promise<void> {
+  const left = await endSessions(client, () => ownSessions(client, [switchoverName(id)]), limitMs);
+  if (left) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `an earlier attempt is still at work: ${left}` });
 }
 
 /** Ends sessions until none is left. @returns why it did not succeed within the limit; null when it did */

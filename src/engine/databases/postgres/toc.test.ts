@@ -30,11 +30,11 @@ describe('the table of contents of a dump', () => {
     const lists = sortToc(entries, ['public', 'Tenant A 😀']);
     const ids = (found: typeof entries) => found.map(({ line }) => Number.parseInt(line, 10));
     expect(ids(lists.main)).toEqual([215, 216, 3003, 3005, 218]);
-    expect(ids(lists.schemaRights)).toEqual([3001]);
-    expect(ids(lists.rights)).toEqual([3004, 826]);
+    expect(ids(lists.schemaPrivileges)).toEqual([3001]);
+    expect(ids(lists.privileges)).toEqual([3004, 826]);
     expect(ids(lists.elsewhere)).toEqual([6, 3000, 2999, 2, 3002, 5]);
-    expect(ids(lists.leftOut)).toEqual([217, 3006]);
-    expect(listFile(lists.rights)).toBe(
+    expect(ids(lists.skipped)).toEqual([217, 3006]);
+    expect(listFile(lists.privileges)).toBe(
       '3004; 0 0 ACL public TABLE users app\n826; 826 16400 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES app\n',
     );
   });

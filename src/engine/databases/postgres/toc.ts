@@ -14,13 +14,13 @@ export interface RestoreLists {
   /** Everything but rights: structure and data. */
   main: TocEntry[];
   /** Rights on the schemas themselves. */
-  schemaRights: TocEntry[];
+  schemaPrivileges: TocEntry[];
   /** Rights on what is in the schemas, default rights included. */
-  rights: TocEntry[];
+  privileges: TocEntry[];
   /** Entries of no concern here, because another step makes them. */
   elsewhere: TocEntry[];
   /** Entries that belong to other schemas or to the database as a whole. */
-  leftOut: TocEntry[];
+  skipped: TocEntry[];
 }
 
 /** Lines look like `215; 1259 16386 TABLE public users app`; those that begin with `;` are comments. */
@@ -44,16 +44,16 @@ const NOT_OURS = /^(DATABASE|DATABASE PROPERTIES|BLOB|BLOBS|BLOB METADATA|LARGE 
 
 /** @param existing schemas that the restore finds or makes itself, with their owner and comment */
 export function sortToc(entries: readonly TocEntry[], existing: readonly string[]): RestoreLists {
-  const lists: RestoreLists = { main: [], schemaRights: [], rights: [], elsewhere: [], leftOut: [] };
+  const lists: RestoreLists = { main: [], schemaPrivileges: [], privileges: [], elsewhere: [], skipped: [] };
   const isAbout = (entry: TocEntry, kind: string) => entry.nameAndOwner.startsWith(`${kind} `);
   // Within comments and rights pg_dump quotes the name.
   const isExisting = (name: string) =>
     existing.map(printed).some((schema) => name.startsWith(`${schema} `) || name.startsWith(`${quoted(schema)} `));
   for (const entry of entries) {
     const { type, nameAndOwner } = entry;
-    if (type === 'ACL' && isAbout(entry, 'SCHEMA')) lists.schemaRights.push(entry);
-    else if (type === 'ACL' || type === 'DEFAULT ACL') lists.rights.push(entry);
-    else if (type === '' || NOT_OURS.test(type)) lists.leftOut.push(entry);
+    if (type === 'ACL' && isAbout(entry, 'SCHEMA')) lists.schemaPrivileges.push(entry);
+    else if (type === 'ACL' || type === 'DEFAULT ACL') lists.privileges.push(entry);
+    else if (type === '' || NOT_OURS.test(type)) lists.skipped.push(entry);
     else if (type === 'EXTENSION' || (type === 'COMMENT' && isAbout(entry, 'EXTENSION'))) lists.elsewhere.push(entry);
     else if (type === 'SCHEMA' && isExisting(nameAndOwner)) lists.elsewhere.push(entry);
     else if (type === 'COMMENT' && isAbout(entry, 'SCHEMA') && isExisting(nameAndOwner.slice('SCHEMA '.length)))

@@ -12,13 +12,13 @@ import { checkIntegrity, countTables, differenceOfTables } from './content';
 import { SQLITE_PART, dumpSqlite } from './dump';
 import {
   type SqliteSlots,
-  exchange,
+  switchOver,
   moveSidecars,
-  nothingAside,
+  hasNoInactiveFile,
   positionOf,
   rejoinSidecars,
   removeSidecars,
-  removeSlotsAside,
+  removeInactiveFiles,
   settle,
   slotNames,
   slotsOf,
@@ -73,10 +73,10 @@ export function createSqliteDriver(
         throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: (error as Error).message }, { cause: error });
       });
     },
-    switch: async (plan) => turn(await slots(plan), 'after switch', switchWaitMs),
-    undo: async (plan) => turn(await slots(plan), 'before switch', switchWaitMs),
+    switchOver: async (plan) => turn(await slots(plan), 'after switchover', switchWaitMs),
+    switchBack: async (plan) => turn(await slots(plan), 'before switchover', switchWaitMs),
     position: async (plan) => positionOf(await slots(plan)),
-    discard: async (plan) => removeSlotsAside(await slots(plan)),
+    discard: async (plan) => removeInactiveFiles(await slots(plan)),
     removeLeftovers: async () => removeLeftovers(await live()),
     close: async () => undefined,
   };
@@ -235,32 +235,33 @@ async function finishStaged(staged: string, live: string): Promise<void> {
  * The live database is held locked against every other connection until its name has moved on, and its WAL is in the file by
  * then: nothing is lost, and no journal is left to be applied to the file that takes its place.
  */
-async function turn(files: SqliteSlots, to: 'before switch' | 'after switch', waitMs: number): Promise<void> {
+async function turn(files: SqliteSlots, to: 'before switchover' | 'after switchover', waitMs: number): Promise<void> {
   try {
     await settle(files);
     await rejoinSidecars(files);
     const position = await positionOf(files);
-    if (position === to || (to === 'before switch' && (await nothingAside(files)))) return;
+    if (position === to || (to === 'before switchover' && (await hasNoInactiveFile(files)))) return;
     if (position === 'unclear')
       throw new Error('there is nothing to exchange, or it can not be told which file is live');
-    const [incoming, aside] = to === 'after switch' ? [files.staged, files.previous] : [files.previous, files.staged];
-    await exchangeLocked(files.live, incoming, aside, waitMs);
+    const [incoming, inactive] =
+      to === 'after switchover' ? [files.staged, files.previous] : [files.previous, files.staged];
+    await switchOverLocked(files.live, incoming, inactive, waitMs);
     await moveSidecars(incoming, files.live);
   } catch (error) {
     const busy = sqliteCode(error) === 'SQLITE_BUSY';
     const detail = busy ? 'another connection still uses the database file' : (error as Error).message;
-    throw new SafekeepError('SWITCH_FAILED', { detail }, { cause: error });
+    throw new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause: error });
   }
 }
 
-async function exchangeLocked(live: string, incoming: string, aside: string, waitMs: number): Promise<void> {
-  await removeSidecars(aside);
+async function switchOverLocked(live: string, incoming: string, inactive: string, waitMs: number): Promise<void> {
+  await removeSidecars(inactive);
   // Windows renames no file that is open.
   const lockOnly = process.platform === 'win32';
-  let exchanged = false;
+  let switched = false;
   const act = async () => {
-    await exchange(live, incoming, aside);
-    exchanged = true;
+    await switchOver(live, incoming, inactive);
+    switched = true;
   };
   try {
     await withSqlite(live, { busyTimeoutMs: waitMs }, async (current) => {
@@ -274,10 +275,10 @@ async function exchangeLocked(live: string, incoming: string, aside: string, wai
     if (lockOnly) await act();
   } catch (error) {
     // Once exchanged, an error can only come from closing the connection to the file that is aside now.
-    if (!exchanged && !['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(sqliteCode(error))) throw error;
-    if (!exchanged) {
+    if (!switched && !['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(sqliteCode(error))) throw error;
+    if (!switched) {
       // Nobody can work with a damaged file, so there is nothing to lock. Its journals go aside with it, for a repair.
-      await moveSidecars(live, aside);
+      await moveSidecars(live, inactive);
       await act();
     }
   }

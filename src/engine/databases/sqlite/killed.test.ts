@@ -71,7 +71,7 @@ async function prepare(side: Side, live: 'WAL' | 'DELETE' | 'damaged'): Promise<
     fs.writeFileSync(file, DAMAGED);
   }
   await make(path.join(folder, plan.names.staged ?? ''), 'new', live === 'damaged' ? 'DELETE' : live);
-  if (side === 'new') await driver().switch(plan, run);
+  if (side === 'new') await driver().switchOver(plan, run);
 }
 
 /** Every row by hash, or the bytes of a file that is no database. */
@@ -102,8 +102,8 @@ async function atEveryMoment(
 }
 
 const EXCHANGES = [
-  ['switch', 'old'],
-  ['undo', 'new'],
+  ['switchOver', 'old'],
+  ['switchBack', 'new'],
 ] as const;
 
 describe.each([
@@ -114,15 +114,15 @@ describe.each([
   it.each(EXCHANGES)('a %s that is killed is finished, or taken back, whole', async (move, from) => {
     calls.links = links;
     for (const [recovery, side] of [
-      ['switch', 'new'],
-      ['undo', 'old'],
+      ['switchOver', 'new'],
+      ['switchBack', 'old'],
     ] as const) {
       const moments = await atEveryMoment(
         () => prepare(from, live),
         () => driver()[move](plan, run),
         async (moment) => {
           await driver()[recovery](plan, run);
-          expect(await driver().position(plan), moment).toBe(side === 'new' ? 'after switch' : 'before switch');
+          expect(await driver().position(plan), moment).toBe(side === 'new' ? 'after switchover' : 'before switchover');
           expect(await content(), moment).toBe(side);
           await driver().discard(plan);
           expect(await content(), moment).toBe(side);
@@ -166,8 +166,8 @@ it('never opens the live file itself: closing it would take the locks of the app
   await prepare('old', 'WAL');
   calls.opened.length = 0;
   await driver().plan('r2', { dataBytes: 1 } as never, { excludeRowsOf: [], schemas: [] });
-  await driver().switch(plan, run);
-  await driver().undo(plan, run);
+  await driver().switchOver(plan, run);
+  await driver().switchBack(plan, run);
   await driver().discard(plan);
   expect(calls.opened.length).toBeGreaterThan(3);
   expect(calls.opened.filter((opened) => path.basename(opened) === 'app.sqlite')).toEqual([]);

@@ -2,7 +2,7 @@ import { link, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promise
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type SqliteSlots, exchange, positionOf, removeSlotsAside, settle, slotNames, slotsOf } from './slots';
+import { type SqliteSlots, switchOver, positionOf, removeInactiveFiles, settle, slotNames, slotsOf } from './slots';
 
 let folder: string;
 let slots: SqliteSlots;
@@ -26,14 +26,14 @@ describe('where the two slots stand', () => {
     await put('live', 'old');
     expect(await positionOf(slots)).toBe('unclear');
     await put('staged', 'new');
-    expect(await positionOf(slots)).toBe('before switch');
+    expect(await positionOf(slots)).toBe('before switchover');
   });
 
   it('is after the switch once both names have changed', async () => {
     await put('live', 'old');
     await put('staged', 'new');
-    await exchange(slots.live, slots.staged, slots.previous);
-    expect(await positionOf(slots)).toBe('after switch');
+    await switchOver(slots.live, slots.staged, slots.previous);
+    expect(await positionOf(slots)).toBe('after switchover');
     expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
   });
 
@@ -43,7 +43,7 @@ describe('where the two slots stand', () => {
     await link(slots.live, slots.previous);
     expect(await positionOf(slots)).toBe('unclear');
     await settle(slots);
-    expect(await positionOf(slots)).toBe('before switch');
+    expect(await positionOf(slots)).toBe('before switchover');
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r1.staged': 'new' });
   });
 
@@ -53,7 +53,7 @@ describe('where the two slots stand', () => {
     await link(slots.live, slots.staged);
     expect(await positionOf(slots)).toBe('unclear');
     await settle(slots);
-    expect(await positionOf(slots)).toBe('after switch');
+    expect(await positionOf(slots)).toBe('after switchover');
     expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
   });
 
@@ -65,7 +65,7 @@ describe('where the two slots stand', () => {
       if (how === 'empty') await put('live', '');
       expect(await positionOf(slots)).toBe('unclear');
       await settle(slots);
-      expect(await positionOf(slots)).toBe('before switch');
+      expect(await positionOf(slots)).toBe('before switchover');
       expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r1.staged': 'new' });
     },
   );
@@ -75,7 +75,7 @@ describe('where the two slots stand', () => {
     await put('staged', 'two');
     await put('previous', 'three');
     expect(await positionOf(slots)).toBe('unclear');
-    await expect(removeSlotsAside(slots)).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(removeInactiveFiles(slots)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(Object.keys(await content())).toHaveLength(3);
   });
 });
@@ -84,7 +84,7 @@ describe('dropping the slot aside', () => {
   it('never drops the only live data after a killed exchange', async () => {
     await put('staged', 'new');
     await put('previous', 'old');
-    await removeSlotsAside(slots);
+    await removeInactiveFiles(slots);
     expect(await content()).toEqual({ 'app.sqlite': 'old' });
   });
 
@@ -93,8 +93,8 @@ describe('dropping the slot aside', () => {
     await put('staged', 'new');
     await writeFile(`${slots.staged}-wal`, '');
     await writeFile(path.join(folder, 'app.sqlite.safekeep-r2.previous'), 'other');
-    await removeSlotsAside(slots);
-    await removeSlotsAside(slots);
+    await removeInactiveFiles(slots);
+    await removeInactiveFiles(slots);
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r2.previous': 'other' });
   });
 
@@ -102,7 +102,7 @@ describe('dropping the slot aside', () => {
     await put('live', 'old');
     await put('staged', 'new');
     await writeFile(`${slots.previous}-journal`, 'of the old one');
-    await removeSlotsAside(slots);
+    await removeInactiveFiles(slots);
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite-journal': 'of the old one' });
   });
 
@@ -113,6 +113,6 @@ describe('dropping the slot aside', () => {
 
 it('takes back an exchange whose second step fails', async () => {
   await put('live', 'old');
-  await expect(exchange(slots.live, slots.staged, slots.previous)).rejects.toThrow(/ENOENT/);
+  await expect(switchOver(slots.live, slots.staged, slots.previous)).rejects.toThrow(/ENOENT/);
   expect(await content()).toEqual({ 'app.sqlite': 'old' });
 });

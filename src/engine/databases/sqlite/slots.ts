@@ -42,9 +42,9 @@ export function slotsOf(live: string, names: Record<string, string>): SqliteSlot
 export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
   const [live, staged, previous] = await look(slots);
   if (!live || (previous && live.size === 0n)) return 'unclear';
-  if ([staged, previous].some((aside) => aside && isSame(live, aside))) return 'unclear';
-  if (staged) return previous ? 'unclear' : 'before switch';
-  return previous ? 'after switch' : 'unclear';
+  if ([staged, previous].some((inactive) => inactive && isSame(live, inactive))) return 'unclear';
+  if (staged) return previous ? 'unclear' : 'before switchover';
+  return previous ? 'after switchover' : 'unclear';
 }
 
 /**
@@ -70,12 +70,12 @@ export async function settle(slots: SqliteSlots): Promise<void> {
  */
 export async function rejoinSidecars(slots: SqliteSlots): Promise<void> {
   const position = await positionOf(slots);
-  if (position === 'before switch') await moveSidecars(slots.previous, slots.live);
-  if (position === 'after switch') await moveSidecars(slots.staged, slots.live);
+  if (position === 'before switchover') await moveSidecars(slots.previous, slots.live);
+  if (position === 'after switchover') await moveSidecars(slots.staged, slots.live);
 }
 
 /** True when neither slot is there. */
-export async function nothingAside(slots: SqliteSlots): Promise<boolean> {
+export async function hasNoInactiveFile(slots: SqliteSlots): Promise<boolean> {
   const [, staged, previous] = await look(slots);
   return !staged && !previous;
 }
@@ -84,26 +84,26 @@ export async function nothingAside(slots: SqliteSlots): Promise<boolean> {
  * Gives the live file the name `aside` and the file at `incoming` the live name, durably. With hard links there is no instant
  * without a live file. Whoever calls holds the live database locked and has emptied its WAL.
  */
-export async function exchange(live: string, incoming: string, aside: string): Promise<void> {
+export async function switchOver(live: string, incoming: string, inactive: string): Promise<void> {
   const folder = path.dirname(live);
-  await linkOrRename(live, aside);
+  await linkOrRename(live, inactive);
   await syncFolder(folder);
   try {
     await rename(incoming, live);
   } catch (error) {
     // Also right after a link: renaming a file onto another name of itself changes nothing, so the name is removed then.
-    await rename(aside, live);
-    await rm(aside, { force: true });
+    await rename(inactive, live);
+    await rm(inactive, { force: true });
     throw error;
   }
   await syncFolder(folder);
 }
 
 /** Removes both slots aside and their sidecars. @throws INTERNAL when it can not be told which file is the live one */
-export async function removeSlotsAside(slots: SqliteSlots): Promise<void> {
+export async function removeInactiveFiles(slots: SqliteSlots): Promise<void> {
   await settle(slots);
   await rejoinSidecars(slots);
-  if (!(await nothingAside(slots)) && (await positionOf(slots)) === 'unclear') {
+  if (!(await hasNoInactiveFile(slots)) && (await positionOf(slots)) === 'unclear') {
     const files = Object.values(slots).join(', ');
     throw new SafekeepError('INTERNAL', {
       detail: `it can not be told which of these files is the live one: ${files}`,

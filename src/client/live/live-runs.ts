@@ -1,0 +1,133 @@
+import { FINAL_STATUSES, type RunView } from '../../shared/runs';
+import type { Api } from '../api/api';
+import { toFailure, type Failure } from '../api/failure';
+
+const BUSY_MS = 2000;
+const IDLE_MS = 30_000;
+
+export const isFinal = (run: RunView): boolean => FINAL_STATUSES.includes(run.status);
+
+/** What is known about runs right now. A new object after every change. */
+export interface LiveRuns {
+  /** Latest known state of runs, by id. */
+  runs: ReadonlyMap<string, RunView>;
+  /** The newest run under way. */
+  active: RunView | null;
+  /** Set while the server does not answer (maintenance, restart, no network). */
+  away: Failure | null;
+  /** Grows when lists should be read again: a run began or ended, or the server came back. */
+  revision: number;
+  /** Ids that were asked for and that the server does not know. */
+  lost: ReadonlySet<string>;
+}
+
+/**
+ * The state of runs, fed by polling and by websocket messages. A final status is never taken back by a message that
+ * arrives late.
+ */
+export class RunTracker {
+  private runs = new Map<string, RunView>();
+  private readonly tracked = new Set<string>();
+  private readonly lost = new Set<string>();
+  private away: Failure | null = null;
+  private revision = 0;
+  private loaded = false;
+  private readonly listeners = new Set<() => void>();
+  private readonly finishListeners = new Set<(run: RunView) => void>();
+  private snapshot: LiveRuns = { runs: this.runs, active: null, away: null, revision: 0, lost: this.lost };
+
+  constructor(private readonly api: Api) {}
+
+  readonly getSnapshot = (): LiveRuns => this.snapshot;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** `listener` hears of every run that was seen under way, or was tracked, and is now final. */
+  readonly onFinished = (listener: (run: RunView) => void): (() => void) => {
+    this.finishListeners.add(listener);
+    return () => this.finishListeners.delete(listener);
+  };
+
+  /** Follows a run until it is final, wherever it stands in the list. */
+  track(id: string): void {
+    this.tracked.add(id);
+    this.lost.delete(id);
+  }
+
+  /** Takes in a newer state of a run (a websocket message, an answer). */
+  put(run: RunView): void {
+    const finished = this.merge(run);
+    this.publish();
+    if (finished) this.finishListeners.forEach((listener) => listener(run));
+  }
+
+  /** Asks the server once. Resolves with how long to wait before the next time, in ms; never rejects. */
+  async poll(): Promise<number> {
+    try {
+      const { rows } = await this.api.runs.list({ page: 1, pageSize: 10, sort: '-startedAt' });
+      const listed = new Set(rows.map((run) => run.id));
+      const missing = this.pendingIds().filter((id) => !listed.has(id));
+      const others = await Promise.all(missing.map((id) => this.find(id)));
+      const fresh = [...rows, ...others.filter((run) => run !== null)];
+      if (this.away) this.revision += 1;
+      this.away = null;
+      const finished = fresh.filter((run) => this.merge(run));
+      this.loaded = true;
+      this.publish();
+      for (const run of finished) this.finishListeners.forEach((listener) => listener(run));
+    } catch (error) {
+      const failure = toFailure(error);
+      this.away = failure.away ? failure : null;
+      this.publish();
+    }
+    return this.away || this.pendingIds().length > 0 ? BUSY_MS : IDLE_MS;
+  }
+
+  private async find(id: string): Promise<RunView | null> {
+    try {
+      return await this.api.runs.get(id);
+    } catch (error) {
+      if (toFailure(error).status !== 404) throw error;
+      this.tracked.delete(id);
+      this.runs.delete(id);
+      this.lost.add(id);
+      return null;
+    }
+  }
+
+  /** Ids of runs that are not known to be final. */
+  private pendingIds(): string[] {
+    const unseen = [...this.tracked].filter((id) => !this.runs.has(id));
+    return [...unseen, ...[...this.runs.values()].filter((run) => !isFinal(run)).map((run) => run.id)];
+  }
+
+  /** True when the run has become final just now. */
+  private merge(run: RunView): boolean {
+    const known = this.runs.get(run.id);
+    if (known && isFinal(known) && !isFinal(run)) return false;
+    this.runs.set(run.id, run);
+    const followed = this.tracked.has(run.id) || (known !== undefined && !isFinal(known));
+    const finished = isFinal(run) && followed && !(known && isFinal(known));
+    if (isFinal(run)) this.tracked.delete(run.id);
+    if (finished || (!known && this.loaded)) this.revision += 1;
+    return finished;
+  }
+
+  private publish(): void {
+    this.runs = new Map(this.runs);
+    const active = [...this.runs.values()]
+      .filter((run) => !isFinal(run))
+      .sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+    this.snapshot = {
+      runs: this.runs,
+      active: active[0] ?? null,
+      away: this.away,
+      revision: this.revision,
+      lost: new Set(this.lost),
+    };
+    this.listeners.forEach((listener) => listener());
+  }
+}

@@ -1,0 +1,101 @@
+/** Records and rows as the API tells them. */
+import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
+import type { BackupView, CheckView } from '../../shared/api';
+import type { Check } from '../../engine/compatibility';
+import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger, Verification } from '../../shared/runs';
+import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../../engine/history/record';
+
+/** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
+export type Translate = (sentence: string) => string;
+
+export function tell(message: Message, translate: Translate): string {
+  return message.text === '' ? '' : fill(translate(message.text), message.params);
+}
+
+export function apiError(error: SafekeepError, translate: Translate): ApiError {
+  const { message, hint } = ERRORS[error.code];
+  return {
+    code: error.code satisfies ErrorCode,
+    message: fill(translate(message), error.params),
+    hint: fill(translate(hint), error.params),
+    params: error.params,
+  };
+}
+
+export function storedApiError(stored: unknown, translate: Translate): ApiError | null {
+  const parsed = storedErrorSchema.safeParse(stored);
+  return parsed.success ? apiError(fromStoredError(parsed.data), translate) : null;
+}
+
+export function runView(record: RunRecord, translate: Translate): RunView {
+  const { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId } = record;
+  const { note, trigger, warnings, startedBy, undoUntil, direction = null } = record;
+  const shown = { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId };
+  const error = record.error && apiError(fromStoredError(record.error), translate);
+  return { ...shown, note, trigger, warnings, startedBy, undoUntil, direction, error };
+}
+
+/** A row of the collection of backups. */
+export interface BackupRow {
+  name: string;
+  status: RunStatus;
+  trigger: Trigger;
+  contents: Content[];
+  note: string;
+  isProtected: boolean;
+  startedAt: Date | string;
+  finishedAt: Date | string | null;
+  /** bigInt columns come back as text from some databases. */
+  durationMs: number | string | null;
+  bytes: number | string | null;
+  sha256: string | null;
+  runId: string | null;
+  warnings: number;
+  error: StoredError | null;
+  startedBy: string | null;
+  appVersion: string;
+  dialect: string | null;
+  destinations: string[];
+  verified: Verification | null;
+}
+
+export function backupView(row: BackupRow, run: RunRecord | null, translate: Translate): BackupView {
+  const iso = (at: Date | string | null) => (at === null ? null : new Date(at).toISOString());
+  const count = (value: number | string | null) => (value === null ? null : Number(value));
+  return {
+    name: row.name,
+    status: row.status,
+    trigger: row.trigger,
+    contents: row.contents,
+    note: row.note,
+    isProtected: Boolean(row.isProtected),
+    startedAt: iso(row.startedAt) ?? '',
+    finishedAt: iso(row.finishedAt),
+    durationMs: count(row.durationMs),
+    bytes: count(row.bytes),
+    sha256: row.sha256,
+    runId: row.runId,
+    warnings: row.warnings,
+    error: storedApiError(row.error, translate),
+    startedBy: row.startedBy,
+    appVersion: row.appVersion,
+    dialect: row.dialect,
+    destinations: row.destinations,
+    verified: row.verified && { ...row.verified, detail: tell(row.verified.detail, translate) },
+    run: run && runView(run, translate),
+  };
+}
+
+export function checkView(check: Check, translate: Translate): CheckView {
+  return {
+    code: check.code,
+    status: check.status,
+    backup: tell(check.backup, translate),
+    current: tell(check.current, translate),
+    remedy: tell(check.remedy, translate),
+  };
+}
+
+export function logLineView(line: LogLine, translate: Translate) {
+  return { at: line.at, level: line.level, step: line.step, message: tell(line.message, translate) };
+}

@@ -1,0 +1,82 @@
+/**
+ * Indexes for lists. The truth lies in files (sidecars beside the archives, records of the runs), so the rows of the
+ * first two are left out of every backup and made anew after a restore.
+ */
+import type { CollectionOptions } from '@nocobase/database';
+import { PLUGIN_NAME } from '../../shared/api';
+
+export const BACKUPS = 'safekeepBackups';
+export const RUNS = 'safekeepRuns';
+export const SETTINGS = 'safekeepSettings';
+
+const common = {
+  origin: PLUGIN_NAME,
+  hidden: true,
+  autoGenId: false,
+  timestamps: false,
+  migrationRules: ['schema-only'],
+};
+
+export const collections: CollectionOptions[] = [
+  {
+    ...common,
+    name: BACKUPS,
+    dataCategory: 'runtime',
+    fields: [
+      { name: 'name', type: 'string', primaryKey: true },
+      { name: 'status', type: 'string' },
+      { name: 'trigger', type: 'string' },
+      { name: 'contents', type: 'json' },
+      { name: 'note', type: 'text' },
+      { name: 'isProtected', type: 'boolean' },
+      { name: 'startedAt', type: 'date' },
+      { name: 'finishedAt', type: 'date' },
+      { name: 'durationMs', type: 'bigInt' },
+      { name: 'bytes', type: 'bigInt' },
+      { name: 'sha256', type: 'string' },
+      { name: 'runId', type: 'string' },
+      { name: 'warnings', type: 'integer' },
+      { name: 'error', type: 'json' },
+      { name: 'startedBy', type: 'string' },
+      { name: 'appVersion', type: 'string' },
+      { name: 'dialect', type: 'string' },
+      { name: 'destinations', type: 'json' },
+      { name: 'verified', type: 'json' },
+    ],
+  },
+  {
+    ...common,
+    name: RUNS,
+    dataCategory: 'runtime',
+    fields: [
+      { name: 'id', type: 'string', primaryKey: true },
+      { name: 'kind', type: 'string' },
+      { name: 'status', type: 'string' },
+      { name: 'step', type: 'string' },
+      { name: 'percent', type: 'integer' },
+      { name: 'startedAt', type: 'date' },
+      { name: 'finishedAt', type: 'date' },
+      { name: 'backupName', type: 'string' },
+      { name: 'uploadId', type: 'string' },
+      { name: 'note', type: 'text' },
+      { name: 'trigger', type: 'string' },
+      { name: 'warnings', type: 'integer' },
+      { name: 'error', type: 'json' },
+      { name: 'startedBy', type: 'string' },
+      { name: 'undoUntil', type: 'date' },
+      { name: 'direction', type: 'string' },
+    ],
+  },
+  {
+    ...common,
+    name: SETTINGS,
+    dataCategory: 'system',
+    migrationRules: ['overwrite', 'schema-only'],
+    fields: [
+      { name: 'id', type: 'integer', primaryKey: true },
+      { name: 'maxBackups', type: 'integer' },
+      { name: 'defaultContents', type: 'json' },
+      { name: 'undoHours', type: 'integer' },
+    ],
+  },
+];
