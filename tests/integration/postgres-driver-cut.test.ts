@@ -8,7 +8,7 @@ import { expectSame, fingerprint } from '../support/compare';
 import { connectionTo, databaseFor, sql, stage, take, testRun, WAYS } from '../support/postgres-driver';
 import type { FreshDatabase } from '../support/servers';
 
-const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 
 /** Small, but with something of each kind that an exchange treats in its own way. */
 const TABLES = `

@@ -25,7 +25,7 @@ import {
 } from '../support/postgres-driver';
 import type { FreshDatabase } from '../support/servers';
 
-const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 let db: FreshDatabase;
 let app: DatabaseConnection;
 let folder: string;

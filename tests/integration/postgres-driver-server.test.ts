@@ -10,7 +10,7 @@ import { createPostgresDriver } from '../../src/engine/databases/postgres';
 import { type PostgresServer, startPostgres } from '../support/postgres';
 import { opener, requirePlan, sql, stage, take, testRun } from '../support/postgres-driver';
 
-const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 
 let server: PostgresServer;
 let authority: string;

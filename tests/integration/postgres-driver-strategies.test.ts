@@ -18,7 +18,7 @@ import {
 } from '../support/postgres-driver';
 import { type FreshDatabase, freshDatabase } from '../support/servers';
 
-const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [] };
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 
 let db: FreshDatabase;
 let app: DatabaseConnection;
@@ -50,7 +50,7 @@ afterEach(async () => {
 
 describe('an app in a schema of its own', () => {
   const schema = 'Tenant "A" 😀';
-  const scope: DumpScope = { schemas: [schema], excludeRowsOf: [`${schema}.runtime`] };
+  const scope: DumpScope = { schemas: [schema], excludeRowsOf: [`${schema}.runtime`], fileTables: [] };
   const quoted = `"Tenant ""A"" 😀"`;
 
   it('leaves the sibling’s schema alone while rows are written to it', async () => {
@@ -92,7 +92,7 @@ describe('an app in a schema of its own', () => {
   it('is restored into an empty database of another server that has the schema only in the backup', async () => {
     await start(true, { schema: 'tenant' });
     await sql(app, `CREATE SCHEMA tenant; CREATE TABLE tenant.t (id int); INSERT INTO tenant.t VALUES (1)`);
-    const own = { schemas: ['tenant'], excludeRowsOf: [] };
+    const own = { schemas: ['tenant'], excludeRowsOf: [], fileTables: [] };
     const driver = createPostgresDriver(app);
     const dump = await take(driver, own);
     await sql(app, 'DROP SCHEMA tenant CASCADE');

@@ -5,7 +5,7 @@ import { expectSame, fingerprint } from '../support/compare';
 import { connectionTo, databaseFor, everything, sql, stage, take, testRun } from '../support/postgres-driver';
 import type { FreshDatabase } from '../support/servers';
 
-const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: ['public.runtime'] };
+const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: ['public.runtime'], fileTables: [] };
 
 const changeEverything = (schema = 'public') => `
   SET search_path = ${schema};

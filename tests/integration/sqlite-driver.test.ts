@@ -34,7 +34,7 @@ const connectionTo = (storage: string): DatabaseConnection => ({
   underscored: false,
 });
 const driver = () => createSqliteDriver(connectionTo(file), { switchWaitMs: 300 });
-const ALL: DumpScope = { excludeRowsOf: [], schemas: [] };
+const ALL: DumpScope = { excludeRowsOf: [], schemas: [], fileTables: [] };
 
 function runOf(controller = new AbortController()): RunContext & { said: Message[]; cancel(): void } {
   const said: Message[] = [];
@@ -321,7 +321,7 @@ describe('leaving rows out', () => {
       'CREATE TRIGGER t AFTER DELETE ON runs BEGIN DELETE FROM keep; END',
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO runs SELECT i, 'hush-hush ' || i FROM n",
     ]);
-    const { backup, bytes } = await dumpAll({ excludeRowsOf: ['RUNS', 'missing'], schemas: [] });
+    const { backup, bytes } = await dumpAll({ excludeRowsOf: ['RUNS', 'missing'], schemas: [], fileTables: [] });
     expect(backup.tables).toEqual([
       { name: 'keep', rows: 1 },
       { name: 'runs', rows: 0, dataExcluded: true },

@@ -11,7 +11,7 @@ import { fingerprint, type Fingerprint, withConnection } from './compare';
 import { type FreshDatabase, freshDatabase } from './servers';
 import { createMysqlObjects } from './zoo/objects-mysql';
 
-export const ALL: DumpScope = { excludeRowsOf: [], schemas: [] };
+export const ALL: DumpScope = { excludeRowsOf: [], schemas: [], fileTables: [] };
 
 /** What a test has to take away again, last first. */
 export const dropped: (() => Promise<unknown>)[] = [];

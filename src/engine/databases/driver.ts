@@ -34,6 +34,31 @@ export interface DumpScope {
   excludeRowsOf: string[];
   /** PostgreSQL: schemas that belong to the app, the first is the app's own; ignored elsewhere. */
   schemas: string[];
+  /** Tables whose rows name uploaded files. */
+  fileTables: FileTable[];
+}
+
+/** A table of file records; all names as the database has them. */
+export interface FileTable {
+  /** PostgreSQL: schema.table. */
+  table: string;
+  /** Name of the host's collection, for messages. */
+  collection: string;
+  /** Columns. `path` is null where the table has none. */
+  key: string;
+  filename: string;
+  path: string | null;
+  storageId: string;
+}
+
+/** A row of a file table: an uploaded file that the app knows. */
+export interface FileRecord {
+  collection: string;
+  key: string;
+  filename: string;
+  /** Folder below that of the storage, as stored; '' for none. */
+  path: string;
+  storageId: string;
 }
 
 /** A native client program, found or not. */
@@ -61,6 +86,11 @@ export interface Dump {
   parts: AsyncIterable<DumpPart>;
   /** What the manifest says about the dump; only valid once every part has ended. */
   result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>>;
+  /**
+   * The file records that the dump holds, exactly: read in the dump's own moment or from its own bytes, never from the live
+   * database later. Rows without a filename or storage are left out. Only valid once every part has ended.
+   */
+  fileRecords?(): AsyncIterable<FileRecord>;
   /** Ends what is still open (processes, connections, temporary files). Safe to call at any time and more than once. */
   close(): Promise<void>;
 }
@@ -104,8 +134,11 @@ export type SlotPosition = 'before switchover' | 'after switchover' | 'unclear';
 export interface DatabaseDriver {
   readonly dialect: Dialect;
 
-  /** @throws DATABASE_UNREACHABLE */
-  describe(scope: DumpScope): Promise<DatabaseFacts>;
+  /**
+   * Facts about the live database, or about the data in the inactive slot of a plan.
+   * @throws DATABASE_UNREACHABLE
+   */
+  describe(scope: DumpScope, inactive?: DatabasePlan): Promise<DatabaseFacts>;
 
   /** Native clients this driver needs here, best fitting one each; empty for SQLite. Never throws for a missing one. */
   tools(): Promise<ToolReport[]>;
@@ -114,8 +147,22 @@ export interface DatabaseDriver {
    * Starts a dump of one consistent moment. MUST throw before any part is produced when a tool is missing or too old
    * (TOOL_MISSING, TOOL_TOO_OLD). A part's stream MUST fail when the tool exits non-zero, is killed, or leaves the dump
    * without its proper end (TOOL_FAILED, DUMP_INCOMPLETE).
+   * @param inactive dumps the data in the inactive slot of this plan instead of the live data, so that previous data can be
+   * saved as a backup; a restore of it MUST give the same result as a restore of a backup made while that data was live
    */
-  dump(scope: DumpScope, run: RunContext): Promise<Dump>;
+  dump(scope: DumpScope, run: RunContext, inactive?: DatabasePlan): Promise<Dump>;
+
+  /** The file records of the live database, now. @throws DATABASE_UNREACHABLE */
+  fileRecords?(scope: DumpScope): AsyncIterable<FileRecord>;
+
+  /**
+   * Rows in live tables, counted within a time limit for all of them together: null where a table is missing or the time was
+   * over. Exact where a number is given. Names as in the manifest.
+   */
+  countRows?(tables: readonly string[], limitMs: number): Promise<Map<string, number | null>>;
+
+  /** Bytes that the inactive slot of a plan takes in a folder of this server; null where that cannot be known. */
+  inactiveBytes?(plan: DatabasePlan): Promise<number | null>;
 
   /**
    * Chooses the strategy. Changes nothing. Purpose: 'restore' unless told. For 'verify' the data is only staged, checked and discarded: what would only be

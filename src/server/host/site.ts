@@ -6,7 +6,7 @@ import { storagePathJoin } from '@nocobase/utils';
 import { scrypt } from 'node:crypto';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { DumpScope } from '../../engine/databases/driver';
+import type { DumpScope, FileTable } from '../../engine/databases/driver';
 import { fileRootsOf, isInside, resolveFolder, type FileRoot } from '../../engine/files/roots';
 import type { ExpectedFile, Site } from '../../engine/site';
 import { BACKUPS, RUNS } from '../catalog/collections';
@@ -73,7 +73,20 @@ export function scopeOf(db: Database): DumpScope {
     return isPostgres ? `${collection.collectionSchema() ?? main}.${table}` : table;
   };
   const schemas = isPostgres ? tables.map((collection) => collection.collectionSchema() ?? main) : [];
-  return { excludeRowsOf: excluded.map(named), schemas: isPostgres ? [...new Set([main, ...schemas])] : [] };
+  return {
+    excludeRowsOf: excluded.map(named),
+    schemas: isPostgres ? [...new Set([main, ...schemas])] : [],
+    fileTables: tables.flatMap((collection) => fileTableOf(collection, named(collection))),
+  };
+}
+
+/** Nothing for a collection that is no file collection, or lacks the columns that make it one. */
+function fileTableOf({ name, options, model }: Collection, table: string): FileTable[] {
+  if (options.template !== 'file') return [];
+  const column = (attribute: string) => model.rawAttributes[attribute]?.field ?? null;
+  const [key, filename, storageId] = [model.primaryKeyAttribute, 'filename', 'storageId'].map(column);
+  if (!key || !filename || !storageId) return [];
+  return [{ table, collection: name, key, filename, storageId, path: column('path') }];
 }
 
 function localStoragesOf(app: Application): LocalStorageModel[] {

@@ -78,7 +78,7 @@ function siteOf(folder: string, ownFolder: string): Site {
   return {
     app: { name: 'main', version: '2.2.15', plugins: [] },
     installedPlugins: [],
-    scope: { excludeRowsOf: [], schemas: ['public'] },
+    scope: { excludeRowsOf: [], schemas: ['public'], fileTables: [] },
     fileRoots: [root('uploads', 'uploads'), root('mount', CHILD_BY_CHILD, 'mount')],
     ownFolder,
     keyFingerprints: {},

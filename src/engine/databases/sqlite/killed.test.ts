@@ -165,7 +165,7 @@ describe.each([
 it('never opens the live file itself: closing it would take the locks of the app along', async () => {
   await prepare('old', 'WAL');
   calls.opened.length = 0;
-  await driver().plan('r2', { dataBytes: 1 } as never, { excludeRowsOf: [], schemas: [] });
+  await driver().plan('r2', { dataBytes: 1 } as never, { excludeRowsOf: [], schemas: [], fileTables: [] });
   await driver().switchOver(plan, run);
   await driver().switchBack(plan, run);
   await driver().discard(plan);
