@@ -7,6 +7,8 @@ import { driverFor } from '../engine/databases';
 import type { DatabaseConnection } from '../engine/databases/driver';
 import { fill, SafekeepError, toSafekeepError } from '../engine/errors';
 import { JournalFile, placeOf } from '../engine/journal';
+import { requireNode } from '../engine/node-version';
+import { PreviousFile } from '../engine/previous';
 import { recover, type Recovered } from '../engine/recovery';
 import { RunHistory } from '../engine/history/run-history';
 import { readEnvironment } from './environment';
@@ -22,7 +24,7 @@ const program = new Command('safekeep').description('Backup and restore for Noco
 const command = (name: string) => program.command(name).option('--app <name>', 'name of the app', appName, 'main');
 
 command('status')
-  .description('Shows an unfinished restore, and previous states that are kept. Changes nothing.')
+  .description('Shows an unfinished restore and the previous data that is kept. Changes nothing.')
   .action(async (options: Options) => {
     for (const line of await describeState(await homeOf(options))) console.log(line);
   });
@@ -47,13 +49,15 @@ command('recover')
 
 /** The files of one app's Safekeep, and its database. Other apps than the main one are on the same server, where their journal says. */
 async function homeOf({ app }: Options) {
+  requireNode();
   const { storage, connection } = readEnvironment();
   const folder = path.join(storage, 'safekeep', app);
   if (!existsSync(folder))
     throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail: `there is no folder ${folder}` });
   const journalOf = (to: DatabaseConnection) => new JournalFile(path.join(folder, 'journal.json'), () => placeOf(to));
   const history = new RunHistory(path.join(folder, 'runs'));
-  if (app === 'main') return { journal: journalOf(connection), history, connection };
+  const previous = new PreviousFile(path.join(folder, 'previous.json'));
+  if (app === 'main') return { journal: journalOf(connection), history, previous, connection };
   const { database, schema, storage: file } = (await journalOf(connection).read())?.place ?? {};
   const own = {
     ...connection,
@@ -61,7 +65,7 @@ async function homeOf({ app }: Options) {
     schema: schema || connection.schema,
     storage: file || connection.storage,
   };
-  return { journal: journalOf(own), history, connection: own };
+  return { journal: journalOf(own), history, previous, connection: own };
 }
 
 function verdict(recovered: Recovered | null): string {

@@ -1,31 +1,29 @@
 import type { JournalFile } from '../engine/journal';
-import type { Slots } from '../engine/switchover';
-import type { RunHistory } from '../engine/history/run-history';
+import { type Slots, slotsOf } from '../engine/moves';
+import { type PreviousFile, slotsOnlyIn } from '../engine/previous';
 
-/** What lies aside and what is under way, a line each. @throws JOURNAL_UNREADABLE */
+/** An unfinished restore and the previous data that is kept, a line each. @throws JOURNAL_UNREADABLE, PREVIOUS_UNREADABLE */
 export async function describeState({
   journal,
-  history,
+  previous,
 }: {
   journal: JournalFile;
-  history: RunHistory;
+  previous: PreviousFile;
 }): Promise<string[]> {
   const lines: string[] = [];
   const found = await journal.read();
   if (found) {
-    const life = (await journal.life(found)) === 'dead' ? 'which has ended' : 'which is at work';
+    const life = (await journal.life(found)) === 'dead' ? 'which has ended' : 'which is running';
     const { runId, direction, state, owner } = found;
-    lines.push(
-      `Unfinished: ${direction} ${runId}, state “${state}”, by process ${owner.pid} on ${owner.host}, ${life}.`,
-    );
-    lines.push(...placesOf(found).map((place) => `  ${place}`));
+    lines.push(`Unfinished: ${direction} ${runId}, state "${state}", process ${owner.pid} on ${owner.host}, ${life}.`);
+    lines.push(...placesOf(slotsOf(found)).map((place) => `  ${place}`));
   } else {
     lines.push('No unfinished restore.');
   }
-  for (const { id, kind, slots, undoUntil } of await history.all()) {
-    if (!slots) continue;
-    lines.push(`Kept: the state before the ${kind} ${id}${undoUntil ? `, until ${undoUntil}` : ', to be dropped'}.`);
-    lines.push(...placesOf(slots).map((place) => `  ${place}`));
+  const kept = await previous.read();
+  for (const { id, replacedAt, until } of kept.states) {
+    lines.push(`Previous data, replaced at ${replacedAt} by run ${id}, kept until ${until}.`);
+    lines.push(...placesOf(slotsOnlyIn(kept, [id])).map((place) => `  ${place}`));
   }
   return lines;
 }

@@ -1,10 +1,13 @@
 /** The one place that makes files durable. */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Some file systems of the network know no such call for folders; there the names are the server's to keep. */
 const CAN_NOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** What `link` reports where a file system has no hard links, or not between these two places. */
+export const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV']);
 
 /** Makes the names in a folder durable. Windows can not open folders and needs no such call. */
 export async function syncFolder(folder: string | Buffer): Promise<void> {
@@ -57,9 +60,14 @@ export async function writeFileAtomically(file: string, content: string): Promis
 
 const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
-/** Removes what killed writers have left in a folder; to be called while nothing writes there. */
+/** Another process may be writing: what is younger than this stays. */
+const ABANDONED_MS = 60_000;
+
+/** Removes what killed writers have left in a folder. */
 export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (TEMPORARY.test(name)) await rm(path.join(folder, name), { force: true });
+    if (!TEMPORARY.test(name)) continue;
+    const stats = await stat(path.join(folder, name)).catch(() => null);
+    if (stats && Date.now() - stats.mtimeMs > ABANDONED_MS) await rm(path.join(folder, name), { force: true });
   }
 }

@@ -2,7 +2,7 @@
 import semver from 'semver';
 import type { CheckStatus } from '../shared/api';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
-import type { Content, Message } from '../shared/runs';
+import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
 import { fill, SafekeepError } from './errors';
 
@@ -25,8 +25,20 @@ export interface CurrentSite {
   keyFingerprints: Record<string, string>;
   /** Folders that get new data: bytes needed there and free there; `needed` is per file system. */
   space: { folder: string; needed: number; free: number }[];
+  /** Previous data that has to be discarded to make room; null when even that is not enough. */
+  discards: readonly string[] | null;
+  /** What is known about the archive itself; null for a verification, which is about to find out. */
+  archive: ArchiveFacts | null;
   /** Reasons why a file folder can not be replaced. */
   folderProblems: { folder: string; reason: Message; remedy: Message }[];
+}
+
+/** What is known about an archive before its data is read. */
+export interface ArchiveFacts {
+  /** listed: the file that the list describes. replaced: another file under its name. uploaded: its checksum was verified. */
+  source: 'listed' | 'replaced' | 'uploaded';
+  /** Its last verification; null before the first. */
+  verified: Verification | null;
 }
 
 const NOTHING: Message = { text: '' };
@@ -34,7 +46,7 @@ const plain = (text: string): Message => ({ text: '{{text}}', params: { text } }
 
 /** The table, in the order in which a person reads it. Only what the chosen contents need is checked. */
 export function compatibilityOf(manifest: Manifest, current: CurrentSite, contents: readonly Content[]): Check[] {
-  const checks: Check[] = [];
+  const checks: Check[] = current.archive ? [archiveCheck(current.archive)] : [];
   if (contents.includes('database') && manifest.database) {
     checks.push(
       ...databaseChecks(manifest.database, current.database),
@@ -45,17 +57,30 @@ export function compatibilityOf(manifest: Manifest, current: CurrentSite, conten
       ...toolChecks(current.tools),
     );
   }
-  checks.push(...current.folderProblems.map(folderCheck), spaceCheck(current.space));
+  checks.push(...current.folderProblems.map(folderCheck), spaceCheck(current));
   return checks;
 }
 
-/** @throws INCOMPATIBLE, WARNINGS_NOT_ACCEPTED */
-export function refuseUnlessFit(checks: readonly Check[], acceptWarnings: readonly string[]): void {
+/** What the user has accepted. */
+export interface Accepted {
+  /** Codes of warnings. */
+  acceptWarnings: readonly string[];
+  /** Previous data to discard for good. */
+  discard: readonly string[];
+}
+
+/** @throws INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK */
+export function refuseUnlessFit(checks: readonly Check[], discards: readonly string[], accepted: Accepted): void {
   const tell = (found: Check[]) =>
     found.map((one) => `${one.code} (${told(one.backup)} → ${told(one.current)})`).join(', ');
   const blocking = checks.filter((check) => check.status === 'blocking');
   if (blocking.length > 0) throw new SafekeepError('INCOMPATIBLE', { checks: tell(blocking) });
-  const open = checks.filter((check) => check.status === 'warning' && !acceptWarnings.includes(check.code));
+  // Accepted by naming what is to be discarded, never by a general yes.
+  const unconfirmed = discards.filter((id) => !accepted.discard.includes(id));
+  if (unconfirmed.length > 0) throw new SafekeepError('PREVIOUS_AT_RISK', { count: unconfirmed.length });
+  const open = checks.filter(
+    ({ status, code }) => status === 'warning' && code !== 'freeSpace' && !accepted.acceptWarnings.includes(code),
+  );
   if (open.length > 0) throw new SafekeepError('WARNINGS_NOT_ACCEPTED', { checks: tell(open) });
 }
 
@@ -215,19 +240,47 @@ function folderCheck(problem: CurrentSite['folderProblems'][number]): Check {
   };
 }
 
-function spaceCheck(space: CurrentSite['space']): Check {
+function spaceCheck({ space, discards }: CurrentSite): Check {
   const short = space.find(({ needed, free }) => free < needed);
   const needed = space.reduce((sum, one) => sum + one.needed, 0);
   const tight = short ?? space.find((one) => one.needed > 0);
+  const remedies = {
+    ok: NOTHING,
+    warning: { text: 'Confirm which previous data to discard, or free some disk space.' },
+    blocking: { text: 'Free some space there or delete old backups.' },
+  };
+  const status = !short ? 'ok' : discards ? 'warning' : 'blocking';
   return {
     code: 'freeSpace',
-    status: short ? 'blocking' : 'ok',
+    status,
     backup: { text: '{{size}} needed', params: { size: readableBytes(short?.needed ?? needed) } },
     current: tight
       ? { text: '{{size}} free in {{folder}}', params: { size: readableBytes(tight.free), folder: tight.folder } }
       : plain('–'),
-    remedy: short ? { text: 'Free some space there or delete old backups.' } : NOTHING,
+    remedy: remedies[status],
   };
+}
+
+function archiveCheck({ source, verified }: ArchiveFacts): Check {
+  const line = (status: CheckStatus, current: string, remedy = ''): Check => {
+    return { code: 'archive', status, backup: NOTHING, current: { text: current }, remedy: { text: remedy } };
+  };
+  if (source === 'replaced') {
+    const remedy = 'Rescan the folder of backups, then check what the file is.';
+    return line('blocking', 'not the archive that the list describes', remedy);
+  }
+  switch (verified?.result) {
+    case 'failed':
+      return line('blocking', 'verification failed', 'Use another backup, or verify this one again.');
+    case 'restorable':
+      return line('ok', 'verified');
+    case 'bytes only':
+      return line('ok', 'checksums verified, not loaded', 'Verify it again where its database can be loaded.');
+    case undefined:
+      return source === 'uploaded'
+        ? line('ok', 'uploaded, checksum verified')
+        : line('ok', 'never verified', 'Verify it first to be sure that it can be restored.');
+  }
 }
 
 /** '12.3 MB', decimal units. */

@@ -36,6 +36,11 @@ export const ERRORS = {
     message: 'The backup has format {{format}}; this version of Safekeep reads up to format {{supported}}.',
     hint: 'Update Safekeep here, then restore.',
   },
+  ARCHIVE_CHANGED: {
+    status: 409,
+    message: 'The archive was replaced after it was checked.',
+    hint: 'Nothing was changed. Check the backup again.',
+  },
   UNSAFE_ENTRY: {
     status: 422,
     message: 'The archive holds an entry with a forbidden name: {{entry}}.',
@@ -45,6 +50,11 @@ export const ERRORS = {
     status: 422,
     message: 'The backup does not hold what was asked for: {{content}}.',
     hint: 'Choose only contents that the backup lists.',
+  },
+  SIDECAR_UNREADABLE: {
+    status: 500,
+    message: 'The sidecar file {{file}} cannot be read.',
+    hint: 'Check the file and its permissions, then try again.',
   },
   // Compatibility
   INCOMPATIBLE: {
@@ -125,6 +135,16 @@ export const ERRORS = {
       'The journal of an unfinished restore ({{file}}) is for another database: {{there}}; the app is configured for: {{here}}.',
     hint: 'Configure the database of the journal again, so that the restore can be finished or taken back; see docs/recovery.md.',
   },
+  PREVIOUS_UNREADABLE: {
+    status: 500,
+    message: 'The record of previous data cannot be read ({{file}}): {{detail}}.',
+    hint: 'Nothing was changed. Restore the file from a copy, or see docs/recovery.md.',
+  },
+  PREVIOUS_AT_RISK: {
+    status: 409,
+    message: 'There is not enough free disk space while all previous data is kept.',
+    hint: 'Confirm which previous data to discard, or free some disk space.',
+  },
   ENVIRONMENT_INCOMPLETE: {
     status: 500,
     message: 'NocoBase’s environment is not to be found here: {{detail}}.',
@@ -132,7 +152,7 @@ export const ERRORS = {
   },
   NOTHING_TO_UNDO: {
     status: 409,
-    message: 'This restore can not be undone: the state before it is no longer kept.',
+    message: 'The previous data is no longer kept.',
     hint: 'Restore a backup from the list instead.',
   },
   // Files and disk
@@ -177,6 +197,11 @@ export const ERRORS = {
     message: 'There is no {{what}} named {{name}}.',
     hint: 'Refresh the list.',
   },
+  NAME_TAKEN: {
+    status: 409,
+    message: 'The list already contains a backup named {{name}}.',
+    hint: 'Use that one, or delete it first.',
+  },
   BAD_REQUEST: {
     status: 400,
     message: 'The request is not valid: {{detail}}.',
@@ -186,6 +211,21 @@ export const ERRORS = {
     status: 409,
     message: 'The backup {{name}} is pinned.',
     hint: 'Unpin it first.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    message: 'Your role lacks permission.',
+    hint: 'Ask an administrator for the permission.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    message: 'This action must be called with POST.',
+    hint: 'Send the request again as a POST request.',
+  },
+  NODE_TOO_OLD: {
+    status: 503,
+    message: 'Safekeep needs Node.js {{needed}} or newer; this server runs {{version}}.',
+    hint: 'Update Node.js on the server and restart NocoBase.',
   },
   // Uploads and downloads
   UPLOAD_OUT_OF_ORDER: {

@@ -8,16 +8,16 @@ import { SafekeepError } from './errors';
 import type { FolderPlan } from './files/slots';
 import { HEARTBEAT_MS, type Life, lifeOf, ownerSchema, thisProcess } from './owner';
 
-const JOURNAL_FORMAT = 1;
+const JOURNAL_FORMAT = 2;
 
 /**
- * staging: slots aside are being filled, live data is untouched. switching: the exchange has begun. switched: it is
- * done, the app is being reloaded. taking back: the app did not come up, the exchange is being undone.
+ * staging: inactive slots are being filled, live data is untouched. switching over: the switchover has begun. switched over:
+ * it is complete, the app is being reloaded. rolling back: the app did not start, the switchover is being taken back.
  */
 export type JournalState = 'staging' | 'switching over' | 'switched over' | 'rolling back';
 
-/** restore fills slots and exchanges them; undo exchanges them back, redo forth again; verify fills them and drops them. */
-export type Direction = 'restore' | 'undo' | 'redo' | 'verify';
+/** restore fills slots and switches over to them; undo switches over to data kept earlier; verify fills slots and discards them. */
+export type Direction = 'restore' | 'undo' | 'verify';
 
 /** The database that the slots belong to, without what is needed to sign in. */
 const placeSchema = z.object({
@@ -47,26 +47,30 @@ export function placeOf(connection: DatabaseConnection): DatabasePlace {
   };
 }
 
-const planSchema: z.ZodType<DatabasePlan> = z.object({
+export const databasePlanSchema: z.ZodType<DatabasePlan> = z.object({
   dialect: z.enum(['postgres', 'mysql', 'mariadb', 'sqlite']),
   strategy: z.enum(['database', 'schema', 'objects', 'tables', 'names', 'file']),
   id: z.string().regex(/^[a-z0-9]+$/),
   names: z.record(z.string(), z.string()),
 });
-const folderSchema: z.ZodType<FolderPlan> = z.object({
+export const folderPlanSchema: z.ZodType<FolderPlan> = z.object({
   folder: z.string().refine((folder) => path.isAbsolute(folder)),
   mode: z.enum(['rename', 'children']),
   id: z.string().regex(/^[a-z0-9]+$/),
 });
-export const slotsSchema = z.object({ database: planSchema.nullable(), folders: z.array(folderSchema) });
-const journalSchema = slotsSchema.extend({
+const settled = z.enum(['before switchover', 'after switchover']);
+const journalSchema = z.object({
   format: z.literal(JOURNAL_FORMAT),
   runId: z.string(),
   state: z.enum(['staging', 'switching over', 'switched over', 'rolling back']),
-  direction: z.enum(['restore', 'undo', 'redo', 'verify']),
-  /** How long the state that is replaced will be kept, hours. */
+  direction: z.enum(['restore', 'undo', 'verify']),
+  database: z.object({ plan: databasePlanSchema, to: settled }).nullable(),
+  folders: z.array(z.object({ plan: folderPlanSchema, to: settled })),
+  /** How long the data that is replaced will be kept, hours. */
   undoHours: z.number().min(0),
-  /** How often an app has been started on the new state and has not said that it is up. */
+  /** Document roots that storages of the restored data get, by storage name; see `files/plan.ts`. */
+  storageRoots: z.record(z.string(), z.string()),
+  /** How often an app has been started on the new data and has not reported that it runs. */
   starts: z.number().int().min(0),
   place: placeSchema,
   owner: ownerSchema,
@@ -94,7 +98,7 @@ export class JournalFile {
     try {
       const json: unknown = JSON.parse(text);
       const { format } = z.object({ format: z.number() }).parse(json);
-      if (format > JOURNAL_FORMAT) throw new Error(`it has format ${format}, known is ${JOURNAL_FORMAT}`);
+      if (format !== JOURNAL_FORMAT) throw new Error(`its format is ${format}, this version reads ${JOURNAL_FORMAT}`);
       return journalSchema.parse(json);
     } catch (cause) {
       const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;

@@ -1,16 +1,15 @@
 /**
- * What a killed restore left half way is finished or taken back, before an app works with the data. The slots themselves
- * say how far it has come; the journal says what was meant.
+ * Recovery: what a killed restore left halfway is finished or rolled back before an app works with the data. The slots
+ * themselves show how far it has come; the journal says what was meant.
  */
 import type { LogLevel, Message } from '../shared/runs';
 import type { RunContext } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError } from './errors';
-import { discardSlots, positionsOf, type Slots, waysOf } from './switchover';
-import type { Journal, JournalFile } from './journal';
-import { type Keeper, keepAside } from './kept';
 import { isFinal, type RunRecord } from './history/record';
 import type { RunHistory } from './history/run-history';
+import type { Journal, JournalFile } from './journal';
+import { areComplete, complete, discardSlots, haveNotBegun, type Moves, reversed, slotsOf } from './moves';
 
 export interface RecoveryParts {
   journal: JournalFile;
@@ -20,22 +19,22 @@ export interface RecoveryParts {
   log: RunContext['log'];
 }
 
-/** old: the state before is live. new: the restored state is live, and `confirm` is still to come. */
+/** old: the data from before is live. new: the new data is live, and `confirm` is still to come. */
 export interface Recovered {
   state: 'old' | 'new';
   journal: Journal;
 }
 
 export interface RecoveryOptions {
-  /** start: an app is going to be started on the result. work: one is at work with the data, which must not move under it. */
+  /** start: an app is about to be started on the result. work: one works with the data, which must not change under it. */
   before: 'start' | 'work' | 'nothing';
-  /** Take an exchange back although it had completed. */
+  /** Roll back even a switchover that was complete. */
   back?: boolean;
 }
 
 /**
- * Only an exchange that had completed is kept, and only for one start: an app that did not come up on it gets the state
- * before at the next one.
+ * Only a complete switchover stands, and only for one start: an app that did not start on it gets the data from before at
+ * the next one.
  * @returns null when there was nothing to recover
  * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE, ROLLBACK_FAILED, and what the slots throw; the journal stays then
  */
@@ -46,76 +45,70 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   const { format: _format, place: _place, owner: _owner, ...entry } = found;
   const record = await parts.history.load(found.runId);
   if (found.state === 'switched over' && record && isFinal(record)) {
-    // Killed between the last words of the run and the end of its journal: all has been said and kept.
+    // Killed between the run's end and that of its journal: everything is recorded and kept.
     await file.remove();
     return null;
   }
-  const made: Slots = { database: found.database, folders: found.folders };
-  const { forward, backward } = waysOf(found.direction);
   const context = { signal: new AbortController().signal, log: parts.log, progress: () => undefined };
   if (found.starts > 0 && !back && (await file.life(found)) === 'self') {
-    // Asked again during the very start that is to show whether the app comes up.
+    // Called again during the very start that is to show whether the app starts.
     await file.write(entry);
     return { state: 'new', journal: found };
   }
-  if (before === 'work' && found.state !== 'staging') await requireTakenBack(found, made, driver);
+  if (before === 'work' && found.state !== 'staging' && !(await haveNotBegun(found, driver))) {
+    throw new SafekeepError('ROLLBACK_FAILED', { detail: 'it is not complete yet' });
+  }
   const hasFailed = found.starts > 0 || back;
-  if (!hasFailed && (await isComplete(found, made, driver))) {
-    await forward(made, driver, context);
+  if (!hasFailed && (await wasSwitchedOver(found, driver))) {
+    await complete(found, driver, context);
     await file.write({ ...entry, state: 'switched over', starts: before === 'start' ? 1 : 0 });
     return { state: 'new', journal: found };
   }
   if (found.state !== 'staging') {
     await file.write({ ...entry, state: 'rolling back' });
-    await backward(made, driver, context);
+    await complete(reversed(found), driver, context);
   }
-  const dropped = found.direction === 'restore' || found.direction === 'verify';
-  const gone = !dropped || (await discardSlots(made, driver, parts));
+  const isGone = found.direction === 'undo' || (await discardSlots(slotsOf(found), driver, parts));
   await conclude(parts, found, record, (run) => {
     run.status = 'interrupted';
     run.error = { code: 'INTERRUPTED', params: {} };
     return found.direction === 'verify'
-      ? { text: 'The server stopped during the verification; what it had loaded was dropped' }
+      ? { text: 'The server stopped during the verification; the loaded data was deleted' }
       : found.starts > 0
-        ? { text: 'The app did not come up on the restored state; the state before was brought back' }
-        : { text: 'The server stopped before the switch was complete; the state before was kept' };
+        ? { text: 'The app failed to start on the restored data; it was rolled back' }
+        : { text: 'The server stopped before the switchover was complete; it was rolled back' };
   });
-  if (gone) await file.remove();
+  if (isGone) await file.remove();
   return { state: 'old', journal: found };
 }
 
-/** The app is up on the restored state: from now on it is kept, and the state before is for undo. */
-export async function confirm(parts: RecoveryParts & Keeper): Promise<void> {
+/**
+ * The app runs on the new data: from now on it stands, and the previous data is kept for undo.
+ * @param keep records what is kept; must not change anything the second time
+ */
+export async function confirm(
+  parts: RecoveryParts,
+  keep: (journal: Journal, record: RunRecord | null) => Promise<void>,
+): Promise<void> {
   const found = await parts.journal.read();
   if (!found || found.state !== 'switched over') return;
   const record = await parts.history.load(found.runId);
-  if (record) await keepAside(parts, record, { database: found.database, folders: found.folders }, found.undoHours);
+  await keep(found, record);
   await conclude(parts, found, record, (run) => {
     run.status = 'succeeded with warnings';
     run.error = null;
-    return { text: 'The server stopped after the switch; the restored state was kept' };
+    return { text: 'The server stopped after the switchover; the restored data was kept' };
   });
   await parts.journal.remove();
 }
 
-/** @throws ROLLBACK_FAILED when there is more to do than dropping what is aside */
-async function requireTakenBack(found: Journal, made: Slots, driver: DatabaseDriver): Promise<void> {
-  const { done } = waysOf(found.direction);
-  const positions = await positionsOf(made, driver);
-  if (positions.every((position) => position !== done && position !== 'unclear')) return;
-  throw new SafekeepError('ROLLBACK_FAILED', { detail: 'it has not been finished yet' });
-}
-
-async function isComplete(found: Journal, made: Slots, driver: DatabaseDriver): Promise<boolean> {
+async function wasSwitchedOver(found: Journal, driver: DatabaseDriver): Promise<boolean> {
+  const moves: Moves = found;
   if (found.state === 'switched over') return true;
-  if (found.state !== 'switching over') return false;
-  const { done } = waysOf(found.direction);
-  // Folders are exchanged first: with a database, its position decides, and folders can follow it.
-  if (made.database) return (await driver.position(made.database)) === done;
-  return (await positionsOf(made, driver)).every((position) => position === done);
+  return found.state === 'switching over' && (await areComplete(moves, driver));
 }
 
-/** How the run of the journal ended, for the history; `record` is null when that is gone. */
+/** Records how the run of the journal ended; `record` is null when that is gone. */
 async function conclude(
   { history, log }: Pick<RecoveryParts, 'history' | 'log'>,
   { runId }: Journal,
@@ -124,10 +117,10 @@ async function conclude(
 ): Promise<void> {
   const level: LogLevel = 'warn';
   if (!record) {
-    log(level, { text: 'The record of the run {{runId}} is gone', params: { runId } });
+    log(level, { text: 'The record of the run {{runId}} is missing', params: { runId } });
     return;
   }
-  // What was only not cleaned up has ended as it says.
+  // A run that only could not clean up keeps its result.
   if (isFinal(record)) return;
   const message = end(record);
   record.finishedAt = new Date().toISOString();

@@ -6,14 +6,19 @@ import type { ArchiveEntry, Manifest } from '../shared/manifest';
 import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
-import { type Check, compatibilityOf, refuseUnlessFit } from './compatibility';
+import { type Accepted, type ArchiveFacts, type Check, compatibilityOf, refuseUnlessFit } from './compatibility';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
-import { discardSlots, switchOver, type SwitchoverParts, type Slots } from './switchover';
-import { type FolderTarget, planFolders, spaceOf } from './files/plan';
+import { discardSlots, movesOf, type Slots } from './moves';
+import { switchOver, type SwitchoverParts } from './switchover';
+import { carryOver } from './files/carry-over';
+import { type FolderTarget, planFolders } from './files/plan';
 import * as slots from './files/slots';
+import { spaceOf } from './files/space';
 import { stageFiles, type StagedFile } from './files/stage';
+import type { PreviousData } from './previous';
+import { discardsFor } from './room';
 import type { Site } from './site';
 
 export interface RestoreRequest {
@@ -23,12 +28,16 @@ export interface RestoreRequest {
   contents: readonly Content[];
   filesMode: 'mirror' | 'merge';
   undoHours: number;
-  acceptWarnings: readonly string[];
+  accepted: Accepted;
 }
 
-export interface RestoreParts extends SwitchoverParts {
+export interface RestoreParts extends Omit<SwitchoverParts, 'prepareSlots'> {
   reader: ArchiveReader;
   site: Site;
+  previous: PreviousData;
+  archive: ArchiveFacts;
+  /** Discards previous data for good. */
+  discard(ids: readonly string[]): Promise<void>;
 }
 
 type RestoreRun = SteppedRun<StepOf<'restore'>>;
@@ -40,6 +49,8 @@ export interface Inspection {
   targets: FolderTarget[];
   /** Bytes of disk needed while it runs, files and staged database together. */
   extraBytes: number;
+  /** Previous data that has to be discarded to make room, ids. */
+  discards: string[];
 }
 
 /**
@@ -49,7 +60,12 @@ export interface Inspection {
 export async function inspect(
   manifest: Manifest,
   request: Pick<RestoreRequest, 'slotId' | 'contents'>,
-  { site, driver }: Pick<RestoreParts, 'site' | 'driver'>,
+  {
+    site,
+    driver,
+    previous,
+    archive,
+  }: Pick<RestoreParts, 'site' | 'driver'> & Partial<Pick<RestoreParts, 'previous' | 'archive'>>,
   purpose: 'restore' | 'verify' = 'restore',
 ): Promise<Inspection> {
   for (const content of request.contents) {
@@ -67,6 +83,7 @@ export async function inspect(
     ...targets.map(({ plan, bytes }) => ({ folder: plan.folder, needed: bytes })),
     ...(planning?.space ? [planning.space] : []),
   ]);
+  const discards = previous ? await discardsFor(space, previous, driver, planning?.space?.folder) : null;
   const stagedDatabase = backupDatabase?.dataBytes ?? 0;
   const checks = compatibilityOf(
     manifest,
@@ -77,51 +94,68 @@ export async function inspect(
       planning,
       keyFingerprints: site.keyFingerprints,
       space,
+      discards,
+      archive: archive ?? null,
       folderProblems: problems,
     },
     request.contents,
   );
-  return { checks, planning, targets, extraBytes: stagedDatabase + targets.reduce((sum, { bytes }) => sum + bytes, 0) };
+  const extraBytes = stagedDatabase + targets.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { checks, planning, targets, extraBytes, discards: discards ?? [] };
 }
 
 /**
- * Restores. On success the previous state lies in the returned slots. On failure live data is what it was before, and
- * nothing is left aside, save where ROLLBACK_FAILED says otherwise.
+ * Restores. On success the previous data lies in the slots that `whenUp` gets. On failure live data is what it was before and
+ * nothing staged is left, except after ROLLBACK_FAILED.
  */
-export async function restore(request: RestoreRequest, parts: RestoreParts, run: RestoreRun): Promise<Slots> {
-  const { reader, site, driver, journal } = parts;
+export async function restore(request: RestoreRequest, parts: RestoreParts, run: RestoreRun): Promise<void> {
+  const { reader, driver, journal } = parts;
   const { manifest } = reader;
   const inspection = await run.step('compatibility', async () => {
-    const found = await inspect(manifest, request, { site, driver });
-    for (const check of found.checks.filter(({ status }) => status === 'warning')) {
-      const params = { code: check.code };
-      if (request.acceptWarnings.includes(check.code))
-        run.log('warn', { text: 'Accepted by the user: {{code}}', params });
+    const found = await inspect(manifest, request, parts);
+    refuseUnlessFit(found.checks, found.discards, request.accepted);
+    for (const { code } of found.checks.filter(({ status }) => status === 'warning')) {
+      run.log('warn', { text: 'Accepted by the user: {{code}}', params: { code } });
     }
-    refuseUnlessFit(found.checks, request.acceptWarnings);
     const params = { name: manifest.name, contents: request.contents.join(', ') };
     run.log('info', { text: 'The backup {{name}} fits; to be restored: {{contents}}', params });
     return found;
   });
+  if (inspection.discards.length > 0) await parts.discard(inspection.discards);
   const entries = await run.step('checksum', () => verify(reader, manifest, run));
   const made: Slots = {
     database: inspection.planning?.plan ?? null,
     folders: inspection.targets.map(({ plan }) => plan),
   };
   const { runId, undoHours } = request;
-  await journal.write({ runId, direction: 'restore', state: 'staging', undoHours, starts: 0, ...made });
+  const moves = movesOf(made);
+  const entry = { runId, direction: 'restore' as const, undoHours, storageRoots: {} };
+  await journal.write({ ...entry, state: 'staging', starts: 0, ...moves });
   try {
-    await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
-    await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
-    await run.step('checkStaged', () => checkDatabase(made.database, parts, run));
+    if (made.database) await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
+    if (made.folders.length > 0) {
+      await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
+    }
+    if (made.database) await run.step('checkStaged', () => checkDatabase(made.database, parts, run));
     run.pointOfNoReturn();
   } catch (error) {
-    // What could not be dropped stays in the journal, for the next who asks.
+    // What cannot be discarded stays in the journal, for the next recovery.
     if (await discardSlots(made, driver, run)) await journal.remove();
     throw error;
   }
-  await switchOver('restore', made, request, parts, run);
-  return made;
+  const prepareSlots = async () => {
+    if (request.filesMode === 'merge') await mergeFolders(made.folders, run);
+    return () => undefined;
+  };
+  await switchOver(moves, entry, { ...parts, prepareSlots }, run);
+}
+
+/** Gives staged folders the files that a merge keeps. */
+async function mergeFolders(folders: readonly slots.FolderPlan[], run: RunContext): Promise<void> {
+  for (const plan of folders) {
+    const count = await carryOver(plan.folder, slots.slotsOf(plan).staged, run);
+    run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
+  }
 }
 
 async function verify(reader: ArchiveReader, manifest: Manifest, run: RestoreRun): Promise<ArchiveEntry[]> {

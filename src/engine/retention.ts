@@ -1,7 +1,9 @@
-/** Which backups the retention lets go. Pure: it returns the decision with its reason. */
+/** Which backups retention keeps. Pure: it returns each decision with its reason. */
+import type { Content } from '../shared/runs';
 
 export interface RetentionCandidate {
   name: string;
+  contents: readonly Content[];
   isProtected: boolean;
   /** ISO 8601, UTC. */
   startedAt: string;
@@ -10,21 +12,22 @@ export interface RetentionCandidate {
 export interface RetentionDecision {
   name: string;
   keep: boolean;
-  reason: 'isProtected' | 'among the newest' | 'no limit' | 'over the limit';
+  reason: 'protected' | 'among the newest' | 'no limit' | 'over the limit';
 }
 
 /**
- * Keeps the newest `maxBackups` good backups; pinned ones are kept beyond and do not count. 0 = no limit. The newest
- * good backup is always kept.
+ * Keeps the newest `maxBackups` of each content: a backup stays while it is among them for its database or for its files, so
+ * that backups of one content never push out those of the other. Protected backups stay and do not count. 0 = no limit.
+ * @param successful backups that succeeded and did not fail a verification; no others may be given, and none is ever deleted
  */
-export function retain(goodBackups: readonly RetentionCandidate[], maxBackups: number): RetentionDecision[] {
-  const newestFirst = [...goodBackups].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-  let counted = 0;
-  return newestFirst.map(({ name, isProtected }) => {
-    if (isProtected) return { name, keep: true, reason: 'isProtected' };
+export function retain(successful: readonly RetentionCandidate[], maxBackups: number): RetentionDecision[] {
+  const counted: Record<Content, number> = { database: 0, files: 0 };
+  const newestFirst = [...successful].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  return newestFirst.map(({ name, contents, isProtected }) => {
+    if (isProtected) return { name, keep: true, reason: 'protected' };
     if (maxBackups <= 0) return { name, keep: true, reason: 'no limit' };
-    counted += 1;
-    return counted <= maxBackups
+    for (const content of contents) counted[content] += 1;
+    return contents.some((content) => counted[content] <= maxBackups)
       ? { name, keep: true, reason: 'among the newest' }
       : { name, keep: false, reason: 'over the limit' };
   });

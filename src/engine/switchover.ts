@@ -1,210 +1,134 @@
 /**
- * The exchange of live and prepared data, and everything that follows from it: reload, health check, the way back and
- * undo. Works on slots that are filled already. What a crash leaves half way is for recovery.ts.
+ * The switchover and everything that follows from it: reload, health check, rollback. Works on slots that are filled
+ * already. What a crash leaves halfway is for recovery.ts.
  */
-import type { StepOf } from '../shared/runs';
 import type { RunContext, SteppedRun } from './context';
-import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
+import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
-import * as slots from './files/slots';
-import { carryOver } from './files/carry-over';
 import type { Direction, JournalEntry, JournalFile } from './journal';
+import { complete, discardSlots, type Moves, type OwnedFiles, reversed, type Slots, slotsOf } from './moves';
 import { withPauses } from './patience';
 
-/** The app around the data: what the engine asks of it during the exchange. */
+/** The app around the data: what the engine asks of it during a switchover. */
 export interface AppControl {
   /**
-   * From now on every request is answered with "maintenance" and no job begins; resolves when those in flight have ended or a
-   * limit is over. `what.database`: other data will be live, and jobs that wait for the data of now must not meet it.
+   * From now on every request is answered with "maintenance" and no job starts; resolves when those in flight have ended or
+   * a limit is over. `what.database`: other data will be live, and jobs queued for today's data must not run on it.
    */
   enterMaintenance(what: { database: boolean }, run: Pick<RunContext, 'log'>): Promise<void>;
   /** Ends maintenance, whatever state the app is in. */
   leaveMaintenance(): Promise<void>;
+  /** Keeps the app in maintenance until the process ends: nobody may work with the data before a recovery. */
+  holdMaintenance(): Promise<void>;
   /** Closes the app's own connections to its database. */
   disconnect(): Promise<void>;
   /**
-   * Connects again and loads the app anew on the data that is live now, migrations included; 'previous' when that is what it
-   * worked with before the maintenance. Throws when it does not come up.
+   * Connects again and reloads the app on the data that is live now, migrations included; 'previous' when that is the data
+   * it worked with before the maintenance. Throws when it does not start.
    */
   reload(data: 'new' | 'previous'): Promise<void>;
   /** Throws when the app does not work. */
   healthCheck(): Promise<void>;
 }
 
-/** The two slots of everything a restore exchanged; kept for undo. */
-export interface Slots {
-  database: DatabasePlan | null;
-  folders: slots.FolderPlan[];
-}
-
-/** What an exchange works with. */
+/** What a switchover works with. */
 export interface SwitchoverParts {
   driver: DatabaseDriver;
   journal: JournalFile;
   app: AppControl;
-  /** The app is up on the other state: writes down how the run ended and what is kept. The journal goes only after it. */
-  whenUp(made: Slots): Promise<void>;
+  /** Work on the slots that must see the last change of the live data, during maintenance. Returns what is this app's own. */
+  prepareSlots?(run: RunContext): Promise<OwnedFiles>;
+  /** The app runs on the new data: records how the run ended and what is kept. The journal is removed only after it. */
+  whenUp(slots: Slots): Promise<void>;
+}
+
+export interface SwitchoverRequest extends Pick<JournalEntry, 'runId' | 'undoHours' | 'storageRoots'> {
+  direction: Exclude<Direction, 'verify'>;
 }
 
 /**
- * Exchanges the slots of an earlier restore back, just as atomically; called again it exchanges them forth again.
- * @throws NOTHING_TO_UNDO when a slot aside is gone
+ * Maintenance, switchover, reload, health check; and the rollback when the app does not start.
+ * @throws RESTORED_APP_UNHEALTHY (rolled back), ROLLBACK_FAILED (the app stays in maintenance), SWITCHOVER_FAILED and whatever
+ * fails before the switchover (live data is unchanged)
  */
-export async function undo(
-  made: Slots,
-  request: Pick<SwitchoverRequest, 'runId' | 'undoHours'>,
-  parts: SwitchoverParts,
-  run: SteppedRun<StepOf<'undo'>>,
-): Promise<void> {
-  const direction = await run.step('prepare', async () => {
-    const positions = await positionsOf(made, parts.driver);
-    const all = (wanted: SlotPosition) => positions.every((position) => position === wanted);
-    if (!all('after switchover') && !all('before switchover')) throw new SafekeepError('NOTHING_TO_UNDO');
-    run.pointOfNoReturn();
-    return all('after switchover') ? 'undo' : 'redo';
-  });
-  await switchOver(direction, made, { ...request, filesMode: 'mirror' }, parts, run);
-}
-
-export interface SwitchoverRequest {
-  runId: string;
-  filesMode: 'mirror' | 'merge';
-  /** How long the state that is replaced will be kept; for whoever has to finish after a crash. */
-  undoHours: number;
-}
-
-/** Maintenance, exchange, reload, health check; and the way back when the app does not come up. */
 export async function switchOver(
-  direction: Exclude<Direction, 'verify'>,
-  made: Slots,
+  moves: Moves,
   request: SwitchoverRequest,
-  { driver, journal, app, whenUp }: SwitchoverParts,
+  parts: SwitchoverParts,
   run: SteppedRun<'switchover' | 'reload' | 'healthCheck'>,
 ): Promise<void> {
-  const { runId, undoHours } = request;
-  const journalled = { runId, direction, undoHours, starts: 0, ...made };
-  const { forward, backward } = waysOf(direction);
+  const { driver, journal, app, prepareSlots, whenUp } = parts;
+  const entry = { ...request, starts: 0, ...moves };
   let switched = false;
   try {
     await run.step('switchover', async () => {
-      await app.enterMaintenance({ database: made.database !== null }, run);
-      if (request.filesMode === 'merge') await mergeFolders(made, run);
+      await app.enterMaintenance({ database: moves.database !== null }, run);
+      const owned = await prepareSlots?.(run);
       await app.disconnect();
-      await journal.write({ ...journalled, state: 'switching over' });
-      await forward(made, driver, run);
-      await journal.write({ ...journalled, state: 'switched over' });
+      await journal.write({ ...entry, state: 'switching over' });
+      await complete(moves, driver, run, owned);
+      await journal.write({ ...entry, state: 'switched over' });
       switched = true;
-      run.log('info', { text: 'Exchanged; the app is loaded on the data that is live now' });
+      run.log('info', { text: 'Switchover complete; reloading the app' });
     });
     await run.step('reload', () => app.reload('new'));
     await run.step('healthCheck', () => app.healthCheck());
-    run.log('info', { text: 'The app is up; the state before is kept aside' });
-    await whenUp(made);
-  } catch (error) {
-    await rollBack(backward, made, { driver, journal, app }, journalled, error, run);
-    if (!switched) throw error;
-    throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: toSafekeepError(error).message }, { cause: error });
-  } finally {
-    await app.leaveMaintenance();
+    run.log('info', { text: 'The app is running; previous data is kept' });
+    await whenUp(slotsOf(moves));
+  } catch (cause) {
+    await takeBack(moves, entry, cause, parts, run);
+    if (!switched) throw cause;
+    throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: toSafekeepError(cause).message }, { cause });
   }
+  await app.leaveMaintenance();
   await journal.remove();
 }
 
-/** @throws ROLLBACK_FAILED; the journal then stays for the next start */
-async function rollBack(
-  backward: Move,
-  made: Slots,
-  { driver, journal, app }: Omit<SwitchoverParts, 'whenUp'>,
-  journalled: Omit<JournalEntry, 'state'>,
+/** Rolls back and ends maintenance, or keeps the app in it where that fails. @throws ROLLBACK_FAILED */
+async function takeBack(
+  moves: Moves,
+  entry: Omit<JournalEntry, 'state'>,
   reason: unknown,
+  parts: SwitchoverParts,
   run: RunContext,
 ): Promise<void> {
-  run.log('error', {
-    text: 'Going back to the previous state: {{reason}}',
-    params: { reason: toSafekeepError(reason).message },
+  const { driver, journal, app } = parts;
+  await rollBack(moves, entry, reason, parts, run).catch(async (error: unknown) => {
+    await app.holdMaintenance();
+    throw error;
   });
-  try {
-    const again = async () => {
-      await app.disconnect();
-      await journal.write({ ...journalled, state: 'rolling back' });
-      await backward(made, driver, run);
-      await app.reload('previous');
-    };
-    await withPauses(again, {
-      attempts: Number.POSITIVE_INFINITY,
-      otherwise: ROLLBACK_ATTEMPTS,
-      onFailure: (attempt, error) => {
-        const params = { detail: toSafekeepError(error).message };
-        if (attempt <= ROLLBACK_ATTEMPTS) run.log('warn', { text: 'The way back is tried again: {{detail}}', params });
-      },
-    });
-    if (journalled.direction !== 'restore' || (await discardSlots(made, driver, run))) await journal.remove();
-  } catch (cause) {
-    throw new SafekeepError('ROLLBACK_FAILED', { detail: toSafekeepError(cause).message }, { cause });
-  }
+  await app.leaveMaintenance();
+  // Not during maintenance: how long it takes grows with the data. What cannot be discarded stays in the journal.
+  const isGone = entry.direction !== 'restore' || (await discardSlots(slotsOf(moves), driver, run));
+  if (isGone) await journal.remove();
 }
 
-/** How often the way back is tried. As long as the database is away nothing else can help, and it is waited for without end. */
+/** How often a rollback is tried. While the database is unavailable nothing else can help, and there is no limit. */
 const ROLLBACK_ATTEMPTS = 3;
-/** What can not be dropped is dropped later, by whoever finds the journal. */
-const DROP_ATTEMPTS = 3;
 
-/**
- * Drops the slots aside: staged data that is not wanted, or a previous state that is no longer kept.
- * @returns whether all of it is gone; what is not is told in the log
- */
-export async function discardSlots(
-  made: Slots,
-  driver: DatabaseDriver,
-  run: Pick<RunContext, 'log'>,
-): Promise<boolean> {
-  let gone = true;
-  const work = [
-    ...made.folders.map((plan) => () => slots.discard(plan)),
-    ...(made.database ? [made.database].map((plan) => () => driver.discard(plan)) : []),
-  ];
-  for (const drop of work) {
-    await withPauses(drop, { attempts: DROP_ATTEMPTS }).catch((error: unknown) => {
-      const detail = toSafekeepError(error).message;
-      run.log('warn', { text: 'Could not be cleaned up: {{detail}}', params: { detail } });
-      gone = false;
-    });
-  }
-  return gone;
-}
-
-type Move = (made: Slots, driver: DatabaseDriver, run: RunContext) => Promise<void>;
-
-/** What an exchange does and what takes it back; both can be repeated from anywhere half way. */
-export function waysOf(direction: Direction): { forward: Move; backward: Move; done: SlotPosition } {
-  return direction === 'undo'
-    ? { forward: switchBack, backward: bringLive, done: 'before switchover' }
-    : { forward: bringLive, backward: switchBack, done: 'after switchover' };
-}
-
-export async function positionsOf(made: Slots, driver: DatabaseDriver) {
-  const folders = await Promise.all(made.folders.map((plan) => slots.positionOf(plan)));
-  return made.database ? [...folders, await driver.position(made.database)] : folders;
-}
-
-/** Files first: should the database refuse, they go back by renames. */
-async function bringLive(made: Slots, driver: DatabaseDriver, run: RunContext): Promise<void> {
-  for (const plan of made.folders) await slots.switchOver(plan);
-  if (made.database && (await driver.position(made.database)) !== 'after switchover') {
-    await driver.switchOver(made.database, run);
-  }
-}
-
-async function switchBack(made: Slots, driver: DatabaseDriver, run: RunContext): Promise<void> {
-  for (const plan of made.folders) await slots.switchBack(plan);
-  if (made.database && (await driver.position(made.database)) !== 'before switchover') {
-    await driver.switchBack(made.database, run);
-  }
-}
-
-async function mergeFolders(made: Slots, run: RunContext): Promise<void> {
-  for (const plan of made.folders) {
-    const count = await carryOver(plan.folder, slots.slotsOf(plan).staged, run);
-    run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
-  }
+/** @throws ROLLBACK_FAILED; the journal then stays for the next start */
+async function rollBack(
+  moves: Moves,
+  entry: Omit<JournalEntry, 'state'>,
+  reason: unknown,
+  { driver, journal, app }: SwitchoverParts,
+  run: RunContext,
+): Promise<void> {
+  run.log('error', { text: 'Rolling back: {{reason}}', params: { reason: toSafekeepError(reason).message } });
+  const attempt = async () => {
+    await app.disconnect();
+    await journal.write({ ...entry, state: 'rolling back' });
+    await complete(reversed(moves), driver, run);
+    await app.reload('previous');
+  };
+  await withPauses(attempt, {
+    attempts: Number.POSITIVE_INFINITY,
+    otherwise: ROLLBACK_ATTEMPTS,
+    onFailure: (count, error) => {
+      const params = { detail: toSafekeepError(error).message };
+      if (count <= ROLLBACK_ATTEMPTS) run.log('warn', { text: 'Retrying the rollback: {{detail}}', params });
+    },
+  }).catch((cause: unknown) => {
+    throw new SafekeepError('ROLLBACK_FAILED', { detail: toSafekeepError(cause).message }, { cause });
+  });
 }

@@ -10,8 +10,8 @@ import { type Check, readableBytes } from './compatibility';
 import type { SteppedRun } from './context';
 import type { DatabasePlan } from './databases/driver';
 import { type ErrorCode, ERRORS, fill, SafekeepError, toSafekeepError } from './errors';
-import { discardSlots, type Slots } from './switchover';
-import { spaceOf } from './files/plan';
+import { discardSlots, movesOf, type Slots } from './moves';
+import { spaceOf } from './files/space';
 import { checkDatabase, inspect, type Inspection, type RestoreParts, stageDatabase } from './restore';
 
 export interface VerifyRequest {
@@ -50,7 +50,8 @@ export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyPart
   }
   await requireSpace(inspection);
   const made: Slots = { database: plan, folders: [] };
-  await journal.write({ runId, direction: 'verify', state: 'staging', undoHours: 0, starts: 0, ...made });
+  const entry = { runId, direction: 'verify', state: 'staging', undoHours: 0, starts: 0, storageRoots: {} } as const;
+  await journal.write({ ...entry, ...movesOf(made) });
   const drop = async () => {
     if (await discardSlots(made, driver, run)) await journal.remove();
   };
@@ -82,26 +83,21 @@ async function load(plan: DatabasePlan, entries: ArchiveEntry[], parts: VerifyPa
   await run.step('checkStaged', () => checkDatabase(plan, parts, run));
 }
 
-/** Failures that say nothing about the backup: the same one may be proven another time. */
-const NOT_THE_BACKUP: ReadonlySet<ErrorCode> = new Set([
-  'CANCELLED',
-  'NO_SPACE',
-  'FOLDER_NOT_WRITABLE',
-  'DATABASE_UNREACHABLE',
-  'TOOL_MISSING',
-  'TOOL_TOO_OLD',
-  'TOOL_TIMED_OUT',
-  'FORMAT_TOO_NEW',
-  'NOT_FOUND',
+/** Failures that are the backup's own. All others, a full or restarted server above all, fail the run and prove nothing. */
+const OF_THE_BACKUP: ReadonlySet<ErrorCode> = new Set([
+  'NOT_A_ZIP',
+  'NOT_A_BACKUP',
+  'ARCHIVE_DAMAGED',
+  'ARCHIVE_TRUNCATED',
+  'UNSAFE_ENTRY',
+  'STAGED_DATA_DIFFERS',
+  'TOOL_FAILED',
 ]);
 
-/**
- * What the failure of opening, reading or loading a backup says of it. Whatever is not known counts against it.
- * @throws the error itself when it says nothing
- */
+/** What a failure of opening, reading or loading a backup proves about it. @throws the error itself when that is nothing */
 export function verdictOn(error: unknown): Verdict {
   const failure = toSafekeepError(error);
-  if (NOT_THE_BACKUP.has(failure.code)) throw failure;
+  if (!OF_THE_BACKUP.has(failure.code)) throw failure;
   const { code, params } = failure;
   return { result: 'failed', detail: { text: ERRORS[code].message, params }, failure };
 }

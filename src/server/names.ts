@@ -9,3 +9,8 @@ export function randomLetters(length: number): string {
 export function newRunId(now: Date): string {
   return `${now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '')}-${randomLetters(6)}`;
 }
+
+/** Identifies the slots of one restore or verification. */
+export function newSlotId(): string {
+  return randomLetters(8);
+}

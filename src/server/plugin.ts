@@ -6,25 +6,29 @@ import { runActions } from './api/runs';
 import { settingsActions } from './api/settings';
 import { transferActions } from './api/transfers';
 import { BACKUPS, collections, RUNS, SETTINGS } from './catalog/collections';
+import { requireNode } from '../engine/node-version';
 import { recoverBeforeCommands } from './host/commands';
 import { SWITCHOVER_MESSAGE } from './host/other-nodes';
-import { confirmRecovery, dropExpired, recoverAtStart } from './runs/recovery';
+import { housekeep } from './runs/previous';
+import { confirmRecovery, recoverAtStart } from './runs/recovery';
 import { Safekeep } from './safekeep';
 
 const HOUSEKEEPING_MS = 30 * 60_000;
 
-/** Rights, by what they allow; each is a line in the host's role settings. */
+const on = (resource: string, ...actions: string[]) => actions.map((action) => `${resource}:${action}`);
+
+/** Permissions, by what they allow; each is a line in the host's role settings. */
 const SNIPPETS: Record<string, string[]> = {
-  'pm.safekeep': [`${BACKUPS}:list`, `${BACKUPS}:get`, `${RUNS}:list`, `${RUNS}:get`, `${RUNS}:log`, `${SETTINGS}:get`],
-  'pm.safekeep.create': ['create', 'update', 'verify', 'rescan']
-    .map((name) => `${BACKUPS}:${name}`)
-    .concat(`${RUNS}:cancel`),
-  'pm.safekeep.download': [`${BACKUPS}:ticket`],
-  'pm.safekeep.restore': ['inspect', 'restore', 'uploadStart', 'uploadAppend', 'uploadFinish', 'uploadAbort']
-    .map((name) => `${BACKUPS}:${name}`)
-    .concat(`${RUNS}:undo`, `${RUNS}:cancel`),
-  'pm.safekeep.delete': [`${BACKUPS}:destroy`],
-  'pm.safekeep.settings': [`${SETTINGS}:update`],
+  'pm.safekeep': [...on(BACKUPS, 'list', 'get'), ...on(RUNS, 'list', 'get', 'log', 'previous'), ...on(SETTINGS, 'get')],
+  'pm.safekeep.create': [...on(BACKUPS, 'create', 'update', 'verify', 'rescan', 'keepUpload'), ...on(RUNS, 'cancel')],
+  'pm.safekeep.download': on(BACKUPS, 'ticket'),
+  'pm.safekeep.restore': [
+    ...on(BACKUPS, 'inspect', 'preview', 'restore'),
+    ...on(BACKUPS, 'uploadStart', 'uploadAppend', 'uploadFinish', 'uploadAbort'),
+    ...on(RUNS, 'undo', 'cancel'),
+  ],
+  'pm.safekeep.delete': [...on(BACKUPS, 'destroy'), ...on(RUNS, 'discard')],
+  'pm.safekeep.settings': on(SETTINGS, 'update', 'tools'),
 };
 
 export class SafekeepPlugin extends Plugin {
@@ -33,6 +37,11 @@ export class SafekeepPlugin extends Plugin {
   /** Called by the host once per process, before there is an app. */
   static async staticImport(): Promise<void> {
     recoverBeforeCommands();
+  }
+
+  /** @throws NODE_TOO_OLD */
+  override async beforeEnable(): Promise<void> {
+    requireNode();
   }
 
   override async beforeLoad(): Promise<void> {
@@ -66,24 +75,29 @@ export class SafekeepPlugin extends Plugin {
   /** From another node of a cluster. */
   override async handleSyncMessage(message: { type?: string }): Promise<void> {
     const safekeep = Safekeep.of(this.app);
-    if (message.type !== SWITCHOVER_MESSAGE.type || safekeep.active) return;
+    if (message.type !== SWITCHOVER_MESSAGE.type || safekeep.runs.active) return;
     await safekeep.follow();
   }
 
   private async afterStart(safekeep: Safekeep): Promise<void> {
+    try {
+      requireNode();
+    } catch (error) {
+      this.log.error(`Safekeep: ${(error as Error).message}`);
+    }
     await confirmRecovery(safekeep);
     await safekeep.reconcile();
     this.housekeeping = setInterval(() => {
-      dropExpired(safekeep, new Date()).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));
+      housekeep(safekeep, new Date()).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));
     }, HOUSEKEEPING_MS);
     this.housekeeping.unref();
-    await dropExpired(safekeep, new Date());
+    await housekeep(safekeep, new Date());
   }
 
   /** The process is about to end: a run that can still be cancelled leaves nothing behind. */
   private giveUp(safekeep: Safekeep): void {
     try {
-      safekeep.active?.cancel();
+      safekeep.runs.active?.cancel();
     } catch (error) {
       this.log.warn(`Safekeep: ${String(error)}`);
     }

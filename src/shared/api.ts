@@ -4,6 +4,10 @@ import type { ApiError, Content, LogLevel, RunStatus, RunView, Trigger, Verifica
 
 export const PLUGIN_NAME = 'nocobase-plugin-safekeep';
 
+/** Sent by the page with every request, so that the history can tell a person from a script. */
+export const CLIENT_HEADER = 'x-safekeep-client';
+export const CLIENT_PAGE = 'page';
+
 /** A row of `safekeepBackups:list`; `filterByTk` is `name`. */
 export interface BackupView {
   name: string;
@@ -32,6 +36,19 @@ export interface BackupView {
   verified: VerifiedView | null;
   /** The run that makes it, while it runs. */
   run: RunView | null;
+  /** Set on the backup that the live data was restored from. */
+  live: LiveOrigin | null;
+}
+
+/** Where the live data came from. */
+export interface LiveOrigin {
+  runId: string;
+  backupName: string;
+  /** When the backup was made. */
+  backupAt: string;
+  /** When and by whom it was restored. */
+  at: string;
+  by: string | null;
 }
 
 /** A verification as people read it: `detail` is in the user's language. */
@@ -46,6 +63,8 @@ export interface BackupDetails extends BackupView {
 export interface CreateBackupRequest {
   contents?: Content[];
   note?: string;
+  /** Saves this previous data (`PreviousView.id`) as a backup instead of the live data. */
+  previous?: string;
 }
 export interface CreateBackupAnswer {
   runId: string;
@@ -55,9 +74,9 @@ export interface CreateBackupAnswer {
 /** How a row of the compatibility table came out. */
 export type CheckStatus = 'ok' | 'warning' | 'blocking';
 
-/** One line of the compatibility table; `backup`, `current` and `remedy` are in the user's language. */
+/** One line of the compatibility check; `backup`, `current` and `remedy` are in the user's language. */
 export interface CheckView {
-  /** For example dialect, underscored, tablePrefix, schema, appVersion, databaseVersion, plugins, tools, freeSpace. */
+  /** For example archive, dialect, underscored, tablePrefix, schema, appVersion, databaseVersion, plugins, tools, freeSpace. */
   code: string;
   status: CheckStatus;
   backup: string;
@@ -75,8 +94,46 @@ export interface RestorePlanView {
   downtime: string;
   /** Disk needed while the restore runs, in bytes. */
   extraBytes: number;
-  /** For how long the state before is kept, so that one can go back; 0: not at all. */
+  /** Hours for which the previous data is kept, so that the restore can be undone; 0: not at all. */
   undoHours: number;
+  /** Folders of uploaded files that other apps may use too. */
+  sharedFolders: { folder: string; apps: string[] }[];
+}
+
+/** Data that a restore or an undo replaced and that can be brought back. */
+export interface PreviousView {
+  /** Id of the run that replaced it: what `safekeepRuns:undo` and `:discard` take. */
+  id: string;
+  /** 'restore' or 'undo': the kind of that run. */
+  replacedBy: 'restore' | 'undo';
+  /** When it was replaced, by whom, and when its undo window closes. */
+  replacedAt: string;
+  startedBy: string | null;
+  until: string;
+  /** The backup it had been restored from; null for data that no restore brought. */
+  origin: LiveOrigin | null;
+  contents: Content[];
+  /** Disk space that discarding it frees on this server; null where that cannot be known. */
+  bytes: number | null;
+}
+
+/** `safekeepRuns:previous` */
+export interface PreviousAnswer {
+  /** null while no restore brought the live data. */
+  live: LiveOrigin | null;
+  /** Newest first. */
+  previous: PreviousView[];
+}
+
+/** `safekeepBackups:preview` takes `{ name | uploadId, contents?, filesMode? }`: what a restore would lose. */
+export interface PreviewAnswer {
+  backupAt: string;
+  /** Larger tables whose number of rows would change; `now` is null where it was not counted in time. */
+  tables: { name: string; now: number | null; then: number }[];
+  /** Live files that are not in the backup; null when files are not restored or newer ones are kept. */
+  removedFiles: { count: number; bytes: number; newestAt: string | null } | null;
+  /** Only one of database and files is restored, so records and files may not match. */
+  isPartial: boolean;
 }
 
 /** `safekeepBackups:inspect` takes `{ name | uploadId, contents? }`. */
@@ -88,6 +145,8 @@ export interface InspectAnswer {
   plan: RestorePlanView;
   /** Name of the app that would be overwritten: what the user types to confirm. */
   appName: string;
+  /** Previous data that has to be discarded for good, so that there is enough disk space; its ids go into `discard`. */
+  discards: PreviousView[];
 }
 
 /** `safekeepBackups:restore` */
@@ -99,12 +158,14 @@ export interface RestoreRequest {
   filesMode?: 'mirror' | 'merge';
   /** Codes of the warnings the user has accepted; a warning not named here refuses the restore. */
   acceptWarnings?: string[];
+  /** Previous data to discard for good where disk space is short (`InspectAnswer.discards`). */
+  discard?: string[];
 }
 export interface RestoreAnswer {
   runId: string;
 }
 
-/** `safekeepBackups:ticket` `{ name }`: the URL works once, without a token, until it expires. */
+/** `safekeepBackups:ticket` `{ name }`: the URL works without a token until it expires, for any number of ranges. */
 export interface TicketAnswer {
   url: string;
   expiresAt: string;
@@ -140,11 +201,11 @@ export interface RunLogAnswer {
 
 /** `safekeepSettings:get` and `:update`. */
 export interface Settings {
-  /** Keep at most this many successful backups; pinned ones do not count. 0 = no limit. */
+  /** Keep at most this many successful backups of each content; protected ones do not count. 0 = no limit. */
   maxBackups: number;
   /** What a new backup holds unless told otherwise. */
   defaultContents: Content[];
-  /** Hours for which the state before a restore is kept. */
+  /** Hours for which previous data is kept after a restore. */
   undoHours: number;
 }
 /** `safekeepSettings:get` adds facts the page shows. */
@@ -152,7 +213,15 @@ export interface SettingsAnswer extends Settings {
   /** Folder on the server that keeps the archives. */
   folder: string;
   freeBytes: number;
+}
+/** `safekeepSettings:tools`, for those who may change settings: the client tools found on the server. */
+export interface ToolsAnswer {
   tools: { name: string; status: CheckStatus; detail: string; remedy: string }[];
+}
+
+/** `safekeepBackups:keepUpload` `{ uploadId }`: moves an uploaded archive into the list. */
+export interface KeepUploadAnswer {
+  name: string;
 }
 
 /** Error bodies: HTTP status and `{ errors: [ApiError] }`. */

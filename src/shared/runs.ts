@@ -51,8 +51,12 @@ export interface RunView {
   id: string;
   kind: RunKind;
   status: RunStatus;
-  /** Key of the step under way, or of the last one (see STEPS). */
+  /** Key of the step in progress, or of the last one (see STEPS). */
   step: string;
+  /** Steps that have begun, in order; a step of the kind that is missing before the last one was skipped. */
+  steps: string[];
+  /** Cancelled, and still cleaning up. */
+  cancelling: boolean;
   progress: Progress;
   /** 0 to 100 over all steps, weighted. */
   percent: number;
@@ -60,19 +64,29 @@ export interface RunView {
   finishedAt: string | null;
   /** Name of the backup the run makes or reads. */
   backupName: string | null;
-  /** Set when the restore read an uploaded file rather than a listed backup. */
+  /** When that backup was made. */
+  backupAt: string | null;
+  /** Set when the restore read an uploaded file rather than a listed backup, with the name of that file. */
   uploadId: string | null;
+  uploadName: string | null;
+  contents: Content[];
   note: string;
   trigger: Trigger;
   warnings: number;
   error: ApiError | null;
   /** Nickname of the user who started it, null for the machine. */
   startedBy: string | null;
-  /** Restores only: ISO time until which the state before it is kept and can be brought back; null when it can't (any more). */
-  undoUntil?: string | null;
-  /** Undos only: 'undo' brought back the state before a restore, 'redo' the restored one again. */
-  direction?: 'undo' | 'redo' | null;
+  /** Runs that replaced data: whether that data can be brought back; null for all others. */
+  undo: UndoView | null;
+  /** Undos only: the run whose previous data was brought back. */
+  undoOf: string | null;
+  /** Undos only: 'redo' when that run was an undo itself. */
+  direction: 'undo' | 'redo' | null;
 }
+
+/** Until when the data that a run replaced can be brought back, or why and since when it cannot. */
+export type UndoView =
+  { state: 'available'; until: string } | { state: 'live again' | 'expired' | 'discarded' | 'not kept'; at: string };
 
 /** How far a backup is proven: loaded and counted; read byte by byte, but not loaded here; refuted. */
 export type VerificationResult = 'restorable' | 'bytes only' | 'failed';

@@ -1,10 +1,12 @@
-import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, copyFile, link, mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Manifest } from '../../shared/manifest';
 import type { Verification } from '../../shared/runs';
-import { renameDurably, syncFolder, writeFileAtomically } from '../atomic-file';
+import { NO_HARD_LINKS, renameDurably, syncFile, syncFolder, writeFileAtomically } from '../atomic-file';
 import { SafekeepError } from '../errors';
+import { HEARTBEAT_TIMEOUT_MS } from '../owner';
 
 /** Names are handed in by the caller, who knows what a backup is called; this file only knows where it lies. */
 export interface ArchiveNaming {
@@ -33,11 +35,20 @@ export interface Sidecar {
   verified?: Verification;
 }
 
+/**
+ * ok: it describes the archive. missing: there is none, or it is no sidecar. mismatch: it describes an archive of another
+ * size. unreadable: it is there and cannot be read now; nothing is known about the archive then, so it is never replaced.
+ */
+export type SidecarState = 'ok' | 'missing' | 'mismatch' | 'unreadable';
+
 export interface StoredBackup {
   name: string;
   bytes: number;
-  /** null when there is none or it does not fit the archive. */
+  /** null unless the state is 'ok'. */
   sidecar: Sidecar | null;
+  sidecarState: SidecarState;
+  /** What was set by hand and outlives a sidecar that no longer describes the archive. */
+  byHand: Pick<Sidecar, 'note' | 'isProtected'> | null;
 }
 
 /** A folder on this server that keeps archives. */
@@ -75,6 +86,28 @@ export class LocalDestination {
     await renameDurably(this.partialPath(name), this.archivePath(name));
   }
 
+  /** Adds a finished file as the archive of this name; the file itself stays. @throws NAME_TAKEN, NO_SPACE */
+  async adopt(file: string, name: string): Promise<void> {
+    const archive = this.archivePath(name);
+    const taken = (cause: NodeJS.ErrnoException) =>
+      cause.code === 'EEXIST' ? new SafekeepError('NAME_TAKEN', { name }, { cause }) : cause;
+    await link(file, archive).catch(async (error: NodeJS.ErrnoException) => {
+      if (!NO_HARD_LINKS.has(error.code ?? '')) throw taken(error);
+      try {
+        await copyFile(file, this.partialPath(name), constants.COPYFILE_EXCL);
+        await syncFile(this.partialPath(name));
+        // Reserves the name: a rename would replace what is there.
+        await (await open(archive, 'wx')).close();
+        await this.publish(name);
+      } catch (cause) {
+        await this.removePartial(name);
+        throw taken(cause as NodeJS.ErrnoException);
+      }
+    });
+    await chmod(archive, 0o600);
+    await syncFolder(this.folder);
+  }
+
   async writeSidecar(name: string, sidecar: Sidecar): Promise<void> {
     await writeFileAtomically(this.sidecarPath(name), JSON.stringify(sidecar, null, 2));
   }
@@ -83,10 +116,12 @@ export class LocalDestination {
    * Changes a sidecar, one change after the other. The archive is not looked at: one that has become too short keeps
    * what was known of it.
    * @returns the new one; null when there was none
+   * @throws SIDECAR_UNREADABLE
    */
   async changeSidecar(name: string, change: (sidecar: Sidecar) => Sidecar): Promise<Sidecar | null> {
     const work = async () => {
       const found = await this.readSidecar(name);
+      if (found === 'unreadable') throw new SafekeepError('SIDECAR_UNREADABLE', { file: this.sidecarPath(name) });
       const changed = found && change(found);
       if (changed) await this.writeSidecar(name, changed);
       return changed;
@@ -109,10 +144,16 @@ export class LocalDestination {
   async get(name: string): Promise<StoredBackup | null> {
     const stats = await stat(this.archivePath(name)).catch(() => null);
     if (!stats?.isFile()) return null;
+    const found = { name, bytes: stats.size };
     const sidecar = await this.readSidecar(name);
+    if (sidecar === 'unreadable') return { ...found, sidecar: null, sidecarState: 'unreadable', byHand: null };
+    if (!sidecar) return { ...found, sidecar: null, sidecarState: 'missing', byHand: null };
+    const byHand = { note: sidecar.note, isProtected: sidecar.isProtected };
     // An archive that was found damaged may have another size than it had: it stays in the list, as what it is.
-    const fits = sidecar?.bytes === stats.size || sidecar?.verified?.result === 'failed';
-    return { name, bytes: stats.size, sidecar: fits ? sidecar : null };
+    const fits = sidecar.bytes === stats.size || sidecar.verified?.result === 'failed';
+    return fits
+      ? { ...found, sidecar, sidecarState: 'ok', byHand }
+      : { ...found, sidecar: null, sidecarState: 'mismatch', byHand };
   }
 
   /** Removes sidecar and archive. Nothing happens when they are gone already. */
@@ -126,12 +167,24 @@ export class LocalDestination {
     await rm(this.partialPath(name), { force: true });
   }
 
-  /** Removes what killed processes left; to be called while nothing writes here. Returns the names of the files. */
-  async removeLeftovers(): Promise<string[]> {
-    const files = await readdir(this.folder);
-    const left = files.filter((file) => file.endsWith(this.naming.partialExtension) || file.endsWith('.tmp'));
-    for (const file of left) await rm(path.join(this.folder, file), { force: true });
-    return left;
+  /**
+   * Removes partial archives and temporary files of processes that are gone. A partial archive belongs to the run that makes
+   * it (`isAlive`); a temporary file lives for moments. What was touched within the heartbeat's timeout always stays.
+   * @returns the names of the files
+   */
+  async removeLeftovers(isAlive: (name: string) => boolean): Promise<string[]> {
+    const partial = this.naming.extension + this.naming.partialExtension;
+    const removed: string[] = [];
+    for (const file of await readdir(this.folder)) {
+      const isPartial = file.endsWith(partial);
+      if (!isPartial && !file.endsWith('.tmp')) continue;
+      if (isPartial && isAlive(file.slice(0, -partial.length))) continue;
+      const stats = await stat(path.join(this.folder, file)).catch(() => null);
+      if (!stats || Date.now() - stats.mtimeMs < HEARTBEAT_TIMEOUT_MS) continue;
+      await rm(path.join(this.folder, file), { force: true });
+      removed.push(file);
+    }
+    return removed;
   }
 
   /** Tells at once whether the folder can be written to. @throws FOLDER_NOT_WRITABLE */
@@ -156,13 +209,16 @@ export class LocalDestination {
     return name;
   }
 
-  private async readSidecar(name: string): Promise<Sidecar | null> {
+  /** null when there is none, or nothing that is a sidecar; it is written anew from the archive then. */
+  private async readSidecar(name: string): Promise<Sidecar | null | 'unreadable'> {
+    const text = await readFile(this.sidecarPath(name), 'utf8').catch((error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? null : 'unreadable',
+    );
+    if (text === null || text === 'unreadable') return text;
     try {
-      const json: unknown = JSON.parse(await readFile(this.sidecarPath(name), 'utf8'));
-      const { manifest, ...rest } = sidecarSchema.parse(json);
+      const { manifest, ...rest } = sidecarSchema.parse(JSON.parse(text));
       return { ...rest, manifest: this.naming.parseManifest(manifest) };
     } catch {
-      // A cache that is missing or wrong is made anew from the archive.
       return null;
     }
   }
@@ -178,15 +234,21 @@ const verifiedSchema: z.ZodType<Verification> = z.object({
   result: z.enum(['restorable', 'bytes only', 'failed']),
   detail: messageSchema,
 });
-const sidecarSchema = z.object({
-  bytes: z.number(),
-  sha256: z.string(),
-  manifest: z.unknown(),
-  note: z.string(),
-  isProtected: z.boolean(),
-  runId: z.string().nullable(),
-  startedAt: z.string(),
-  finishedAt: z.string(),
-  startedBy: z.string().nullable(),
-  verified: verifiedSchema.optional(),
-});
+/** `pinned` is what 0.1.0 called it before its release. */
+const renamed = (json: unknown): unknown =>
+  typeof json === 'object' && json !== null && 'pinned' in json ? { isProtected: json.pinned, ...json } : json;
+const sidecarSchema = z.preprocess(
+  renamed,
+  z.object({
+    bytes: z.number(),
+    sha256: z.string(),
+    manifest: z.unknown(),
+    note: z.string(),
+    isProtected: z.boolean(),
+    runId: z.string().nullable(),
+    startedAt: z.string(),
+    finishedAt: z.string(),
+    startedBy: z.string().nullable(),
+    verified: verifiedSchema.optional(),
+  }),
+);

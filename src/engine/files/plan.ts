@@ -1,6 +1,4 @@
 /** Where the files of an archive go, and whether they may. */
-import { stat, statfs } from 'node:fs/promises';
-import path from 'node:path';
 import type { Manifest } from '../../shared/manifest';
 import type { Message } from '../../shared/runs';
 import type { SafekeepError } from '../errors';
@@ -78,27 +76,5 @@ async function problemOf(
       reason: { text: 'it can not be written to' },
       remedy: { text: error.hint },
     }),
-  );
-}
-
-/** What is needed and free per file system; folders of one file system are added up under the first of them. */
-export async function spaceOf(
-  needs: readonly { folder: string; needed: number }[],
-): Promise<{ folder: string; needed: number; free: number }[]> {
-  const byDevice = new Map<number, { folder: string; needed: number; free: number }>();
-  for (const { folder, needed } of needs) {
-    const existing = await nearestFolder(folder);
-    const { dev } = await stat(existing);
-    const { bavail, bsize } = await statfs(existing);
-    const found = byDevice.get(dev) ?? { folder, needed: 0, free: bavail * bsize };
-    byDevice.set(dev, { ...found, needed: found.needed + needed });
-  }
-  return [...byDevice.values()];
-}
-
-async function nearestFolder(folder: string): Promise<string> {
-  return await statfs(folder).then(
-    () => folder,
-    () => nearestFolder(path.dirname(folder)),
   );
 }

@@ -1,16 +1,21 @@
-import os from 'node:os';
 import { z } from 'zod';
-import { slotsSchema } from '../journal';
 import { ERRORS, type ErrorCode, SafekeepError } from '../errors';
+import { ownerSchema, thisProcess } from '../owner';
 
-const errorCodes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+const codeSchema = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
+const paramsSchema = z.record(z.string(), z.union([z.string(), z.number()]));
 
-/** An error as it is kept: translated only when it is told. */
-export const storedErrorSchema = z.object({
-  code: z.enum(errorCodes),
-  params: z.record(z.string(), z.union([z.string(), z.number()])),
-});
-export type StoredError = z.infer<typeof storedErrorSchema>;
+/** An error as it is stored: translated only when it is shown. A code of another version becomes INTERNAL. */
+export const storedErrorSchema = z
+  .object({ code: z.string(), params: paramsSchema })
+  .transform(({ code, params }): StoredError => {
+    const known = codeSchema.safeParse(code);
+    return known.success ? { code: known.data, params } : { code: 'INTERNAL', params: { detail: code } };
+  });
+export interface StoredError {
+  code: ErrorCode;
+  params: Record<string, string | number>;
+}
 
 /** The record of a run as its file has it: the truth that survives a restore. */
 export const runRecordSchema = z.object({
@@ -18,12 +23,18 @@ export const runRecordSchema = z.object({
   kind: z.enum(['backup', 'restore', 'undo', 'verify', 'prune']),
   status: z.enum(['pending', 'running', 'succeeded', 'succeeded with warnings', 'failed', 'cancelled', 'interrupted']),
   step: z.string(),
+  /** The steps that have begun, in order. */
+  steps: z.array(z.string()).default([]),
   percent: z.number(),
   progress: z.object({ done: z.number(), total: z.number(), unit: z.enum(['bytes', 'rows', 'files', 'steps']) }),
   startedAt: z.string(),
   finishedAt: z.string().nullable(),
   backupName: z.string().nullable(),
+  /** When that backup was made. */
+  backupAt: z.string().nullable().default(null),
   uploadId: z.string().nullable(),
+  /** Name of the uploaded file. */
+  uploadName: z.string().nullable().default(null),
   note: z.string(),
   trigger: z.enum(['manual', 'schedule', 'api', 'cli', 'pre-restore', 'upload']),
   contents: z.array(z.enum(['database', 'files'])),
@@ -31,12 +42,10 @@ export const runRecordSchema = z.object({
   error: storedErrorSchema.nullable(),
   startedBy: z.string().nullable(),
   userId: z.union([z.string(), z.number()]).nullable(),
-  /** Which process works on it. */
-  node: z.object({ host: z.string(), pid: z.number() }),
-  /** What a restore exchanged; the state aside is kept until `undoUntil`. */
-  slots: slotsSchema.nullable(),
-  undoUntil: z.string().nullable(),
-  /** Undos only: whether it brought back the state before a restore, or the restored one again. */
+  /** The process that works on it; it touches the file while it does. */
+  owner: ownerSchema.default({ host: '', pid: 0, space: '', started: '' }),
+  /** Undos only: the run whose previous data was brought back, and whether that run was a restore (undo) or an undo (redo). */
+  undoOf: z.string().nullable().default(null),
   direction: z.enum(['undo', 'redo']).optional(),
   /** True once the administrator has removed the failed backup from the list. */
   dismissed: z.boolean(),
@@ -48,21 +57,23 @@ export function newRecord(known: Pick<RunRecord, 'id' | 'kind' | 'trigger'> & Pa
   return {
     status: 'pending',
     step: '',
+    steps: [],
     percent: 0,
     progress: { done: 0, total: 0, unit: 'steps' },
     startedAt: new Date().toISOString(),
     finishedAt: null,
     backupName: null,
+    backupAt: null,
     uploadId: null,
+    uploadName: null,
     note: '',
     contents: [],
     warnings: 0,
     error: null,
     startedBy: null,
     userId: null,
-    node: { host: os.hostname(), pid: process.pid },
-    slots: null,
-    undoUntil: null,
+    owner: thisProcess(),
+    undoOf: null,
     dismissed: false,
     ...known,
   };

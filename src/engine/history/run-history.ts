@@ -1,8 +1,9 @@
 /** Records and logs of runs as files: they survive a restore, which replaces every table. */
-import { appendFile, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomically } from '../atomic-file';
 import type { LogLine } from '../../shared/runs';
+import { type Life, lifeOf } from '../owner';
 import { type RunRecord, runRecordSchema } from './record';
 
 const ID = runRecordSchema.shape.id;
@@ -39,6 +40,18 @@ export class RunHistory {
       .sort();
     const records = await Promise.all(ids.map((id) => this.load(id)));
     return records.filter((record) => record !== null);
+  }
+
+  /** A heartbeat of the process that works on a run. */
+  async touch(id: string): Promise<void> {
+    const now = new Date();
+    await utimes(this.file(id, 'json'), now, now);
+  }
+
+  /** Whether the process that works on a run still does. */
+  async life(record: Pick<RunRecord, 'id' | 'owner'>): Promise<Life> {
+    const stats = await stat(this.file(record.id, 'json')).catch(() => null);
+    return await lifeOf(record.owner, stats?.mtime ?? new Date(0));
   }
 
   async appendLog(id: string, lines: readonly LogLine[]): Promise<void> {

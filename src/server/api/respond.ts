@@ -2,8 +2,9 @@
 import type { Context } from '@nocobase/actions';
 import { z } from 'zod';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
-import { PLUGIN_NAME } from '../../shared/api';
-import type { Actor } from '../runs/operations';
+import { requireNode } from '../../engine/node-version';
+import { CLIENT_HEADER, CLIENT_PAGE, PLUGIN_NAME } from '../../shared/api';
+import type { Actor } from '../runs/actor';
 import { Safekeep } from '../safekeep';
 import { apiError, type Translate } from './views';
 
@@ -16,23 +17,39 @@ export interface Call {
   ctx: Context;
 }
 
-/** An action from a function that returns the body; a SafekeepError becomes its HTTP status and `{ errors: [...] }`. */
-export function action(work: (call: Call) => Promise<unknown>): Action {
+/** An action that only reads: any HTTP method may call it. */
+export function readAction(work: (call: Call) => Promise<unknown>): Action {
   return async (ctx, next) => {
-    const translate = translatorOf(ctx);
-    try {
-      const safekeep = Safekeep.of(ctx.app);
-      const body = await work({ safekeep, translate, actor: actorOf(ctx), ctx });
-      if (body !== undefined) ctx.body = body;
-    } catch (thrown) {
-      const error = toSafekeepError(thrown);
-      if (error.code === 'INTERNAL') ctx.log?.error(error.message, { err: error.stack, cause: error.cause });
-      ctx.status = error.status;
-      ctx.withoutDataWrapping = true;
-      ctx.body = { errors: [apiError(error, translate)] };
-    }
+    await answer(ctx, work);
     await next();
   };
+}
+
+/**
+ * An action that changes something, on disk or in the database: called with POST only, so that no link or picture can.
+ * A SafekeepError becomes its HTTP status and `{ errors: [...] }`.
+ */
+export function action(work: (call: Call) => Promise<unknown>): Action {
+  return readAction(async (call) => {
+    if (call.ctx.method !== 'POST') throw new SafekeepError('METHOD_NOT_ALLOWED');
+    return await work(call);
+  });
+}
+
+async function answer(ctx: Context, work: (call: Call) => Promise<unknown>): Promise<void> {
+  const translate = translatorOf(ctx);
+  try {
+    requireNode();
+    const safekeep = Safekeep.of(ctx.app);
+    const body = await work({ safekeep, translate, actor: actorOf(ctx), ctx });
+    if (body !== undefined) ctx.body = body;
+  } catch (thrown) {
+    const error = toSafekeepError(thrown);
+    if (error.code === 'INTERNAL') ctx.log?.error(error.message, { err: error.stack, cause: error.cause });
+    ctx.status = error.status;
+    ctx.withoutDataWrapping = true;
+    ctx.body = { errors: [apiError(error, translate)] };
+  }
 }
 
 /** Input parsed by a schema, once, at the door. @throws BAD_REQUEST */
@@ -63,5 +80,6 @@ function translatorOf(ctx: Context): Translate {
 
 function actorOf(ctx: Context): Actor {
   const user = ctx.state.currentUser as { id?: number | string; nickname?: string; username?: string } | undefined;
-  return { userId: user?.id ?? null, name: user?.nickname ?? user?.username ?? null };
+  const trigger = ctx.get(CLIENT_HEADER) === CLIENT_PAGE ? 'manual' : 'api';
+  return { userId: user?.id ?? null, name: user?.nickname ?? user?.username ?? null, trigger };
 }

@@ -1,35 +1,34 @@
-import type { SettingsAnswer } from '../../shared/api';
-import { readSettings, settingsSchema, writeSettings } from '../settings';
-import { tell, type Translate } from './views';
 import type { ToolReport } from '../../engine/databases/driver';
+import type { SettingsAnswer, ToolsAnswer } from '../../shared/api';
 import type { Safekeep } from '../safekeep';
-import { type Action, action, inputOf, parse } from './respond';
+import { readSettings, settingsSchema, writeSettings } from '../settings';
+import { action, type Action, inputOf, parse, readAction } from './respond';
+import { tell, type Translate } from './views';
 
 export const settingsActions: Record<string, Action> = {
-  get: action(async ({ safekeep, translate }) => await answer(safekeep, translate)),
+  get: readAction(async ({ safekeep }) => await answer(safekeep)),
 
-  update: action(async ({ safekeep, translate, ctx }) => {
+  update: action(async ({ safekeep, ctx }) => {
     await writeSettings(safekeep.app, parse(settingsSchema.partial(), inputOf(ctx)));
-    return await answer(safekeep, translate);
+    return await answer(safekeep);
+  }),
+
+  /** Starts every client tool once to ask for its version. */
+  tools: action(async ({ safekeep, translate }): Promise<ToolsAnswer> => {
+    const driver = safekeep.driver();
+    try {
+      return { tools: (await driver.tools()).map((tool) => toolView(tool, translate)) };
+    } finally {
+      await driver.close();
+    }
   }),
 };
 
-async function answer(safekeep: Safekeep, translate: Translate): Promise<SettingsAnswer> {
-  const driver = safekeep.driver();
-  try {
-    const tools = await driver.tools();
-    return {
-      ...(await readSettings(safekeep.app)),
-      folder: safekeep.destination.folder,
-      freeBytes: await safekeep.destination.freeBytes(),
-      tools: tools.map((tool) => toolView(tool, translate)),
-    };
-  } finally {
-    await driver.close();
-  }
+async function answer({ app, destination }: Safekeep): Promise<SettingsAnswer> {
+  return { ...(await readSettings(app)), folder: destination.folder, freeBytes: await destination.freeBytes() };
 }
 
-function toolView(tool: ToolReport, translate: Translate): SettingsAnswer['tools'][number] {
+function toolView(tool: ToolReport, translate: Translate): ToolsAnswer['tools'][number] {
   const detail = tool.path ? `${tool.version ?? ''} (${tool.path})` : '–';
   const remedy = { text: 'Install it with: {{install}}', params: { install: tool.install } };
   return {

@@ -4,8 +4,10 @@ import parseRange from 'range-parser';
 import { z } from 'zod';
 import { openLocalArchive } from '../../engine/archive/source';
 import { SafekeepError } from '../../engine/errors';
-import type { UploadAppendAnswer, UploadFinishAnswer, UploadStartAnswer } from '../../shared/api';
-import { type Action, action, inputOf, parse } from './respond';
+import type { Safekeep } from '../safekeep';
+import type { KeepUploadAnswer, UploadAppendAnswer, UploadFinishAnswer, UploadStartAnswer } from '../../shared/api';
+import { busyWith } from '../runs/runs';
+import { type Action, action, inputOf, parse, readAction } from './respond';
 
 const startSchema = z.object({ fileName: z.string().max(255), bytes: z.number().int().positive() });
 const appendSchema = z.object({ uploadId: z.string(), offset: z.coerce.number().int().min(0) });
@@ -31,26 +33,41 @@ export const transferActions: Record<string, Action> = {
 
   uploadAbort: action(async ({ safekeep, ctx }) => {
     const { uploadId } = parse(abortSchema, inputOf(ctx));
-    const active = safekeep.active?.record;
-    if (active?.uploadId === uploadId) {
-      throw new SafekeepError('BUSY', { kind: active.kind, startedAt: active.startedAt });
-    }
+    refuseWhileUsed(safekeep, uploadId);
     await safekeep.uploads.remove(uploadId);
     return { uploadId };
   }),
 
-  /** Streams an archive for a one-time ticket; understands one byte range. */
-  download: action(async ({ safekeep, ctx }) => {
+  /** Moves an uploaded archive into the list. */
+  keepUpload: action(async ({ safekeep, ctx }): Promise<KeepUploadAnswer> => {
+    const { uploadId } = parse(abortSchema, inputOf(ctx));
+    refuseWhileUsed(safekeep, uploadId);
+    const reader = await safekeep.uploads.open(uploadId);
+    const { manifest } = reader;
+    await reader.close();
+    await safekeep.catalog.adopt(await safekeep.uploads.archivePath(uploadId), manifest);
+    await safekeep.uploads.remove(uploadId);
+    return { name: manifest.name };
+  }),
+
+  /** Streams an archive for a ticket; understands one byte range. */
+  download: readAction(async ({ safekeep, ctx }) => {
     const { ticket } = parse(downloadSchema, ctx.action.params);
-    const name = safekeep.tickets.redeem(ticket, Date.now());
+    const name = await safekeep.tickets.check(ticket, Date.now());
     if (name === null) throw new SafekeepError('TICKET_INVALID');
-    if (!(await safekeep.destination.get(name))) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+    const stored = await safekeep.destination.get(name);
+    if (!stored) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
     const source = await openLocalArchive(safekeep.destination.archivePath(name));
-    const range = ctx.req.headers.range ? parseRange(source.size, ctx.req.headers.range) : undefined;
+    // A download that goes on must go on with the same bytes.
+    const etag = `"${stored.sidecar?.sha256 ?? stored.bytes}"`;
+    const ifRange = ctx.get('If-Range');
+    const wanted = ifRange === '' || ifRange === etag ? ctx.get('Range') : '';
+    const range = wanted ? parseRange(source.size, wanted) : undefined;
     ctx.withoutDataWrapping = true;
     ctx.attachment(`${name}.safekeep.zip`);
     ctx.type = 'application/zip';
     ctx.set('Accept-Ranges', 'bytes');
+    ctx.set('ETag', etag);
     ctx.set('Cache-Control', 'no-store');
     ctx.set('X-Content-Type-Options', 'nosniff');
     if (range === -1) {
@@ -71,3 +88,9 @@ export const transferActions: Record<string, Action> = {
     return stream;
   }),
 };
+
+/** @throws BUSY while a run reads the upload */
+function refuseWhileUsed({ runs }: Safekeep, uploadId: string): void {
+  const active = runs.active?.record;
+  if (active?.uploadId === uploadId) throw busyWith(active);
+}

@@ -1,8 +1,19 @@
 /** Records and rows as the API tells them. */
 import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
-import type { BackupView, CheckView } from '../../shared/api';
+import { isExpired, type PreviousData } from '../../engine/previous';
+import type { BackupView, CheckView, LiveOrigin } from '../../shared/api';
 import type { Check } from '../../engine/compatibility';
-import type { ApiError, Content, LogLine, Message, RunStatus, RunView, Trigger, Verification } from '../../shared/runs';
+import type {
+  ApiError,
+  Content,
+  LogLine,
+  Message,
+  RunStatus,
+  RunView,
+  Trigger,
+  UndoView,
+  Verification,
+} from '../../shared/runs';
 import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../../engine/history/record';
 
 /** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
@@ -12,12 +23,19 @@ export function tell(message: Message, translate: Translate): string {
   return message.text === '' ? '' : fill(translate(message.text), message.params);
 }
 
+/** Parameters whose values are words of ours rather than names or numbers. */
+const WORDS = new Set(['kind', 'what', 'content']);
+
 export function apiError(error: SafekeepError, translate: Translate): ApiError {
   const { message, hint } = ERRORS[error.code];
+  const translated = Object.entries(error.params).map(([name, value]) => {
+    return [name, WORDS.has(name) ? translate(String(value)) : value] as const;
+  });
+  const params = Object.fromEntries(translated);
   return {
     code: error.code satisfies ErrorCode,
-    message: fill(translate(message), error.params),
-    hint: fill(translate(hint), error.params),
+    message: fill(translate(message), params),
+    hint: fill(translate(hint), params),
     params: error.params,
   };
 }
@@ -27,12 +45,29 @@ export function storedApiError(stored: unknown, translate: Translate): ApiError 
   return parsed.success ? apiError(fromStoredError(parsed.data), translate) : null;
 }
 
-export function runView(record: RunRecord, translate: Translate): RunView {
-  const { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId } = record;
-  const { note, trigger, warnings, startedBy, undoUntil, direction = null } = record;
-  const shown = { id, kind, status, step, progress, percent, startedAt, finishedAt, backupName, uploadId };
+/** What a run's view needs besides its record. */
+export interface RunViewContext {
+  translate: Translate;
+  isCancelling: boolean;
+  undo: UndoView | null;
+}
+
+export function runView(record: RunRecord, { translate, isCancelling, undo }: RunViewContext): RunView {
+  const { id, kind, status, step, steps, progress, percent, startedAt, finishedAt, backupName, backupAt } = record;
+  const { uploadId, uploadName, contents, note, trigger, warnings, startedBy, undoOf, direction = null } = record;
+  const state = { id, kind, status, step, steps, progress, percent, startedAt, finishedAt, cancelling: isCancelling };
+  const about = { backupName, backupAt, uploadId, uploadName, contents, note, trigger, startedBy, undoOf, direction };
   const error = record.error && apiError(fromStoredError(record.error), translate);
-  return { ...shown, note, trigger, warnings, startedBy, undoUntil, direction, error };
+  return { ...state, ...about, warnings, error, undo };
+}
+
+/** Whether what a run replaced can be brought back; null for a run that replaced nothing. */
+export function undoView({ states, endings }: PreviousData, runId: string, now: Date): UndoView | null {
+  const state = states.find(({ id }) => id === runId);
+  if (state && isExpired(now)(state)) return { state: 'expired', at: state.until };
+  if (state) return { state: 'available', until: state.until };
+  const ending = endings.findLast(({ id }) => id === runId);
+  return ending ? { state: ending.why, at: ending.at } : null;
 }
 
 /** A row of the collection of backups. */
@@ -59,7 +94,10 @@ export interface BackupRow {
   verified: Verification | null;
 }
 
-export function backupView(row: BackupRow, run: RunRecord | null, translate: Translate): BackupView {
+export function backupView(
+  row: BackupRow,
+  { run, live, translate }: { run: RunView | null; live: LiveOrigin | null; translate: Translate },
+): BackupView {
   const iso = (at: Date | string | null) => (at === null ? null : new Date(at).toISOString());
   const count = (value: number | string | null) => (value === null ? null : Number(value));
   return {
@@ -82,7 +120,8 @@ export function backupView(row: BackupRow, run: RunRecord | null, translate: Tra
     dialect: row.dialect,
     destinations: row.destinations,
     verified: row.verified && { ...row.verified, detail: tell(row.verified.detail, translate) },
-    run: run && runView(run, translate),
+    run,
+    live: live?.backupName === row.name ? live : null,
   };
 }
 

@@ -28,10 +28,23 @@ export class RowIndex {
   }
 
   async saveRun(record: RunRecord): Promise<void> {
-    const { id, kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note } = record;
-    const { trigger, warnings, error, startedBy, undoUntil, direction = null } = record;
-    const row = { kind, status, step, percent, startedAt, finishedAt, backupName, uploadId, note };
-    await this.save(RUNS, id, { ...row, trigger, warnings, error, startedBy, undoUntil, direction });
+    const { id, kind, status, step, percent, startedAt, finishedAt, backupName, backupAt, uploadId, uploadName } =
+      record;
+    const { note, contents, trigger, warnings, error, startedBy, undoOf, steps, direction = null } = record;
+    const about = {
+      kind,
+      status,
+      step,
+      steps,
+      percent,
+      startedAt,
+      finishedAt,
+      backupName,
+      backupAt,
+      uploadId,
+      uploadName,
+    };
+    await this.save(RUNS, id, { ...about, note, contents, trigger, warnings, error, startedBy, undoOf, direction });
   }
 
   async saveBackup(row: BackupRow): Promise<void> {
@@ -49,34 +62,25 @@ export class RowIndex {
     return row ? (row.toJSON() as BackupRow) : null;
   }
 
-  /** Successful backups that no verification has refuted, newest first. */
-  async goodBackups(): Promise<BackupRow[]> {
-    const filter = { status: { $in: ['succeeded', 'succeeded with warnings'] } };
-    const rows = (await this.repository(BACKUPS).find({ filter, sort: ['-startedAt'] })) as Model[];
-    return rows.map((row) => row.toJSON<BackupRow>()).filter(({ verified }) => verified?.result !== 'failed');
-  }
-
-  /** Makes the rows what the files say. */
+  /** Makes the rows what the files say. Of an archive whose sidecar cannot be used now, the row stays as it is. */
   async rebuild(stored: readonly StoredBackup[], runs: readonly RunRecord[]): Promise<void> {
     this.missed.clear();
-    const told = ({ status, undoUntil }: { status?: unknown; undoUntil?: unknown }) =>
-      `${String(status)} ${undoUntil ? new Date(undoUntil as string).getTime() : ''}`;
-    const rows = await this.rows(RUNS, ['id', 'status', 'undoUntil']);
-    const shown = new Map(rows.map((row) => [String(row.id), told(row)]));
-    for (const record of runs) if (shown.get(record.id) !== told(record)) await this.saveRun(record);
+    const statuses = new Map((await this.rows(RUNS, ['id', 'status'])).map(({ id, status }) => [String(id), status]));
+    for (const record of runs) if (statuses.get(record.id) !== record.status) await this.saveRun(record);
     const wanted = new Map<string, BackupRow>();
     for (const record of runs) {
       if (record.kind !== 'backup' || record.dismissed || !record.backupName) continue;
       if (record.status === 'succeeded' || record.status === 'succeeded with warnings') continue;
       wanted.set(record.backupName, rowOfRun(record));
     }
+    const unknown = new Set(stored.filter(({ sidecar }) => !sidecar).map(({ name }) => name));
     for (const { name, sidecar } of stored) if (sidecar) wanted.set(name, rowOfSidecar(name, sidecar));
-    for (const row of await this.rows(BACKUPS, ['name'])) {
-      if (!wanted.has(String(row.name))) await this.removeBackup(String(row.name));
+    for (const { name } of await this.rows(BACKUPS, ['name'])) {
+      if (!wanted.has(String(name)) && !unknown.has(String(name))) await this.removeBackup(String(name));
     }
     for (const row of wanted.values()) await this.saveBackup(row);
-    const underWay = runs.filter((record) => !isFinal(record)).map(({ id }) => id);
-    const stale = { status: { $in: ['running', 'pending'] }, id: { $notIn: underWay } };
+    const inProgress = runs.filter((record) => !isFinal(record)).map(({ id }) => id);
+    const stale = { status: { $in: ['running', 'pending'] }, id: { $notIn: inProgress } };
     await this.repository(RUNS).update({ filter: stale, values: { status: 'interrupted' } });
   }
 

@@ -18,6 +18,11 @@ const FOLLOW_POLL_MS = 500;
  */
 const COMMAND = { name: 'restore' };
 
+/** What is left to do when neither the restored nor the previous data works; docs/recovery.md. */
+const HELD_TEXT =
+  'Safekeep: the rollback of a restore failed. Stop NocoBase, run ' +
+  '"node storage/plugins/nocobase-plugin-safekeep/dist/cli/index.js recover" in its working folder, then start it again.';
+
 /** What `restart` and `upgrade` of the host are made of. */
 interface HostInternals {
   _loaded: boolean;
@@ -30,6 +35,8 @@ const internalsOf = (app: Application) => app as unknown as HostInternals;
 
 export class HostControl implements AppControl {
   private maintaining = false;
+  /** Maintenance lasts until the process ends. */
+  private isHeld = false;
   /** Versions of app and plugins in the data the app ran on before the switch. */
   private versionsBefore: string | null = null;
   private readonly text: MaintenanceText;
@@ -58,16 +65,28 @@ export class HostControl implements AppControl {
   }
 
   async leaveMaintenance(): Promise<void> {
-    if (!this.maintaining) return;
+    if (!this.maintaining || this.isHeld) return;
     this.maintaining = false;
     this.text.end();
     await this.app.setMaintaining({ status: 'command_end', command: COMMAND });
     await this.jobs.drop();
   }
 
-  /** Shown to everyone who waits, in front of what the host itself says. */
+  async holdMaintenance(): Promise<void> {
+    this.isHeld = true;
+    this.maintaining = true;
+    this.text.begin();
+    this.text.change(HELD_TEXT);
+    const { app } = this;
+    // A reload that failed halfway may have left the host serving, or in an error of its own.
+    await AppSupervisor.getInstance().setAppStatus(app.name, 'commanding');
+    await app.setMaintaining({ status: 'command_running', command: COMMAND });
+    this.text.change(HELD_TEXT);
+  }
+
+  /** Shown to everyone who waits, in front of what the host itself shows. */
   maintenanceText(text: string): void {
-    this.text.change(text);
+    if (!this.isHeld) this.text.change(text);
   }
 
   async disconnect(): Promise<void> {

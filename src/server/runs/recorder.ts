@@ -1,25 +1,27 @@
 import type { SteppedRun } from '../../engine/context';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
-import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
 import { type RunRecord, toStoredError } from '../../engine/history/record';
 import type { RunHistory } from '../../engine/history/run-history';
+import { HEARTBEAT_MS } from '../../engine/owner';
+import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
 
-/** How often progress is passed on at the most. */
+/** Progress is passed on at most this often. */
 const PROGRESS_INTERVAL_MS = 400;
 
-/** Keeps the record and the log of one run, and tells listeners. The engine sees it as its SteppedRun. */
+/** Keeps the record and the log of one run and notifies listeners. The engine sees it as its SteppedRun. */
 export class RunRecorder implements SteppedRun<string> {
   private readonly abort = new AbortController();
   private cancellable = true;
   private pendingLines: LogLine[] = [];
   private writing: Promise<void> = Promise.resolve();
-  private lastTold = 0;
+  private lastProgress = 0;
   private doneWeight = 0;
+  private heartbeat: NodeJS.Timeout | undefined;
   private ended: Promise<RunRecord> | undefined;
 
   constructor(
     readonly record: RunRecord,
-    private readonly store: RunHistory,
+    private readonly history: RunHistory,
     private readonly onChange: (record: RunRecord) => void,
   ) {}
 
@@ -31,10 +33,16 @@ export class RunRecorder implements SteppedRun<string> {
     return this.record.warnings;
   }
 
+  /** Cancelled, and still cleaning up. */
+  get isCancelling(): boolean {
+    return this.abort.signal.aborted && this.ended === undefined;
+  }
+
   /** @throws TOO_LATE_TO_CANCEL */
   cancel(): void {
     if (!this.cancellable) throw new SafekeepError('TOO_LATE_TO_CANCEL');
     this.abort.abort();
+    this.onChange(this.record);
   }
 
   pointOfNoReturn(): void {
@@ -48,26 +56,30 @@ export class RunRecorder implements SteppedRun<string> {
     this.write(async () => {
       const lines = this.pendingLines;
       this.pendingLines = [];
-      if (lines.length > 0) await this.store.appendLog(this.record.id, lines);
+      if (lines.length > 0) await this.history.appendLog(this.record.id, lines);
     });
   }
 
   progress(progress: Progress): void {
     const { record } = this;
+    // What still arrives after a cancel is of work that is being thrown away.
+    if (this.abort.signal.aborted) return;
     record.progress = progress;
     const share = progress.total > 0 ? Math.min(1, progress.done / progress.total) : 0;
     record.percent = Math.max(record.percent, Math.floor(this.doneWeight + share * this.weightOf(record.step)));
     const now = Date.now();
-    if (now - this.lastTold < PROGRESS_INTERVAL_MS) return;
-    this.lastTold = now;
+    if (now - this.lastProgress < PROGRESS_INTERVAL_MS) return;
+    this.lastProgress = now;
     this.onChange(record);
   }
 
   async step<T>(step: string, work: () => Promise<T>): Promise<T> {
     if (this.cancellable) this.refuseIfCancelled();
-    this.record.step = step;
-    this.record.progress = { done: 0, total: 0, unit: 'steps' };
-    this.record.percent = Math.floor(this.doneWeight);
+    const { record } = this;
+    record.step = step;
+    record.steps = [...record.steps, step];
+    record.progress = { done: 0, total: 0, unit: 'steps' };
+    record.percent = Math.max(record.percent, Math.floor(this.doneWeight));
     this.changed();
     const result = await work();
     this.doneWeight += this.weightOf(step);
@@ -78,9 +90,13 @@ export class RunRecorder implements SteppedRun<string> {
     this.record.status = 'running';
     this.changed();
     await this.flush();
+    this.heartbeat = setInterval(() => {
+      // A record that cannot be touched now is written by the next step.
+      this.history.touch(this.record.id).catch(() => undefined);
+    }, HEARTBEAT_MS).unref();
   }
 
-  /** Writes how the run ended to disk and returns it; nobody is told before `publish`. What was said first stands. */
+  /** Writes how the run ended to disk and returns it; nobody is notified before `publish`. The first call stands. */
   async conclude(error?: unknown): Promise<RunRecord> {
     this.ended ??= this.end(error);
     return await this.ended;
@@ -98,8 +114,9 @@ export class RunRecorder implements SteppedRun<string> {
       ended.error = toStoredError(reason);
       this.log('error', { text: '{{error}}', params: { error: reason.message } });
     }
-    this.write(() => this.store.save(ended));
+    this.write(() => this.history.save(ended));
     await this.flush();
+    clearInterval(this.heartbeat);
     return ended;
   }
 
@@ -108,7 +125,7 @@ export class RunRecorder implements SteppedRun<string> {
     this.onChange(this.record);
   }
 
-  /** Resolves when everything told so far is on disk. */
+  /** Resolves when everything recorded so far is on disk. */
   async flush(): Promise<void> {
     await this.writing;
   }
@@ -119,10 +136,10 @@ export class RunRecorder implements SteppedRun<string> {
 
   private changed(): void {
     this.onChange(this.record);
-    this.write(() => this.store.save(this.record));
+    this.write(() => this.history.save(this.record));
   }
 
-  /** One write after the other; a disk that refuses the record must not end the run it tells of. */
+  /** One write after the other; a disk that refuses the record must not end the run it is about. */
   private write(work: () => Promise<void>): void {
     this.writing = this.writing.then(work).catch((error: Error) => {
       process.emitWarning(`Safekeep: the record of run ${this.record.id} could not be written: ${error.message}`);
@@ -131,6 +148,7 @@ export class RunRecorder implements SteppedRun<string> {
 
   private weightOf(step: string): number {
     const weights: Record<string, number> = STEPS[this.record.kind];
+    // Skipped steps have no share.
     const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
     return ((weights[step] ?? 0) / total) * 100;
   }

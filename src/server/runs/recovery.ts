@@ -1,54 +1,44 @@
-/** Unfinished exchanges and states that are kept aside, as the server sees them. */
-import type { Slots } from '../../engine/switchover';
-import { keepAside, type Keeper, letGoExpired } from '../../engine/kept';
+/** Recovery of an app's data, as the server runs it. */
+import { slotsOf } from '../../engine/moves';
 import { confirm, recover, type RecoveryParts } from '../../engine/recovery';
-import type { RunRecord } from '../../engine/history/record';
+import { applyStorageRoots } from '../host/storage-roots';
 import type { Safekeep } from '../safekeep';
+import { keep } from './previous';
 
-/** Before an app works with its data: ends what a killed restore left half way. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
+/** Before an app works with its data: completes what a killed restore left halfway. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
 export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
-  if (safekeep.active || !(await safekeep.journal.read())) return;
+  if (safekeep.runs.active || !(await safekeep.journal.read())) return;
   const { app } = safekeep;
   await safekeep.control.disconnect();
   try {
-    const recovered = await withParts(safekeep, (parts) => recover(parts, { before: 'start' }));
+    const recovered = await withRecovery(safekeep, (parts) => recover(parts, { before: 'start' }));
     await (recovered?.state === 'old' ? safekeep.jobs.reinstate() : safekeep.jobs.drop());
   } finally {
     await app.db.reconnect();
   }
 }
 
-/** The app is up: a restore that was finished at this start is kept from now on. */
+/** The app runs: a restore that was completed at this start stands from now on. */
 export async function confirmRecovery(safekeep: Safekeep): Promise<void> {
-  if (safekeep.active || !(await safekeep.journal.read())) return;
-  await withParts(safekeep, confirm);
+  if (safekeep.runs.active || !(await safekeep.journal.read())) return;
+  await withRecovery(safekeep, (parts) =>
+    confirm(parts, async (journal, record) => {
+      await applyStorageRoots(safekeep.app, journal.storageRoots);
+      await keep(safekeep, record ?? { id: journal.runId }, slotsOf(journal), journal.undoHours);
+    }),
+  );
 }
 
-/** Drops states aside whose time is over, what could not be dropped before, and abandoned uploads. */
-export async function dropExpired(safekeep: Safekeep, now: Date): Promise<void> {
-  if (safekeep.active) return;
-  await withParts(safekeep, async (parts) => {
-    await recover(parts, { before: 'work' });
-    await letGoExpired(parts, now);
-  });
-  await safekeep.uploads.removeAbandoned(now.getTime());
-}
-
-/** An earlier run may have left something that could not be dropped then. @throws while it still can not */
+/** What an earlier run could not clean up. @throws while it still cannot be */
 export async function sweep(safekeep: Safekeep): Promise<void> {
-  await withParts(safekeep, (parts) => recover(parts, { before: 'work' }));
+  await withRecovery(safekeep, (parts) => recover(parts, { before: 'work' }));
 }
 
-export async function keep(safekeep: Safekeep, record: RunRecord, slots: Slots, undoHours: number): Promise<void> {
-  await withParts(safekeep, (parts) => keepAside(parts, record, slots, undoHours));
-}
-
-async function withParts<T>(safekeep: Safekeep, work: (parts: RecoveryParts & Keeper) => Promise<T>): Promise<T> {
-  const { journal, history, index } = safekeep;
+async function withRecovery<T>(safekeep: Safekeep, work: (parts: RecoveryParts) => Promise<T>): Promise<T> {
+  const { journal, history } = safekeep;
   const driver = safekeep.driver();
-  const onChange = (record: RunRecord) => index.saveRun(record);
   try {
-    return await work({ journal, history, driver, log: safekeep.hostLog, onChange });
+    return await work({ journal, history, driver, log: safekeep.hostLog });
   } finally {
     await driver.close();
   }

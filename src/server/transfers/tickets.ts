@@ -1,22 +1,68 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { NO_HARD_LINKS } from '../../engine/atomic-file';
+import { SafekeepError } from '../../engine/errors';
 
-const VALID_MS = 60_000;
+/** Long enough to resume a large download over a slow line. */
+const VALID_MS = 12 * 3600_000;
+const KEY_BYTES = 32;
 
-/** One-time tickets for downloads: a browser can follow a link, but it can not send a token with it. */
+const claimSchema = z.object({ name: z.string(), expiresAt: z.number() });
+
+/**
+ * Tickets for downloads: a browser can follow a link, but cannot send a token with it. A ticket is signed, not stored, so it
+ * works for any number of ranges, after a restart, and on every node that has the folder with the archives.
+ */
 export class Tickets {
-  private readonly open = new Map<string, { name: string; expiresAt: number }>();
+  private key: Promise<Buffer> | undefined;
 
-  issue(name: string, now: number): { ticket: string; expiresAt: Date } {
-    for (const [ticket, { expiresAt }] of this.open) if (expiresAt < now) this.open.delete(ticket);
-    const ticket = randomBytes(24).toString('base64url');
-    this.open.set(ticket, { name, expiresAt: now + VALID_MS });
-    return { ticket, expiresAt: new Date(now + VALID_MS) };
+  constructor(
+    /** Keeps the signing key; mode 0600. */
+    private readonly keyFile: string,
+  ) {}
+
+  async issue(name: string, now: number): Promise<{ ticket: string; expiresAt: Date }> {
+    const expiresAt = now + VALID_MS;
+    const claim = Buffer.from(JSON.stringify({ name, expiresAt })).toString('base64url');
+    return { ticket: `${claim}.${(await this.sign(claim)).toString('base64url')}`, expiresAt: new Date(expiresAt) };
   }
 
-  /** Name of the backup the ticket is for; null when it is unknown, used or expired. */
-  redeem(ticket: string, now: number): string | null {
-    const found = this.open.get(ticket);
-    this.open.delete(ticket);
-    return found && found.expiresAt >= now ? found.name : null;
+  /** Name of the backup the ticket is for; null when it is not one of ours or has expired. */
+  async check(ticket: string, now: number): Promise<string | null> {
+    const [claim = '', signature = ''] = ticket.split('.');
+    const [given, own] = [Buffer.from(signature, 'base64url'), await this.sign(claim)];
+    if (given.length !== own.length || !timingSafeEqual(given, own)) return null;
+    const { name, expiresAt } = claimSchema.parse(JSON.parse(Buffer.from(claim, 'base64url').toString('utf8')));
+    return expiresAt >= now ? name : null;
+  }
+
+  private async sign(claim: string): Promise<Buffer> {
+    this.key ??= this.readKey();
+    return createHmac('sha256', await this.key)
+      .update(claim)
+      .digest();
+  }
+
+  private async readKey(): Promise<Buffer> {
+    const key = await readFile(this.keyFile).catch(() => this.makeKey());
+    if (key.length !== KEY_BYTES) throw new SafekeepError('INTERNAL', { detail: `${this.keyFile} is not a key` });
+    return key;
+  }
+
+  /** Complete before it has its name: whoever comes first makes the key, all others read it. */
+  private async makeKey(): Promise<Buffer> {
+    const made = `${this.keyFile}.${randomBytes(4).toString('hex')}.tmp`;
+    await writeFile(made, randomBytes(KEY_BYTES), { flag: 'wx', mode: 0o600 });
+    try {
+      await link(made, this.keyFile).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') return;
+        if (NO_HARD_LINKS.has(error.code ?? '')) return rename(made, this.keyFile);
+        throw error;
+      });
+    } finally {
+      await rm(made, { force: true });
+    }
+    return await readFile(this.keyFile);
   }
 }

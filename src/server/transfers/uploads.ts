@@ -115,6 +115,16 @@ export class UploadStore {
     return this.dataFile(uploadId);
   }
 
+  /** @throws NOT_FOUND, UPLOAD_INCOMPLETE, and what ArchiveReader.open throws */
+  async open(uploadId: string): Promise<ArchiveReader> {
+    return await ArchiveReader.open(await openLocalArchive(await this.archivePath(uploadId)));
+  }
+
+  /** Name of the uploaded file, as its sender gave it. @throws NOT_FOUND */
+  async fileName(uploadId: string): Promise<string> {
+    return (await this.info(uploadId)).fileName;
+  }
+
   async remove(uploadId: string): Promise<void> {
     await rm(this.dataFile(uploadId), { force: true });
     await rm(this.infoFile(uploadId), { force: true });

@@ -1,0 +1,116 @@
+/** What a switchover moves: parts of the data, each with the slot it changes places with. */
+import type { RunContext } from './context';
+import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
+import { toSafekeepError } from './errors';
+import * as slots from './files/slots';
+import { withPauses } from './patience';
+
+/** A position at which nothing is halfway. */
+export type Settled = Exclude<SlotPosition, 'unclear'>;
+
+/** `to`: where the plan stands when the move is complete. */
+export interface Move<Plan> {
+  plan: Plan;
+  to: Settled;
+}
+
+/** Everything one switchover moves, together or not at all. */
+export interface Moves {
+  database: Move<DatabasePlan> | null;
+  folders: Move<slots.FolderPlan>[];
+}
+
+/** The slots of a restore or a verification. */
+export interface Slots {
+  database: DatabasePlan | null;
+  folders: slots.FolderPlan[];
+}
+
+/** Paths of the files in a shared folder that belong to this app; see `files/slots.ts`. */
+export type OwnedFiles = (folder: string) => readonly string[] | undefined;
+
+/** The moves that bring staged data live. */
+export function movesOf({ database, folders }: Slots): Moves {
+  const live = <Plan>(plan: Plan): Move<Plan> => ({ plan, to: 'after switchover' });
+  return { database: database && live(database), folders: folders.map(live) };
+}
+
+export function slotsOf({ database, folders }: Moves): Slots {
+  return { database: database?.plan ?? null, folders: folders.map(({ plan }) => plan) };
+}
+
+/** The moves that take these moves back. */
+export function reversed({ database, folders }: Moves): Moves {
+  const back = <Plan>({ plan, to }: Move<Plan>): Move<Plan> => ({ plan, to: opposite(to) });
+  return { database: database && back(database), folders: folders.map(back) };
+}
+
+export function opposite(position: Settled): Settled {
+  return position === 'after switchover' ? 'before switchover' : 'after switchover';
+}
+
+/**
+ * Completes moves from wherever they stand; can be repeated. Folders go first: if the database refuses, they go back by
+ * renames.
+ * @throws SWITCHOVER_FAILED
+ */
+export async function complete(
+  moves: Moves,
+  driver: DatabaseDriver,
+  run: RunContext,
+  _owned: OwnedFiles = () => undefined,
+): Promise<void> {
+  for (const { plan, to } of moves.folders) {
+    if (to === 'after switchover') await slots.switchOver(plan);
+    else await slots.switchBack(plan);
+  }
+  if (!moves.database) return;
+  const { plan, to } = moves.database;
+  if ((await driver.position(plan)) === to) return;
+  if (to === 'after switchover') await driver.switchOver(plan, run);
+  else await driver.switchBack(plan, run);
+}
+
+/** Whether moves are complete. The database decides where there is one: folders move first and follow it. */
+export async function areComplete(moves: Moves, driver: DatabaseDriver): Promise<boolean> {
+  if (moves.database) return (await driver.position(moves.database.plan)) === moves.database.to;
+  const positions = await Promise.all(moves.folders.map(({ plan }) => slots.positionOf(plan)));
+  return moves.folders.every(({ to }, index) => positions[index] === to);
+}
+
+/** Whether not a single move has begun, or all of them have been taken back. */
+export async function haveNotBegun(moves: Moves, driver: DatabaseDriver): Promise<boolean> {
+  const { database, folders } = moves;
+  const began = async (position: Promise<SlotPosition>, to: Settled) => {
+    const found = await position;
+    return found === to || found === 'unclear';
+  };
+  for (const { plan, to } of folders) if (await began(slots.positionOf(plan), to)) return false;
+  return !database || !(await began(driver.position(database.plan), database.to));
+}
+
+const DISCARD_ATTEMPTS = 3;
+
+/**
+ * Discards inactive slots: staged data that is not wanted, or previous data that is no longer kept.
+ * @returns whether all of it is gone; what is not is logged
+ */
+export async function discardSlots(
+  made: Slots,
+  driver: DatabaseDriver,
+  run: Pick<RunContext, 'log'>,
+): Promise<boolean> {
+  let gone = true;
+  const work = [
+    ...made.folders.map((plan) => () => slots.discard(plan)),
+    ...(made.database ? [made.database].map((plan) => () => driver.discard(plan)) : []),
+  ];
+  for (const discard of work) {
+    await withPauses(discard, { attempts: DISCARD_ATTEMPTS }).catch((error: unknown) => {
+      const detail = toSafekeepError(error).message;
+      run.log('warn', { text: 'Could not be cleaned up: {{detail}}', params: { detail } });
+      gone = false;
+    });
+  }
+  return gone;
+}

@@ -1,0 +1,70 @@
+/** Disk space that previous data takes, and which of it has to go to make room. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { DatabaseDriver } from './databases/driver';
+import { slotsOf as folderSlots } from './files/slots';
+import { bytesBelow, nearestFolder } from './files/space';
+import type { Slots } from './moves';
+import { type PreviousData, slotsOnlyIn } from './previous';
+
+/** Space needed in a folder's file system, and free there; bytes. */
+export interface Space {
+  folder: string;
+  needed: number;
+  free: number;
+}
+
+/** Bytes that slots take on this server, by file system; null where a part cannot be known. */
+interface Size {
+  byDevice: Map<number, number>;
+  isComplete: boolean;
+}
+
+/** What discarding these slots frees on this server, bytes; null where that cannot be known. */
+export async function bytesIn(slots: Slots, driver: DatabaseDriver, databaseFolder?: string): Promise<number | null> {
+  const { byDevice, isComplete } = await sizeOf(slots, driver, databaseFolder);
+  return isComplete ? [...byDevice.values()].reduce((sum, bytes) => sum + bytes, 0) : null;
+}
+
+async function sizeOf(slots: Slots, driver: DatabaseDriver, databaseFolder: string = path.sep): Promise<Size> {
+  const byDevice = new Map<number, number>();
+  const add = async (folder: string, bytes: number) => {
+    const { dev } = await stat(await nearestFolder(folder));
+    byDevice.set(dev, (byDevice.get(dev) ?? 0) + bytes);
+  };
+  for (const plan of slots.folders) {
+    const { staged, previous } = folderSlots(plan);
+    await add(plan.folder, (await bytesBelow(staged)) + (await bytesBelow(previous)));
+  }
+  const ofDatabase = slots.database ? ((await driver.inactiveBytes?.(slots.database)) ?? null) : 0;
+  if (ofDatabase) await add(databaseFolder, ofDatabase);
+  return { byDevice, isComplete: ofDatabase !== null };
+}
+
+/**
+ * Previous data that has to be discarded so that all of the space is there, newest first: the oldest, the data from before
+ * anything was restored, goes last.
+ * @returns ids of states; empty when nothing has to go, null when discarding everything is not enough
+ */
+export async function discardsFor(
+  space: readonly Space[],
+  data: PreviousData,
+  driver: DatabaseDriver,
+  databaseFolder?: string,
+): Promise<string[] | null> {
+  const short = space.filter(({ needed, free }) => free < needed);
+  if (short.length === 0) return [];
+  const newestFirst = data.states.map(({ id }) => id).reverse();
+  for (let count = 1; count <= newestFirst.length; count += 1) {
+    const ids = newestFirst.slice(0, count);
+    const { byDevice } = await sizeOf(slotsOnlyIn(data, ids), driver, databaseFolder);
+    const isEnough = await Promise.all(
+      short.map(async ({ folder, needed, free }) => {
+        const { dev } = await stat(await nearestFolder(folder));
+        return free + (byDevice.get(dev) ?? 0) >= needed;
+      }),
+    );
+    if (isEnough.every(Boolean)) return ids;
+  }
+  return null;
+}

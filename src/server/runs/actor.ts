@@ -1,0 +1,16 @@
+/** Who starts a run. */
+export interface Actor {
+  userId: string | number | null;
+  name: string | null;
+  /** manual: from the page. */
+  trigger: 'manual' | 'api';
+}
+
+/** The actor as the record of a run has it. */
+export function startedBy({ userId, name, trigger }: Actor): {
+  userId: string | number | null;
+  startedBy: string | null;
+  trigger: Actor['trigger'];
+} {
+  return { userId, startedBy: name, trigger };
+}

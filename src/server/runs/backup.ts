@@ -1,0 +1,47 @@
+import { backupName } from '../../engine/archive/format';
+import { backup } from '../../engine/backup';
+import type { Content } from '../../shared/runs';
+import { rowOfRun, rowOfSidecar } from '../catalog/row-index';
+import { randomLetters } from '../names';
+import type { Safekeep } from '../safekeep';
+import { readSettings } from '../settings';
+import { type Actor, startedBy } from './actor';
+import type { RunRecorder } from './recorder';
+
+/** Starts a backup; retention is applied once it has succeeded. @throws BUSY */
+export async function startBackup(
+  safekeep: Safekeep,
+  request: { contents?: readonly Content[]; note?: string },
+  actor: Actor,
+): Promise<{ runId: string; backupName: string }> {
+  const contents = [...(request.contents ?? (await readSettings(safekeep.app)).defaultContents)];
+  const now = new Date();
+  const name = backupName(safekeep.app.name, now, randomLetters(6));
+  const note = request.note ?? '';
+  const about = { kind: 'backup' as const, backupName: name, backupAt: now.toISOString(), note, contents };
+  const work = async (run: RunRecorder) => {
+    const { id, startedAt, startedBy: by, trigger } = run.record;
+    const driver = safekeep.driver();
+    try {
+      await safekeep.index.saveBackup(rowOfRun(run.record));
+      const wanted = { name, contents, note, trigger, runId: id, startedAt, startedBy: by, isProtected: false };
+      const sidecar = await backup(wanted, await safekeep.site(), driver, safekeep.destination, run);
+      await safekeep.index.saveBackup(rowOfSidecar(name, sidecar));
+    } finally {
+      await driver.close();
+    }
+    await applyRetention(safekeep, run);
+  };
+  const recorder = await safekeep.runs.begin({ ...about, ...startedBy(actor) }, work, async (record) => {
+    // A published archive is a successful backup, whatever failed after it.
+    if (!(await safekeep.destination.get(name))) await safekeep.index.saveBackup(rowOfRun(record));
+  });
+  return { runId: recorder.record.id, backupName: name };
+}
+
+async function applyRetention(safekeep: Safekeep, run: RunRecorder): Promise<void> {
+  const { maxBackups } = await readSettings(safekeep.app);
+  for (const { name } of await safekeep.catalog.applyRetention(maxBackups)) {
+    run.log('info', { text: 'Old backup deleted: {{name}}', params: { name } });
+  }
+}

@@ -1,0 +1,20 @@
+import type { PreviewAnswer, RestoreRequest } from '../../shared/api';
+import type { Safekeep } from '../safekeep';
+import { openSource } from './restore';
+import { losses } from '../../engine/losses';
+
+/** What a restore would lose. Changes nothing. @throws what `openSource` throws, NOT_IN_BACKUP */
+export async function previewRestore(
+  safekeep: Safekeep,
+  request: Pick<RestoreRequest, 'name' | 'uploadId' | 'contents' | 'filesMode'>,
+): Promise<PreviewAnswer> {
+  const reader = await openSource(safekeep, request);
+  const driver = safekeep.driver();
+  try {
+    const { contents = reader.manifest.contents, filesMode = 'mirror' } = request;
+    return await losses(reader, { contents, filesMode }, { site: await safekeep.site(), driver });
+  } finally {
+    await driver.close();
+    await reader.close();
+  }
+}

@@ -1,0 +1,96 @@
+/** Previous data of an app: what runs replaced, until it is brought back, discarded, or its undo window closes. */
+import type { SteppedRun } from '../../engine/context';
+import { SafekeepError } from '../../engine/errors';
+import type { RunRecord } from '../../engine/history/record';
+import { discardSlots, type Slots } from '../../engine/moves';
+import { afterSwitchover, isExpired, unreferenced, without, withoutSlots } from '../../engine/previous';
+import type { Safekeep } from '../safekeep';
+import { type Actor, startedBy } from './actor';
+import { sweep } from './recovery';
+
+type Log = Pick<SteppedRun<string>, 'log'>;
+
+/** Records what a run replaced, so that it can be brought back. */
+export async function keep(
+  safekeep: Safekeep,
+  record: Pick<RunRecord, 'id'> & Partial<Pick<RunRecord, 'kind' | 'startedBy' | 'backupName' | 'backupAt'>>,
+  slots: Slots,
+  undoHours: number,
+): Promise<void> {
+  const { id: runId, kind, startedBy: by = null, backupName, backupAt } = record;
+  const at = new Date().toISOString();
+  const origin = kind === 'restore' && backupName ? { runId, backupName, backupAt: backupAt ?? at, at, by } : null;
+  await safekeep.previous.change((data) => afterSwitchover(data, { runId, slots, at, by, origin, undoHours }));
+}
+
+/**
+ * Discards previous data whose undo window has closed, what could not be discarded before, and abandoned uploads. Takes a run
+ * of its own where there is something to do, so that it never works beside another.
+ */
+export async function housekeep(safekeep: Safekeep, now: Date): Promise<void> {
+  if (safekeep.runs.active) return;
+  await safekeep.uploads.removeAbandoned(now.getTime());
+  const data = await safekeep.previous.read();
+  const hasWork = data.states.some(isExpired(now)) || unreferenced(data).length > 0 || (await isJournalLeft(safekeep));
+  if (!hasWork) return;
+  const nobody = { trigger: 'schedule' as const, startedBy: null, userId: null };
+  const work = async (run: SteppedRun<string>) => {
+    await run.step('prune', async () => {
+      await sweep(safekeep);
+      await safekeep.previous.change((found) => without(found, isExpired(now), 'expired', now));
+      await discardUnreferenced(safekeep, run);
+    });
+  };
+  const recorder = await safekeep.runs.begin({ kind: 'prune', ...nobody }, work).catch((error: unknown) => {
+    // Someone else was faster; the next housekeeping comes.
+    if (error instanceof SafekeepError && error.code === 'BUSY') return null;
+    throw error;
+  });
+  if (recorder) await safekeep.runs.idle();
+}
+
+/** Housekeeping as soon as the run in progress has ended: what it left is not discarded while anyone waits for it. */
+export function housekeepLater(safekeep: Safekeep): void {
+  const later = async () => {
+    await safekeep.runs.idle();
+    await housekeep(safekeep, new Date());
+  };
+  later().catch((error: Error) => safekeep.app.log.warn(`Safekeep: ${error.message}`));
+}
+
+/** Whether an earlier run of a process that is gone, or of this one, could not clean up. */
+async function isJournalLeft({ journal }: Safekeep): Promise<boolean> {
+  const found = await journal.read();
+  return found !== null && (await journal.life(found)) !== 'alive';
+}
+
+/** Discards previous data for good. @throws BUSY, NOTHING_TO_UNDO */
+export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor): Promise<{ runId: string }> {
+  const data = await safekeep.previous.read();
+  if (!data.states.some((state) => state.id === id)) throw new SafekeepError('NOTHING_TO_UNDO');
+  const { record } = await safekeep.runs.begin({ kind: 'prune', undoOf: id, ...startedBy(actor) }, async (run) => {
+    await run.step('prune', () => discardPrevious(safekeep, [id], run));
+  });
+  return { runId: record.id };
+}
+
+/** Within a run: discards states and what only they hold. */
+export async function discardPrevious(safekeep: Safekeep, ids: readonly string[], run: Log): Promise<void> {
+  await safekeep.previous.change((data) => without(data, ({ id }) => ids.includes(id), 'discarded', new Date()));
+  await discardUnreferenced(safekeep, run);
+}
+
+/** Within a run: discards slots that no state needs. What cannot be discarded now stays for the next housekeeping. */
+export async function discardUnreferenced(safekeep: Safekeep, run: Log): Promise<void> {
+  const slots = unreferenced(await safekeep.previous.read());
+  if (slots.length === 0) return;
+  const driver = safekeep.driver();
+  const discarded: Slots[] = [];
+  try {
+    for (const one of slots) if (await discardSlots(one, driver, run)) discarded.push(one);
+  } finally {
+    await driver.close();
+    await safekeep.previous.change((data) => withoutSlots(data, discarded));
+  }
+  run.log('info', { text: 'Previous data deleted: {{count}}', params: { count: discarded.length } });
+}
