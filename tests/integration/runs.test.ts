@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
-import { startBackup } from '../../src/server/runs/operations';
+import { startBackup } from '../../src/server/runs/backup';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView, SettingsAnswer } from '../../src/shared/api';
 import type { RunView } from '../../src/shared/runs';
@@ -128,8 +128,8 @@ describe('a restore', () => {
       const users = await app.db.getModel('users').findAll({ raw: true });
       await app.db.getModel('users').destroy({ where: {}, hooks: false });
       const safekeep = Safekeep.of(app);
-      const { backupName } = await startBackup(safekeep, { trigger: 'manual' }, { userId: null, name: null });
-      await safekeep.idle();
+      const { backupName } = await startBackup(safekeep, {}, { userId: null, name: null, trigger: 'manual' });
+      await safekeep.runs.idle();
       await app.db.getModel('users').bulkCreate(users as never[], { hooks: false });
       await root.get('safekeepSettings:update', { body: { maxBackups: 7 } });
 

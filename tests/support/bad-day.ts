@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { HostApi } from '../../scripts/host-api.mjs';
 import SafekeepPlugin from '../../src/server';
-import { dropExpired } from '../../src/server/runs/recovery';
+import { housekeep } from '../../src/server/runs/previous';
 import { Safekeep } from '../../src/server/safekeep';
 import type { ApiError, RunView } from '../../src/shared/runs';
 import { startApp, type TestApp, type TestAppOptions } from './app';
@@ -83,7 +83,7 @@ export async function startScene(options: Omit<TestAppOptions, 'plugin'> = {}): 
       expect(await leftovers(host)).toEqual([]);
       expect(await root.get('things:list?sort=id')).toMatchObject([{ title: 'first' }, { title: 'second' }]);
     },
-    forgetPrevious: () => dropExpired(Safekeep.of(host.app), new Date(Date.now() + A_YEAR_MS)),
+    forgetPrevious: () => housekeep(Safekeep.of(host.app), new Date(Date.now() + A_YEAR_MS)),
   };
 }
 

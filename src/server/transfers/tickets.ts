@@ -3,6 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { NO_HARD_LINKS } from '../../engine/atomic-file';
 import { SafekeepError } from '../../engine/errors';
+import { ownedSuffix } from '../../engine/temporary-name';
 
 /** Long enough to resume a large download over a slow line. */
 const VALID_MS = 12 * 3600_000;
@@ -52,7 +53,7 @@ export class Tickets {
 
   /** Complete before it has its name: whoever comes first makes the key, all others read it. */
   private async makeKey(): Promise<Buffer> {
-    const made = `${this.keyFile}.${randomBytes(4).toString('hex')}.tmp`;
+    const made = `${this.keyFile}.${ownedSuffix()}.tmp`;
     await writeFile(made, randomBytes(KEY_BYTES), { flag: 'wx', mode: 0o600 });
     try {
       await link(made, this.keyFile).catch((error: NodeJS.ErrnoException) => {
