@@ -79,8 +79,8 @@ it('everyone who waits reads the step and the percentage, whatever the host says
   const after = said.findIndex((text) => text.startsWith('Safekeep restore'));
   const texts = said.slice(after);
   expect(texts.filter((text) => !/^Safekeep restore: [^(]+ \(\d+ %\)(: .+)?$/.test(text))).toEqual([]);
-  expect(texts.some((text) => /exchanging the data \(\d+ %\)/.test(text))).toBe(true);
-  expect(texts.some((text) => /loading the app \(\d+ %\): load plugin \[.+\], \d+\/\d+/.test(text))).toBe(true);
+  expect(texts.some((text) => /switching over the data \(\d+ %\)/.test(text))).toBe(true);
+  expect(texts.some((text) => /reloading the app \(\d+ %\): load plugin \[.+\], \d+\/\d+/.test(text))).toBe(true);
   expect(app.getMaintaining().status).toBe('command_end');
   const own = Object.prototype.hasOwnProperty.call(app, 'setMaintainingMessage');
   expect(own).toBe(false);
@@ -116,9 +116,10 @@ it('other nodes are told, and one that is told loads what is live when the excha
     state: 'switching over',
     direction: 'restore',
     undoHours: 1,
+    storageRoots: {},
     starts: 0,
   };
-  writeFileSync(journal, JSON.stringify({ format: 1, ...of, database: null, folders: [], place, owner }));
+  writeFileSync(journal, JSON.stringify({ format: 2, ...of, database: null, folders: [], place, owner }));
   const before = app.db;
   const plugin = app.pm.get(PLUGIN_NAME) as SafekeepPlugin;
   const following = plugin.handleSyncMessage(SWITCHOVER_MESSAGE);
