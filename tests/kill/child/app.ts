@@ -96,7 +96,7 @@ async function shown(): Promise<Shown> {
   const { root } = app;
   const safekeep = Safekeep.of(app.app);
   await safekeep.runs.idle();
-  await root.credentials();
+  await root.signIn();
   if (!(await root.isHealthy())) throw new Error('the app says that it is not healthy');
   await root.get('things:list');
   const files = await shownBy(safekeep);
