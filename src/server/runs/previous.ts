@@ -65,10 +65,13 @@ async function isJournalLeft({ journal }: Safekeep): Promise<boolean> {
   return found !== null && (await journal.life(found)) !== 'alive';
 }
 
-/** Discards previous data for good. @throws BUSY, NOTHING_TO_UNDO */
+/** Discards previous data for good. @throws BUSY, NOT_FOUND, NOTHING_TO_UNDO */
 export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor): Promise<{ runId: string }> {
   const data = await safekeep.previous.read();
-  if (!data.states.some((state) => state.id === id)) throw new SafekeepError('NOTHING_TO_UNDO');
+  if (!data.states.some((state) => state.id === id)) {
+    const isKnown = (await safekeep.history.load(id)) !== null;
+    throw isKnown ? new SafekeepError('NOTHING_TO_UNDO') : new SafekeepError('NOT_FOUND', { what: 'run', name: id });
+  }
   const { record } = await safekeep.runs.begin({ kind: 'prune', undoOf: id, ...startedBy(actor) }, async (run) => {
     await run.step('prune', () => discardPrevious(safekeep, [id], run));
   });

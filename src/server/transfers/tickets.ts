@@ -16,7 +16,7 @@ const claimSchema = z.object({ name: z.string(), expiresAt: z.number() });
  * works for any number of ranges, after a restart, and on every node that has the folder with the archives.
  */
 export class Tickets {
-  private key: Promise<Buffer> | undefined;
+  private key: Buffer | undefined;
 
   constructor(
     /** Keeps the signing key; mode 0600. */
@@ -39,10 +39,8 @@ export class Tickets {
   }
 
   private async sign(claim: string): Promise<Buffer> {
-    this.key ??= this.readKey();
-    return createHmac('sha256', await this.key)
-      .update(claim)
-      .digest();
+    this.key ??= await this.readKey();
+    return createHmac('sha256', this.key).update(claim).digest();
   }
 
   private async readKey(): Promise<Buffer> {
