@@ -10,7 +10,8 @@ import {
   refuseUnlessFit,
 } from './compatibility';
 import type { ToolReport } from './databases/driver';
-import { fill, type SafekeepError } from './errors';
+import type { SafekeepError } from './errors';
+import { fill } from './messages';
 
 const facts: DatabaseFacts = {
   dialect: 'postgres',

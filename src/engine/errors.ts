@@ -2,6 +2,10 @@
  * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
  * are also the translation keys (locale/), `{{name}}` is filled from `params`.
  */
+import { THING_NAMES } from '../shared/names';
+import type { Params } from '../shared/runs';
+import { fill } from './messages';
+
 export interface ErrorKind {
   /** HTTP status the API answers with. */
   status: number;
@@ -169,8 +173,8 @@ export const ERRORS = {
   // Runs and requests
   BUSY: {
     status: 409,
-    message: 'Another run is under way: {{kind}}, started {{startedAt}}.',
-    hint: 'Wait until it has finished or cancel it.',
+    message: 'Another run is in progress: {{kind}}.',
+    hint: 'Wait until it has finished, or cancel it.',
   },
   CANCELLED: {
     status: 409,
@@ -267,7 +271,7 @@ export class SafekeepError extends Error {
 
   constructor(
     readonly code: ErrorCode,
-    readonly params: Record<string, string | number> = {},
+    readonly params: Params = {},
     options?: { cause?: unknown },
   ) {
     super(fill(ERRORS[code].message, params), options);
@@ -280,11 +284,6 @@ export class SafekeepError extends Error {
   get hint(): string {
     return fill(ERRORS[this.code].hint, this.params);
   }
-}
-
-/** Fills `{{name}}` places; an unknown name stays as it is. */
-export function fill(text: string, params: Record<string, string | number> = {}): string {
-  return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (place, name: string) => String(params[name] ?? place));
 }
 
 /** What Node.js, the drivers of the databases and the servers call a connection that is broken or can not be had. */
@@ -322,4 +321,9 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   const detail = message || code || String(error);
   if (isConnectionLost(error)) return new SafekeepError('DATABASE_UNREACHABLE', { detail }, { cause: error });
   return new SafekeepError('INTERNAL', { detail }, { cause: error });
+}
+
+/** NOT_FOUND. */
+export function notFound(what: keyof typeof THING_NAMES, name: string, options?: { cause?: unknown }): SafekeepError {
+  return new SafekeepError('NOT_FOUND', { what: { text: THING_NAMES[what] }, name }, options);
 }

@@ -11,7 +11,7 @@ import type {
 } from '../../src/engine/databases/driver';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { LogLine, Progress } from '../../src/shared/runs';
-import { fill } from '../../src/engine/errors';
+import { fill } from '../../src/engine/messages';
 import { type FreshDatabase, freshDatabase } from './servers';
 
 /** The ways a restore can go, by what the app's role may do. */
