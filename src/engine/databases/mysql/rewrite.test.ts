@@ -52,7 +52,8 @@ DO SETVAL(\`n\`, 1007, 0);
 SET SESSION sql_mode = '';
 UPDATE \`b\`\`x\` t JOIN (SELECT NULL AS k0
 UNION ALL SELECT 'x
-DROP TABLE a') v ON t.\`id\` = v.k0 SET t.\`f\` = 1;
+DROP TABLE a', '16.7', 1677.7216e4
+UNION ALL SELECT -7, NULL, NULL) v ON t.\`id\` = v.k0 AND t.\`k\` = CONVERT(v.k1 USING utf8mb4) COLLATE utf8mb4_bin SET t.\`f\` = IF(CAST(t.\`f\` AS CHAR) = v.s0, v.e0, t.\`f\`), t.\`at\` = t.\`at\`;
 
 -- Dump completed
 `;

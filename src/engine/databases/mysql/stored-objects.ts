@@ -1,8 +1,7 @@
 /** Reads the programs of a database (views, triggers, routines, events), makes them anew and drops them. */
-import { SafekeepError } from '../../errors';
 import type { RunContext } from '../../context';
 import { type Belongs, objectsIn } from './catalog';
-import { type MysqlRow, type MysqlServer, type MysqlSession, errnoOf, quoteId } from './connection';
+import { type MysqlRow, type MysqlServer, type MysqlSession, asServerError, errnoOf, quoteId } from './connection';
 import { type StoredObject, dropStatement, sessionFor, triggerParts, withoutDefiner } from './stored-objects-file';
 import { majorOf } from '../tools';
 
@@ -194,12 +193,9 @@ function disabled(sql: string): string {
   return sql.replace(/( ON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
 }
 
-/** An error of the server as TOOL_FAILED that names the program. */
-export function namingObject(object: StoredObject, error: unknown, server: MysqlServer): unknown {
-  if (!errnoOf(error)) return error;
-  const tool = server.flavour === 'mariadb' ? 'MariaDB' : 'MySQL';
-  const detail = `${object.kind} ${object.name}: ${(error as Error).message}`;
-  return new SafekeepError('TOOL_FAILED', { tool, detail }, { cause: error });
+/** An error of the server, as `asServerError` gives it, that names the stored object. */
+export function namingObject({ kind, name }: StoredObject, error: unknown, server: MysqlServer): unknown {
+  return asServerError(error, server, `${kind} ${name}: `);
 }
 
 /** Tells the log what of the programs can not be taken along. */
