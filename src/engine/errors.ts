@@ -2,6 +2,10 @@
  * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
  * are also the translation keys (locale/), `{{name}}` is filled from `params`.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readableBytes } from './bytes';
+
 export interface ErrorKind {
   /** HTTP status the API answers with. */
   status: number;
@@ -268,6 +272,23 @@ export function isConnectionLost(error: unknown): boolean {
   return isConnectionLost(cause) || isConnectionLost(parent);
 }
 
+/** NO_SPACE for a write that failed. `needed`: bytes, where that is known; otherwise it was more than is free. */
+export function diskFull(folder: string, cause: unknown, needed?: number): SafekeepError {
+  const free = readableBytes(freeBytes(folder));
+  const wanted = needed === undefined ? `> ${free}` : readableBytes(needed);
+  return new SafekeepError('NO_SPACE', { folder, needed: wanted, free }, { cause });
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(folder);
+    return parent === folder ? 0 : freeBytes(parent);
+  }
+}
+
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
@@ -279,7 +300,7 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   const { name, code = '', message, path } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
-    return new SafekeepError('NO_SPACE', { folder: path ?? folder, needed: 'more', free: '0 B' }, { cause: error });
+    return diskFull(path ?? folder, error);
   }
   if (path !== undefined && NOT_ALLOWED.includes(code)) {
     return new SafekeepError('FOLDER_NOT_WRITABLE', { folder: path, detail: message }, { cause: error });

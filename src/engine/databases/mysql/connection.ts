@@ -74,9 +74,18 @@ export class MysqlSession {
     return Array.isArray(rows) ? (rows as MysqlRow[]) : [];
   }
 
-  /** As `rows`, one after the other, for answers of any size. Nothing else may be asked before the last one. */
-  stream(sql: string): AsyncIterable<MysqlRow> {
-    return this.core.query(sql).stream({ highWaterMark: 1_000 });
+  /**
+   * As `rows`, one after the other, for answers of any size. Nothing else may be asked before the last one; the session is gone
+   * when not all were taken.
+   */
+  async *stream(sql: string): AsyncGenerator<MysqlRow> {
+    let ended = false;
+    try {
+      yield* this.core.query(sql).stream({ highWaterMark: 1_000 }) as AsyncIterable<MysqlRow>;
+      ended = true;
+    } finally {
+      if (!ended) this.core.destroy();
+    }
   }
 
   /** First column of the first row. */

@@ -1,5 +1,6 @@
 /** Rows of the live database, read now: counts within a time limit, and the records of uploaded files. */
 import type { DatabaseConnection, DumpScope, FileRecord } from '../driver';
+import { everythingIn } from './catalog';
 import { asServerError, type MysqlServer, MysqlSession, errnoOf, quoteId } from './connection';
 import { recordOf } from './file-rows';
 
@@ -64,7 +65,8 @@ function isOutOfTime(error: unknown): boolean {
 export async function* liveFileRecords(connection: DatabaseConnection, scope: DumpScope): AsyncGenerator<FileRecord> {
   const session = await MysqlSession.open(connection);
   try {
-    for (const table of scope.fileTables) {
+    const there = new Set((await everythingIn(session, session.database)).map(({ name }) => session.fold(name)));
+    for (const table of scope.fileTables.filter((each) => there.has(session.fold(each.table)))) {
       const text = (column: string | null, field: string) =>
         `${column === null ? 'NULL' : `CAST(${quoteId(column)} AS CHAR)`} AS ${quoteId(field)}`;
       const fields = (['key', 'filename', 'path', 'storageId'] as const).map((field) => text(table[field], field));
