@@ -58,7 +58,8 @@ UNION ALL SELECT -7, NULL, NULL) v ON t.\`id\` = v.k0 AND t.\`k\` = CONVERT(v.k1
 -- Dump completed
 `;
 
-const EXPECTED = DUMP.replaceAll('EXISTS `a`', 'EXISTS `s_1`')
+const EXPECTED = DUMP.replace('for table `a`', 'for table `s_1`')
+  .replaceAll('EXISTS `a`', 'EXISTS `s_1`')
   .replace('CREATE TABLE `a`', 'CREATE TABLE `s_1`')
   .replace('`a_ibfk_7` FOREIGN KEY (`up`) REFERENCES `a`', '`s_1_ibfk_7` FOREIGN KEY (`up`) REFERENCES `s_1`')
   .replace('REFERENCES `b``x`', 'REFERENCES `s_2`')

@@ -47,6 +47,7 @@ const DROPPED = [
 
 /** At its start; then what has to follow the name. */
 const WITH_TABLE = [
+  ['-- (?:Table structure for table|Dumping data for table|Sequence structure for) ', '\\s*$'],
   ['DROP (?:TABLE|SEQUENCE) IF EXISTS ', ';\\s*$'],
   ['LOCK TABLES ', ' WRITE;\\s*$'],
   ['\\/\\*!\\d+ ALTER TABLE ', ' (?:DIS|EN)ABLE KEYS \\*\\/;\\s*$'],
@@ -63,11 +64,11 @@ const INSERT_START = new RegExp(`^(?:INSERT|REPLACE) +(?:IGNORE )?INTO ${ANY_NAM
 /** null for what the tools do not write. `text`: the statement up to the end of its line, or as much as there is. */
 export function statementOf(text: string): Statement | null {
   if (/^(?:CREATE TABLE|UPDATE) /.test(text)) return { kind: 'whole' };
-  if (PLAIN.some((pattern) => pattern.test(text))) return { kind: 'plain' };
   for (const pattern of [INSERT, ...WITH_TABLE]) {
     const [found, start = '', name = ''] = pattern.exec(text) ?? [];
     if (found !== undefined) return { kind: 'table', start, name: unquoted(name) };
   }
+  if (PLAIN.some((pattern) => pattern.test(text))) return { kind: 'plain' };
   if (DROPPED.some((pattern) => pattern.test(text))) return { kind: 'dropped' };
   return INSERT_START.test(text) ? { kind: 'unknown yet' } : null;
 }
