@@ -4,6 +4,8 @@ import type { Connection as CoreConnection, ConnectionOptions } from 'mysql2';
 import type { Connection } from 'mysql2/promise';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection } from '../driver';
+import { comparable } from '../tools';
+import type { SharedConstraints } from './rewrite';
 import { serverError } from './server-errors';
 
 export type MysqlValue = string | number | Buffer | null;
@@ -143,6 +145,12 @@ export function asServerError(error: unknown, server: MysqlServer, about = ''): 
 export function errnoOf(error: unknown): number {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown };
   return typeof errno === 'number' && typeof sqlState === 'string' ? errno : 0;
+}
+
+/** MariaDB keeps CHECK constraints, and from 12.1 on foreign keys too, by table. */
+export function sharedConstraints({ flavour, version }: Pick<MysqlServer, 'flavour' | 'version'>): SharedConstraints {
+  const isMysql = flavour === 'mysql';
+  return { foreignKeys: isMysql || comparable(version).compare('12.1.0') < 0, checks: isMysql };
 }
 
 export const ER_ACCESS_DENIED = [1044, 1045, 1142, 1227];

@@ -9,7 +9,7 @@ import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileT
 import { RecordSpool } from '../record-spool';
 import { excludedTables, holdsNoRows, isTransactional, objectsIn } from './catalog';
 import { type Credentials, dumpFlags, requireTool, credentialsFile } from './client';
-import { type MysqlServer, MysqlSession, withMysql } from './connection';
+import { type MysqlServer, MysqlSession, sharedConstraints, withMysql } from './connection';
 import { FileRows } from './file-rows';
 import { type FloatTable, floatCorrections, floatTables } from './floats';
 import { DumpRewriter } from './rewrite';
@@ -260,7 +260,7 @@ function rewriterFor({ server, tables, sequences }: Prepared, scanner: DumpScann
     },
     isTable: (name) => liveNames.has(name),
     isTaken: () => false,
-    checksAreShared: server.flavour === 'mysql',
+    shared: sharedConstraints(server),
     onRenamedConstraint: () => undefined,
   });
 }

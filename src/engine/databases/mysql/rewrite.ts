@@ -13,12 +13,18 @@ export interface NewNames {
   tableName(name: string): Promise<string>;
   /** Whether the dump makes this table, so that a foreign key to it has to follow. */
   isTable(name: string): boolean;
-  /** Whether the schema already has a constraint of this name, which has to be different for each. */
+  /** Whether the schema already has a constraint of this name. */
   isTaken(constraint: string): boolean;
-  /** MySQL: the names of CHECK constraints have to be different in the whole schema, too. */
-  checksAreShared: boolean;
+  /** Whose names have to be different in the whole schema; others keep theirs. */
+  shared: SharedConstraints;
   /** Told of each constraint that does not keep the name its author gave it. */
   onRenamedConstraint(table: string, constraint: string): void;
+}
+
+/** Kinds of constraints whose names a schema can have only once, and which follow their table's name (see `Constraints`). */
+export interface SharedConstraints {
+  foreignKeys: boolean;
+  checks: boolean;
 }
 
 const NEWLINE = 0x0a;
@@ -159,12 +165,12 @@ export class DumpRewriter {
     if (key !== undefined) {
       const isOfDump = dot === '' && this.names.isTable(unquoted(parent));
       const to = isOfDump ? await this.names.tableName(unquoted(parent)) : unquoted(parent);
-      const renamed = constraints.renamed(unquoted(name), 'ibfk');
+      const renamed = this.names.shared.foreignKeys ? constraints.renamed(unquoted(name), 'ibfk') : unquoted(name);
       return start + quoted(renamed) + between + quoted(to) + dot + line.slice(key.length);
     }
     const [check, before = '', checkName = '', after = ''] = CHECK.exec(line) ?? [];
     if (check === undefined) throw damaged(line);
-    if (!this.names.checksAreShared) return line;
+    if (!this.names.shared.checks) return line;
     return before + quoted(constraints.renamed(unquoted(checkName), 'chk')) + after + line.slice(check.length);
   }
 }

@@ -40,7 +40,7 @@ function naming(prefix: string, names: string[]): NewNames {
     tableName: async (name) => others.get(name) ?? `unexpected ${name}`,
     isTable: (name) => others.has(name),
     isTaken: () => false,
-    checksAreShared: true,
+    shared: { foreignKeys: true, checks: true },
     onRenamedConstraint: () => undefined,
   };
 }
