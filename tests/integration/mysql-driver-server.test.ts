@@ -19,8 +19,9 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await server?.stop();
+  await server?.kill();
   disk?.unmount();
+  await server?.stop();
 });
 
 const asAdmin = async (sql: string) => {
@@ -129,13 +130,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await loads();
   });
 
-  it('statements that the server cuts off, and rows that it does not take', async () => {
-    await asAdmin('SET GLOBAL max_statement_time = 0.001');
-    const slow = await failing(async () => undefined, () => asAdmin('SET GLOBAL max_statement_time = 0')); // prettier-ignore
-    // Of the dump's statements or of our own, whichever is first.
-    expect(slow).toMatchObject({ code: 'SERVER_FAILED' });
-    await loads();
-
+  it('a row that is longer than the server takes', async () => {
     await exec(to, 'CREATE TABLE wide (id int PRIMARY KEY, pad longtext)', "INSERT INTO wide VALUES (1, REPEAT('y', 3000000))"); // prettier-ignore
     const wide = await dumpAll(to);
     await asAdmin('SET GLOBAL max_allowed_packet = 1048576');

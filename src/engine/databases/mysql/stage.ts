@@ -64,20 +64,17 @@ async function tryBesideTheTables(
   storedObjects: StoredObject[],
   run: RunContext,
 ): Promise<void> {
-  try {
-    await createStoredObjects(session, storedObjects, {
-      asTrial: true,
-      onBroken: (view) => {
-        run.log('warn', {
-          text: 'The view {{view}} did not work when it was backed up and is left out',
-          params: { view },
-        });
-      },
-    });
-  } finally {
-    // Tables with triggers can not move to another database.
-    await dropStoredObjects(session, storedObjects);
-  }
+  await createStoredObjects(session, storedObjects, {
+    asTrial: true,
+    onBroken: (view) => {
+      run.log('warn', {
+        text: 'The view {{view}} did not work when it was backed up and is left out',
+        params: { view },
+      });
+    },
+  });
+  // Tables with triggers can not move to another database.
+  await dropStoredObjects(session, storedObjects);
 }
 
 /** Names in the live database for what the dump makes. They are written down before they are used. */

@@ -1,7 +1,15 @@
 /** Rows of a SQLite file: counts within a time limit, and the records of uploaded files. */
 import { SafekeepError } from '../../errors';
 import type { DumpScope, FileRecord, FileTable } from '../driver';
-import { asSqliteError, quoteName, SqliteConnection, type SqliteRow, type SqliteValue, withSqlite } from './connection';
+import {
+  asSqliteError,
+  quoteName,
+  SqliteConnection,
+  sqliteCode,
+  type SqliteRow,
+  type SqliteValue,
+  withSqlite,
+} from './connection';
 
 /** See `DatabaseDriver.countRows`. */
 export async function countRows(
@@ -20,7 +28,8 @@ export async function countRows(
       }
     });
   } catch (error) {
-    if (!signal.aborted) throw asSqliteError(error, { file }, unreadable);
+    // Waiting for a lock takes no longer than the limit either.
+    if (!signal.aborted && sqliteCode(error) !== 'SQLITE_BUSY') throw asSqliteError(error, { file }, unreadable);
   }
   return counts;
 }
