@@ -82,6 +82,11 @@ describe('a dump under other names', () => {
     expect(told).toEqual(['a.taken']);
   });
 
+  it('makes no name of a constraint from that of a table that has a backtick', async () => {
+    const sql = 'CREATE TABLE `b``x` (\n  CONSTRAINT `taken` FOREIGN KEY (`x`) REFERENCES `a` (`id`)\n);\n';
+    expect(await rewritten(sql, 20)).toContain('CONSTRAINT `s_1_key_1` FOREIGN KEY');
+  });
+
   it('leaves every name where a table has its constraints to itself', async () => {
     const sql = `CREATE TABLE \`a\` (
   CONSTRAINT \`1\` FOREIGN KEY (\`x\`) REFERENCES \`b\`\`x\` (\`id\`),

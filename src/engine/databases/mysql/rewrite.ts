@@ -200,9 +200,10 @@ class Constraints {
     if (!this.names.isTaken(name)) return name;
     this.last += 1;
     this.names.onRenamedConstraint(this.table, name);
-    // With a longer name the server would refuse to rename the table.
-    const fits = [...start].length + String(this.last).length <= MAX_NAME;
-    return this.inactive + (fits ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
+    // With a longer name the server would refuse to rename the table. MariaDB shows a name with a backtick so that nobody can
+    // read it back.
+    const follows = [...start].length + String(this.last).length <= MAX_NAME && !start.includes('`');
+    return this.inactive + (follows ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
   }
 }
 
