@@ -89,7 +89,7 @@ const STORED_OBJECTS: Record<string, string[]> = {
   'MySQL 9.7': [
     "CREATE LIBRARY shared LANGUAGE JAVASCRIPT AS $$ export function f(n) { return n + ';' } $$",
     'CREATE FUNCTION js(a int) RETURNS int DETERMINISTIC LANGUAGE JAVASCRIPT AS $$ return a + 1 $$',
-    "CREATE JSON RELATIONAL DUALITY VIEW dual AS SELECT JSON_DUALITY_OBJECT(WITH(INSERT,UPDATE,DELETE) '_id': id, 'name': name) FROM people",
+    "CREATE JSON RELATIONAL DUALITY VIEW people_json AS SELECT JSON_DUALITY_OBJECT(WITH(INSERT,UPDATE,DELETE) '_id': id, 'name': name) FROM people",
   ],
 };
 
@@ -101,7 +101,7 @@ const MYSQL_CHANGES = [
   'DELETE FROM zoo_parts',
   'DROP TABLE kinds',
   'UPDATE tree SET up = NULL',
-  'CREATE TABLE later (id int PRIMARY KEY, tree int, FOREIGN KEY (tree) REFERENCES tree (id))',
-  'INSERT INTO later VALUES (1, 1)',
+  'CREATE TABLE since (id int PRIMARY KEY, tree int, FOREIGN KEY (tree) REFERENCES tree (id))',
+  'INSERT INTO since VALUES (1, 1)',
   "ALTER TABLE people ADD COLUMN more varchar(10) DEFAULT 'x'",
 ];

@@ -69,10 +69,11 @@ async function tryOut(kind: ServerKind, strategy: Strategy, subject: Subject, ro
   const facts = await engine.driver.describe(scope);
   row.server = `${kind.name.split(' ')[0]} ${facts.serverVersion}`;
   row.client = (await engine.driver.tools()).map(({ version }) => version).join(', ');
-  // The names of some foreign keys change with `names`; every row and every other definition is compared.
+  // The names of some constraints change with `names`; every row and every other definition is compared.
+  const constraints = kind.family === 'mysql' ? 'FOREIGN KEY|CHECK' : 'FOREIGN KEY';
   const pictureNow = async () => {
     const picture = await fingerprint(connection);
-    return strategy === 'names' ? anyKeyNames(ownOnly(picture)) : picture;
+    return strategy === 'names' ? anyKeyNames(ownOnly(picture), constraints) : picture;
   };
   await subject.fill();
   const before = await pictureNow();

@@ -163,10 +163,11 @@ export async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
   };
 }
 
-/** The same without the names of foreign keys, by which they are listed. */
-export function anyKeyNames({ tables, schema }: Fingerprint): Fingerprint {
-  const isKey = (line: string) => /^ {2}CONSTRAINT (?:`(?:[^`]|``)*` )?FOREIGN KEY/.test(line);
-  const plain = (line: string) => line.replace(/^( {2}CONSTRAINT) `(?:[^`]|``)*` /, '$1 ').replace(/,$/, '');
+/** The same without the names of foreign keys, by which they are listed; on MySQL with 'FOREIGN KEY|CHECK' of checks too. */
+export function anyKeyNames({ tables, schema }: Fingerprint, kinds = 'FOREIGN KEY'): Fingerprint {
+  const named = new RegExp(`^( {2}CONSTRAINT) (?:\`(?:[^\`]|\`\`)*\` )?(${kinds})`);
+  const isKey = (line: string) => named.test(line);
+  const plain = (line: string) => line.replace(named, '$1 $2').replace(/,$/, '');
   const paragraphs = schema.split('\n\n').map((text) => {
     const lines = text.split('\n');
     const keys = lines.filter(isKey).map(plain).sort();
