@@ -38,16 +38,25 @@ export async function subjectFor(kind: ServerKind, strategy: Strategy, on: Serve
     return { database, connection, scope: SCOPE, fill: () => fillMysql(connection, kind), change: () => does(MYSQL_CHANGES) }; // prettier-ignore
   }
   const database = await databaseFor(WAYS.find((way) => way.strategy === strategy) as Way, on);
-  const connection = { ...connectionTo(database), schema: 'public' };
+  // A schema of the app's own, as DB_SCHEMA names one; `public` was the superuser's before PostgreSQL 15.
+  const schema = strategy === 'schema' ? 'app' : 'public';
+  if (strategy === 'schema') await database.asAdmin(`CREATE SCHEMA app AUTHORIZATION "${database.username}"`);
+  const connection = { ...connectionTo(database), schema };
   const reader = `reader_${randomBytes(4).toString('hex')}`;
   await database.asAdmin(`CREATE ROLE ${reader}`);
-  const fill = () => exec(connection, [everything(reader), 'DELETE FROM runtime']);
+  const fill = () => exec(connection, [everything(reader, schema), 'DELETE FROM runtime']);
   const drop = async () => {
     await database.asAdmin(`DROP OWNED BY ${reader} CASCADE`).catch(() => undefined);
     await database.drop();
     await database.asAdmin(`DROP ROLE IF EXISTS ${reader}`, 'postgres');
   };
-  return { database: { ...database, drop }, connection, scope: SCOPE, fill, change: () => exec(connection, POSTGRES_CHANGES) }; // prettier-ignore
+  return {
+    database: { ...database, drop },
+    connection,
+    scope: { ...SCOPE, schemas: [schema] },
+    fill,
+    change: () => exec(connection, POSTGRES_CHANGES),
+  };
 }
 
 function connectionTo({ dialect, host, port, username, password, database }: FreshDatabase): DatabaseConnection {
