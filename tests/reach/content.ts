@@ -44,7 +44,7 @@ export async function subjectFor(kind: ServerKind, strategy: Strategy, on: Serve
   const connection = { ...connectionTo(database), schema };
   const reader = `reader_${randomBytes(4).toString('hex')}`;
   await database.asAdmin(`CREATE ROLE ${reader}`);
-  const fill = () => exec(connection, [everything(reader, schema), 'DELETE FROM runtime']);
+  const fill = () => exec(connection, [everything(reader, schema)]);
   const drop = async () => {
     await database.asAdmin(`DROP OWNED BY ${reader} CASCADE`).catch(() => undefined);
     await database.drop();

@@ -8,7 +8,7 @@ import { openLocalArchive } from '../../src/engine/archive/source';
 import { backup } from '../../src/engine/backup';
 import type { SteppedRun } from '../../src/engine/context';
 import { driverFor } from '../../src/engine/databases';
-import type { DatabaseConnection, DatabaseDriver, DumpScope } from '../../src/engine/databases/driver';
+import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
 import { LocalDestination } from '../../src/engine/destinations/local';
 import { fill } from '../../src/engine/errors';
 import { JournalFile, placeOf } from '../../src/engine/journal';
@@ -60,13 +60,18 @@ export class Engine {
     };
   }
 
-  /** @returns the archive */
-  async backup(): Promise<string> {
+  /** @param inactive of the data in the inactive slot of this plan @returns the archive */
+  async backup(inactive?: DatabasePlan): Promise<string> {
+    const source: DatabaseDriver = {
+      ...this.driver,
+      describe: (scope) => this.driver.describe(scope, inactive),
+      dump: (scope, run) => this.driver.dump(scope, run, inactive),
+    };
     const runId = this.nextId();
     const name = format.backupName('main', new Date(), `reach${'abcdefghij'[this.number % 10]}`);
     const about = { note: '', trigger: 'manual', runId, startedBy: null, isProtected: false } as const;
     const startedAt = new Date().toISOString();
-    await backup({ name, contents: ['database'], startedAt, ...about }, this.site, this.driver, this.destination, this.run()); // prettier-ignore
+    await backup({ name, contents: ['database'], startedAt, ...about }, this.site, source, this.destination, this.run()); // prettier-ignore
     return this.destination.archivePath(name);
   }
 

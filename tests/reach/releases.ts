@@ -1,8 +1,9 @@
 /** Debian releases in folders of their own, from which other versions of the servers and their clients run. */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 /** Where the releases are kept for the next time. */
 export const REACH_FOLDER = path.resolve(
@@ -26,48 +27,49 @@ export interface Wanted {
 }
 
 /** Unpacks a release and installs what is missing; takes minutes the first time. @throws Error that says what is missing */
-export function releaseWith({ suite, packages, programs }: Wanted): Release {
+export async function releaseWith({ suite, packages, programs }: Wanted): Promise<Release> {
   const root = path.join(REACH_FOLDER, suite);
   const missing = () => programs.filter((program) => !existsSync(path.join(root, program)));
   if (missing().length > 0) {
-    requireTools(suite);
+    await requireTools(suite);
     mkdirSync(REACH_FOLDER, { recursive: true });
-    if (!existsSync(path.join(root, 'usr/bin/apt-get'))) run('debootstrap', ['--variant=minbase', suite, root, MIRROR]);
-    install(root, packages);
+    if (!existsSync(path.join(root, 'usr/bin/apt-get')))
+      await run('debootstrap', ['--variant=minbase', suite, root, MIRROR]);
+    await install(root, packages);
     if (missing().length > 0)
       throw new Error(`${missing().join(', ')} is not in ${root} after ${packages.join(' ')} was installed`);
   }
   return { root, wrapper: (program) => wrapperFor(root, program) };
 }
 
-function requireTools(suite: string): void {
+async function requireTools(suite: string): Promise<void> {
   const why = `Debian ${suite} is not in ${REACH_FOLDER} and cannot be put there`;
   if (process.getuid?.() !== 0) throw new Error(`${why}: only root can; run this as root.`);
   try {
-    execFileSync('debootstrap', ['--version'], { stdio: 'ignore' });
+    await promisify(execFile)('debootstrap', ['--version']);
   } catch {
     throw new Error(`${why}: debootstrap is missing. Install it with: apt-get install debootstrap`);
   }
 }
 
-function install(root: string, packages: string[]): void {
+async function install(root: string, packages: string[]): Promise<void> {
   // No server starts by itself.
   writeFileSync(path.join(root, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   const proc = path.join(root, 'proc');
-  run('mount', ['-t', 'proc', 'proc', proc]);
+  await run('mount', ['-t', 'proc', 'proc', proc]);
   try {
-    run('chroot', [root, 'apt-get', 'update']);
-    run('chroot', [root, 'apt-get', 'install', '-y', '--no-install-recommends', ...packages]);
+    await run('chroot', [root, 'apt-get', 'update']);
+    await run('chroot', [root, 'apt-get', 'install', '-y', '--no-install-recommends', ...packages]);
   } finally {
-    run('umount', [proc]);
+    await run('umount', [proc]);
   }
 }
 
-function run(program: string, args: string[]): void {
+async function run(program: string, args: string[]): Promise<void> {
   process.stdout.write(`${program} ${args.join(' ')}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   try {
-    execFileSync(program, args, { env, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'] });
+    await promisify(execFile)(program, args, { env, maxBuffer: 1 << 28 });
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`${program} ${args[0] ?? ''} failed:\n${(stdout + stderr).slice(-2000)}`, { cause: error });

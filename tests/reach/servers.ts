@@ -131,7 +131,7 @@ interface Recipe {
 }
 
 async function startIn(wanted: Wanted, clients: string[], recipe: Recipe): Promise<ReachServer> {
-  const release = releaseWith(wanted);
+  const release = await releaseWith(wanted);
   const { root } = release;
   const { uid, gid } = userIn(root, recipe.user);
   const data = `/var/lib/safekeep-reach-${randomBytes(4).toString('hex')}`;
