@@ -5,6 +5,7 @@ import { CHECK_NAMES } from '../shared/names';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
+import { readableBytes } from './bytes';
 import { SafekeepError } from './errors';
 
 export interface Check {
@@ -283,12 +284,4 @@ function archiveCheck({ source, verified }: ArchiveFacts): Check {
         ? line('ok', 'uploaded, checksum verified')
         : line('ok', 'never verified', 'Verify it first to be sure that it can be restored.');
   }
-}
-
-/** '12.3 MB', decimal units. */
-export function readableBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? 'B'}`;
 }

@@ -12,7 +12,7 @@ import type {
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { LogLine, Progress } from '../../src/shared/runs';
 import { fill } from '../../src/engine/messages';
-import { type FreshDatabase, freshDatabase } from './servers';
+import { type FreshDatabase, freshDatabase, type ServerAddress } from './servers';
 
 /** The ways a restore can go, by what the app's role may do. */
 export const WAYS = [
@@ -23,8 +23,8 @@ export const WAYS = [
 export type Way = { strategy: (typeof WAYS)[number]['strategy']; mayCreateDatabases: boolean };
 
 /** A database whose owner has the rights that lead to the strategy. */
-export async function databaseFor({ strategy, mayCreateDatabases }: Way): Promise<FreshDatabase> {
-  const db = await freshDatabase('postgres', { mayCreateDatabases });
+export async function databaseFor({ strategy, mayCreateDatabases }: Way, on?: ServerAddress): Promise<FreshDatabase> {
+  const db = await freshDatabase('postgres', { mayCreateDatabases, on });
   // As before PostgreSQL 15, where everybody may create in a schema of the superuser.
   if (strategy === 'objects') {
     await db.asAdmin('ALTER SCHEMA public OWNER TO postgres; GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC');

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { syncFile, writeFileAtomically } from '../../engine/atomic-file';
 import { ArchiveReader } from '../../engine/archive/reader';
 import { openLocalArchive } from '../../engine/archive/source';
-import { readableBytes } from '../../engine/compatibility';
+import { readableBytes } from '../../engine/bytes';
 import { notFound, SafekeepError } from '../../engine/errors';
 import type { UploadStartAnswer } from '../../shared/api';
 import type { Manifest } from '../../shared/manifest';
