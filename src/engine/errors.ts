@@ -89,6 +89,11 @@ export const ERRORS = {
     message: 'The database can not be reached: {{detail}}',
     hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
   },
+  SERVER_FAILED: {
+    status: 503,
+    message: 'The database server could not complete the operation: {{detail}}',
+    hint: "Check the database server's free disk space, memory and log, then try again.",
+  },
   STAGED_DATA_DIFFERS: {
     status: 500,
     message: 'The loaded data does not match the backup: {{detail}}.',

@@ -58,7 +58,7 @@ async function fakeTools(scripts: Partial<Record<'pg_dump' | 'pg_restore' | 'psq
   const tools = path.join(folder, 'tools');
   await rm(tools, { recursive: true, force: true });
   await mkdir(tools);
-  for (const name of ['pg_dump', 'pg_restore', 'psql'] as const) {
+  for (const name of ['pg_dump', 'pg_restore'] as const) {
     const [real] = await findTools([name]);
     const ask = version ? `echo '${name} (PostgreSQL) ${version}'; exit 0` : `exec ${real?.path} --version`;
     const script = scripts[name] ?? 'exec "$REAL" "$@"';

@@ -46,7 +46,7 @@ afterEach(async () => {
 async function editedBy(expression: string) {
   const tools = path.join(folder, 'tools');
   await mkdir(tools);
-  for (const name of ['pg_dump', 'pg_restore', 'psql']) {
+  for (const name of ['pg_dump', 'pg_restore']) {
     const [real] = await findTools([name]);
     const edit = name === 'pg_restore' ? ` | sed '${expression}'; exit \${PIPESTATUS[0]}` : '';
     const text = `#!/bin/bash\n[ "$1" = --version ] && exec ${real?.path} --version\n${real?.path} "$@"${edit}\n`;
