@@ -74,7 +74,8 @@ async function loadDirectly(
   const complaint = new Complaint(stored);
   const base = toolCall(load, [
     `--dbname=dbname='${(load.database ?? '').replace(/['\\]/g, '\\$&')}'`,
-    ...['--exit-on-error', '--no-password', ...owners, `--use-list=${list}`],
+    // Only when it is verbose does it name the entry that failed.
+    ...['--exit-on-error', '--no-password', '--verbose', ...owners, `--use-list=${list}`],
   ]);
   const call: ToolCall = {
     ...base,
@@ -82,7 +83,7 @@ async function loadDirectly(
     env: { ...base.env, PGOPTIONS: '-c synchronous_commit=off' },
     idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS),
     onStderrLine: (line) => {
-      if (!complaint.hear(line)) base.onStderrLine?.(withoutRows(line));
+      if (!complaint.hear(line) && /\b(WARNING|NOTICE|warning): /.test(line)) base.onStderrLine?.(withoutRows(line));
     },
   };
   const options = { database: load.database ?? '', signal: load.run.signal };
