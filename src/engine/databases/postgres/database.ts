@@ -321,7 +321,7 @@ async function requireNoOther(connection: DatabaseConnection, plan: DatabasePlan
       `SELECT nspname AS name, obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace`,
     ),
   );
-  const others = marks.filter(({ comment }) => slots.isForeignMark(plan.id, comment)).map(({ name }) => name);
+  const others = marks.filter(({ comment }) => slots.isMark(comment)).map(({ name }) => name);
   if (others.length === 0) return;
   const detail = `${inactive} can not be dropped, it holds data of another restore: ${others.join(', ')}`;
   throw new SafekeepError('INTERNAL', { detail });

@@ -25,6 +25,7 @@ import { LoadSession } from './session';
 import { privilegesHere } from './privileges';
 import { dropInactiveSchema } from './schema-drop';
 import {
+  homeOf,
   inactiveOf,
   switchOverSchemas,
   switchoverSteps,
@@ -139,10 +140,14 @@ export class SchemaStrategy {
   /** Ends what still works for this restore, here or left by a process that died, then drops the schemas aside that bear its mark. */
   async discard(plan: DatabasePlan): Promise<void> {
     await this.#close(plan.id);
-    await withClient(this.connection, {}, async (client) => {
+    const home = await withClient(this.connection, {}, async (client) => {
       const names = [slots.ownName(plan.id), slots.switchoverName(plan.id)];
       const left = await slots.endSessions(client, () => slots.ownSessions(client, names), this.endSessionsMs);
       if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+      return homeOf(client, plan);
+    });
+    if (!home) return;
+    await withClient(this.connection, { database: home.name }, async (client) => {
       await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
       for (const schema of slots.schemasOf(plan)) await dropInactiveSchema(client, plan, inactiveOf(plan, schema));
     });

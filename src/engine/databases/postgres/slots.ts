@@ -52,9 +52,9 @@ export function parseMark(id: string, text: string | null): Mark | null {
   return { content: match[2] as Content, comment: match[3] ?? null };
 }
 
-/** Whether a comment is the mark of a restore other than this one. */
-export function isForeignMark(id: string, text: string | null): boolean {
-  return /^safekeep \S+ (loading|staged|previous)(\n|$)/.test(text ?? '') && parseMark(id, text) === null;
+/** Whether a comment is the mark of any restore. */
+export function isMark(text: string | null): boolean {
+  return /^safekeep \S+ (loading|staged|previous)(\n|$)/.test(text ?? '');
 }
 
 /** `NULL` or a quoted text, for COMMENT ON … IS. */
