@@ -241,12 +241,20 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
     schemaFacts: await slots.schemaFacts(client, schemas),
     toMove: isMoving ? [] : extensions.filter(({ schema }) => schemas.includes(schema)),
     toCreate: createExtensions(missing, await availableExtensions(client)),
-    path: (await appPath(client, schemas)).flatMap((schema) => {
-      // Never the live ones, whose objects the load must not meet.
-      return schemas.includes(schema) ? [stagedIn(plan, schema)] : [schema];
-    }),
+    path: pathBeside(plan, await appPath(client, schemas), extensions),
     staying: isMoving ? await extensionNames(client) : new Map<string, Set<string>>(),
   };
+}
+
+/**
+ * Where the load looks for names without a schema: in what it loads, never in live data. What extensions brought stays in the live
+ * schema, which therefore comes last; `requireApart` sees to it that nothing else there was met.
+ */
+function pathBeside(plan: DatabasePlan, path: readonly string[], extensions: readonly DatabaseExtension[]): string[] {
+  const live = slots.schemasOf(plan);
+  const loaded = path.map((schema) => (live.includes(schema) ? stagedIn(plan, schema) : schema));
+  const homes = extensions.map(({ schema }) => schema).filter((schema) => live.includes(schema));
+  return [...new Set([...loaded, ...(plan.strategy === 'objects' ? homes : [])])];
 }
 
 async function extensionNames(client: Client): Promise<Renaming['staying']> {
@@ -305,6 +313,7 @@ async function requireApart(session: LoadSession, plan: DatabasePlan, dependents
   await refuse([objects.relationsTouchedOutside(targets)], 'the load has touched tables outside of what it loads');
   if (plan.strategy !== 'objects') return;
   const pairs = schemas.map((schema) => [schema, inactiveOf(plan, schema)] as const);
+  await refuse([objects.relationsRead(schemas)], 'the load has read live tables');
   const known = dependents.map((name) => quoteText(name)).join(', ');
   await refuse(
     [`SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${known}]::text[])`],
@@ -313,6 +322,10 @@ async function requireApart(session: LoadSession, plan: DatabasePlan, dependents
   await refuse(
     pairs.map(([live, inactive]) => objects.functionsRunByTheLoad(live, inactive)),
     'these functions were run by the load and name the live schema',
+  );
+  await refuse(
+    pairs.map(([live, inactive]) => objects.functionsNamingLiveOnes(live, inactive)),
+    'these functions were run by the load and name live functions that the backup lacks',
   );
   await refuse(
     pairs.map(([, inactive]) => objects.columnsOfObjects(inactive)),
