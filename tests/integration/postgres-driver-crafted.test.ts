@@ -57,7 +57,10 @@ const ATTACKS: Attack[] = [
   { name: 'code to be run at once', edit: appended(`DO $$ BEGIN EXECUTE 'DROP TABLE public.t'; END $$;`) },
   { name: 'a nested comment', edit: appended(`/* /* */ SELECT 1; -- */ */ ${PROGRAM}\n`) },
   { name: 'a comment that ends with a carriage return', edit: appended(`-- x\r${PROGRAM}\n`) },
-  { name: 'a text that goes on in the next line', edit: appended(`COMMENT ON TABLE public.t IS E'x'\n'\\'; ${PROGRAM} --';`) },
+  {
+    name: 'a text that goes on in the next line',
+    edit: appended(`COMMENT ON TABLE public.t IS E'x'\n'\\'; ${PROGRAM} --';`),
+  },
   { name: 'a text without an end', edit: appended(`COMMENT ON TABLE public.t IS 'x; ${PROGRAM}`) },
   {
     name: 'an encoding in which a quote may be half a letter',
@@ -74,9 +77,15 @@ const ATTACKS: Attack[] = [
     ),
   },
   { name: 'rows from a program', edit: ofType('TABLE DATA', (entry) => (entry.copy = `${PROGRAM}\n`)) },
-  { name: 'rows behind a statement', edit: ofType('TABLE DATA', (entry) => (entry.copy = `DROP TABLE public.t; ${entry.copy}`)) },
+  {
+    name: 'rows behind a statement',
+    edit: ofType('TABLE DATA', (entry) => (entry.copy = `DROP TABLE public.t; ${entry.copy}`)),
+  },
   { name: 'statements in place of rows', edit: ofType('TABLE DATA', (entry) => (entry.copy = '')) },
-  { name: 'rows for a sibling', edit: ofType('TABLE DATA', (entry) => (entry.copy = 'COPY "sibling"."s" ("v") FROM stdin;\n')) },
+  {
+    name: 'rows for a sibling',
+    edit: ofType('TABLE DATA', (entry) => (entry.copy = 'COPY "sibling"."s" ("v") FROM stdin;\n')),
+  },
   { name: 'a change to a sibling', edit: appended('ALTER TABLE "sibling"."s" ADD COLUMN evil int;') },
   { name: 'a role that is given away', edit: appended('GRANT pg_execute_server_program TO PUBLIC;') },
   {
@@ -233,4 +242,3 @@ it('psql is started nowhere', () => {
   const naming = files.filter((name) => /['"`/]psql\b/.test(readFileSync(path.join('src', name), 'utf8')));
   expect(naming).toEqual([]);
 });
-

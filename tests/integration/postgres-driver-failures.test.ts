@@ -215,7 +215,12 @@ describe.each(WAYS)('a restore by $strategy', (way) => {
   });
 
   it.each([
-    ['a statement that fails', '"price" < (100)', '"prixx" < (100)', 'VIEW public.cheap: ERROR:  column books.prixx does not'],
+    [
+      'a statement that fails',
+      '"price" < (100)',
+      '"prixx" < (100)',
+      'VIEW public.cheap: ERROR:  column books.prixx does not',
+    ],
     [
       'a row that breaks a rule',
       '2\tc\tx\n',

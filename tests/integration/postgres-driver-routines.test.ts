@@ -8,7 +8,18 @@ import { createPostgresDriver } from '../../src/engine/databases/postgres';
 import { findTools, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import { expectSame, fingerprint } from '../support/compare';
 import { craft } from '../support/crafted-dump';
-import { connectionTo, databaseFor, opener, requirePlan, sql, stage, take, testRun, type Way, WAYS } from '../support/postgres-driver';
+import {
+  connectionTo,
+  databaseFor,
+  opener,
+  requirePlan,
+  sql,
+  stage,
+  take,
+  testRun,
+  type Way,
+  WAYS,
+} from '../support/postgres-driver';
 import type { FreshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
@@ -42,78 +53,84 @@ const UNQUALIFIED = `
   CREATE MATERIALIZED VIEW sizes AS SELECT number_of(size) AS n, number_in(size) AS m, count(*) FROM things GROUP BY 1, 2;
   CREATE INDEX sizes_n ON sizes (twice(n::text));`;
 
-describe.each(WAYS)('an index, a check, a generated column, a domain and a materialised view on functions, by $strategy', (way) => {
-  it('are backed up, verified, restored, undone and redone', async () => {
-    await start(way);
-    await sql(app, UNQUALIFIED);
-    const driver = createPostgresDriver(app);
-    const before = await fingerprint(app);
-    const dump = await take(driver, PUBLIC);
-    expect(dump.backup.tables).toContainEqual({ name: 'public.things', rows: 300 });
-    await sql(app, `DELETE FROM things WHERE id < 100; INSERT INTO words (word) VALUES ('Huge'); REFRESH MATERIALIZED VIEW sizes`);
-    const changed = await fingerprint(app);
-    expect(await driver.countRows?.(['public.things'], 5000)).toEqual(new Map([['public.things', 201]]));
+describe.each(WAYS)(
+  'an index, a check, a generated column, a domain and a materialised view on functions, by $strategy',
+  (way) => {
+    it('are backed up, verified, restored, undone and redone', async () => {
+      await start(way);
+      await sql(app, UNQUALIFIED);
+      const driver = createPostgresDriver(app);
+      const before = await fingerprint(app);
+      const dump = await take(driver, PUBLIC);
+      expect(dump.backup.tables).toContainEqual({ name: 'public.things', rows: 300 });
+      await sql(
+        app,
+        `DELETE FROM things WHERE id < 100; INSERT INTO words (word) VALUES ('Huge'); REFRESH MATERIALIZED VIEW sizes`,
+      );
+      const changed = await fingerprint(app);
+      expect(await driver.countRows?.(['public.things'], 5000)).toEqual(new Map([['public.things', 201]]));
 
-    const verifying = requirePlan(await driver.plan('v1', dump.backup, PUBLIC, 'verify'));
-    await driver.stage(verifying, dump.backup, opener(dump), testRun());
-    await driver.check(verifying, dump.backup, testRun());
-    await driver.discard(verifying);
-    expectSame(changed, await fingerprint(app));
+      const verifying = requirePlan(await driver.plan('v1', dump.backup, PUBLIC, 'verify'));
+      await driver.stage(verifying, dump.backup, opener(dump), testRun());
+      await driver.check(verifying, dump.backup, testRun());
+      await driver.discard(verifying);
+      expectSame(changed, await fingerprint(app));
 
-    const run = testRun();
-    const plan = await stage(driver, 'q1', dump, PUBLIC, run);
-    expect(plan.strategy).toBe(way.strategy);
-    expect(run.lines.filter(({ level }) => level !== 'info')).toEqual([]);
-    expectSame(changed, await fingerprint(app));
-    await driver.switchOver(plan, testRun());
-    await driver.switchBack(plan, testRun());
-    await driver.switchOver(plan, testRun());
-    await driver.switchBack(plan, testRun());
-    await driver.discard(plan);
-    expectSame(changed, await fingerprint(app));
-    const again = await stage(driver, 'q2', dump, PUBLIC);
-    await driver.switchOver(again, testRun());
-    await driver.discard(again);
-    await driver.close();
-    expectSame(before, await fingerprint(app));
-  });
+      const run = testRun();
+      const plan = await stage(driver, 'q1', dump, PUBLIC, run);
+      expect(plan.strategy).toBe(way.strategy);
+      expect(run.lines.filter(({ level }) => level !== 'info')).toEqual([]);
+      expectSame(changed, await fingerprint(app));
+      await driver.switchOver(plan, testRun());
+      await driver.switchBack(plan, testRun());
+      await driver.switchOver(plan, testRun());
+      await driver.switchBack(plan, testRun());
+      await driver.discard(plan);
+      expectSame(changed, await fingerprint(app));
+      const again = await stage(driver, 'q2', dump, PUBLIC);
+      await driver.switchOver(again, testRun());
+      await driver.discard(again);
+      await driver.close();
+      expectSame(before, await fingerprint(app));
+    });
 
-  it('work on what is loaded, never on live rows', async () => {
-    await start(way);
-    await sql(
-      app,
-      `CREATE TABLE rates (v int); INSERT INTO rates VALUES (10); CREATE TABLE t (v int); INSERT INTO t VALUES (1);
+    it('work on what is loaded, never on live rows', async () => {
+      await start(way);
+      await sql(
+        app,
+        `CREATE TABLE rates (v int); INSERT INTO rates VALUES (10); CREATE TABLE t (v int); INSERT INTO t VALUES (1);
       CREATE FUNCTION rate() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(v) FROM rates';
       CREATE MATERIALIZED VIEW m AS SELECT v * rate() AS v FROM t`,
-    );
-    const driver = createPostgresDriver(app);
-    const dump = await take(driver, PUBLIC);
-    await sql(app, 'UPDATE rates SET v = 99');
-    const plan = await stage(driver, 'q3', dump, PUBLIC);
-    await driver.switchOver(plan, testRun());
-    expect(await sql(app, 'SELECT v::int FROM m')).toEqual([{ v: 10 }]);
-    await driver.discard(plan);
-    await driver.close();
-  });
+      );
+      const driver = createPostgresDriver(app);
+      const dump = await take(driver, PUBLIC);
+      await sql(app, 'UPDATE rates SET v = 99');
+      const plan = await stage(driver, 'q3', dump, PUBLIC);
+      await driver.switchOver(plan, testRun());
+      expect(await sql(app, 'SELECT v::int FROM m')).toEqual([{ v: 10 }]);
+      await driver.discard(plan);
+      await driver.close();
+    });
 
-  it('that can not be made are named with what the server says', async () => {
-    await start(way);
-    await sql(
-      app,
-      `CREATE SCHEMA elsewhere; CREATE FUNCTION elsewhere.two() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2';
+    it('that can not be made are named with what the server says', async () => {
+      await start(way);
+      await sql(
+        app,
+        `CREATE SCHEMA elsewhere; CREATE FUNCTION elsewhere.two() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2';
       CREATE FUNCTION far(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + elsewhere.two()';
       CREATE TABLE t (v int); INSERT INTO t VALUES (1); CREATE INDEX t_far ON t (far(v))`,
-    );
-    const driver = createPostgresDriver(app);
-    const dump = await take(driver, PUBLIC);
-    await sql(app, 'DROP INDEX t_far; DROP SCHEMA elsewhere CASCADE');
-    await expect(stage(driver, 'q4', dump, PUBLIC)).rejects.toMatchObject({
-      code: 'TOOL_FAILED',
-      message: expect.stringMatching(/INDEX public\.t_far: ERROR: {2}schema "elsewhere" does not exist/) as string,
+      );
+      const driver = createPostgresDriver(app);
+      const dump = await take(driver, PUBLIC);
+      await sql(app, 'DROP INDEX t_far; DROP SCHEMA elsewhere CASCADE');
+      await expect(stage(driver, 'q4', dump, PUBLIC)).rejects.toMatchObject({
+        code: 'TOOL_FAILED',
+        message: expect.stringMatching(/INDEX public\.t_far: ERROR: {2}schema "elsewhere" does not exist/) as string,
+      });
+      await driver.close();
     });
-    await driver.close();
-  });
-});
+  },
+);
 
 describe('who loads', () => {
   it('is pg_restore itself where it may, and a session where functions, extensions or the server ask for it', async () => {
@@ -208,7 +225,11 @@ describe('functions of extensions', () => {
     // What the backup lacks and the live schema has is not taken for it.
     const bad = [
       [`'SELECT v::text FROM later'`, 'CREATE TABLE later (v int); INSERT INTO later VALUES (1)', 'read live tables'],
-      [`'SELECT later()'`, `CREATE FUNCTION later() RETURNS text LANGUAGE sql AS 'SELECT 1::text'`, 'name live functions'],
+      [
+        `'SELECT later()'`,
+        `CREATE FUNCTION later() RETURNS text LANGUAGE sql AS 'SELECT 1::text'`,
+        'name live functions',
+      ],
     ] as const;
     for (const [body, later, why] of bad) {
       await sql(
@@ -225,7 +246,10 @@ describe('functions of extensions', () => {
         message: expect.stringContaining(why) as string,
       });
       expectSame(live, await fingerprint(app));
-      await sql(app, `DROP MATERIALIZED VIEW m; DROP FUNCTION met; DROP ${why.includes('tables') ? 'TABLE' : 'FUNCTION'} later`);
+      await sql(
+        app,
+        `DROP MATERIALIZED VIEW m; DROP FUNCTION met; DROP ${why.includes('tables') ? 'TABLE' : 'FUNCTION'} later`,
+      );
     }
     await driver.close();
   });

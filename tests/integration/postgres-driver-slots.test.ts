@@ -64,7 +64,11 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     await sql(app, everything(reader) + NAMING);
     const backups: TakenDump[] = [];
     const contents: Fingerprint[] = [];
-    for (const change of ['SELECT 1', `DELETE FROM child; CREATE TABLE second (id int)`, `DROP VIEW cheap; UPDATE books SET title = 'c'`]) {
+    for (const change of [
+      'SELECT 1',
+      `DELETE FROM child; CREATE TABLE second (id int)`,
+      `DROP VIEW cheap; UPDATE books SET title = 'c'`,
+    ]) {
       await sql(app, change);
       backups.push(await take(driver, PUBLIC));
       contents.push(await live());
@@ -126,7 +130,9 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     const scope: DumpScope = {
       schemas: ['public'],
       excludeRowsOf: ['public.runtime'],
-      fileTables: [{ table: 'public.files', collection: 'files', key: 'id', filename: 'name', path: 'path', storageId: 'storage' }],
+      fileTables: [
+        { table: 'public.files', collection: 'files', key: 'id', filename: 'name', path: 'path', storageId: 'storage' },
+      ],
     };
     await sql(
       app,
@@ -223,7 +229,10 @@ describe('what the live database holds', () => {
     await start(WAYS[1]);
     await sql(app, `CREATE TABLE f (id serial, name text, st int); INSERT INTO f (name, st) VALUES ('a', 1), ('b', 2)`);
     const table = { table: 'public.f', collection: 'f', key: 'id', filename: 'name', path: null, storageId: 'st' };
-    const scope = { ...PUBLIC, fileTables: [table, { ...table, table: 'public.missing' }, { ...table, storageId: 'gone' }] };
+    const scope = {
+      ...PUBLIC,
+      fileTables: [table, { ...table, table: 'public.missing' }, { ...table, storageId: 'gone' }],
+    };
     const dump = await driver.dump(scope, testRun());
     await sql(app, `DELETE FROM f WHERE name = 'a'; INSERT INTO f (name, st) VALUES ('c', 1)`);
     for await (const part of dump.parts) for await (const _chunk of part.stream);
@@ -236,7 +245,9 @@ describe('what the live database holds', () => {
     expect(await names(dump.fileRecords?.())).toEqual(['a', 'b']);
     await dump.close();
     expect(await names(driver.fileRecords?.(scope))).toEqual(['b', 'c']);
-    expect(await driver.inactiveBytes?.(requirePlan(await driver.plan('b1', (await take(driver, PUBLIC)).backup, PUBLIC)))).toBeNull();
+    expect(
+      await driver.inactiveBytes?.(requirePlan(await driver.plan('b1', (await take(driver, PUBLIC)).backup, PUBLIC))),
+    ).toBeNull();
   });
 
   it('row counts within a limit, and null beyond it', async () => {

@@ -33,10 +33,17 @@ const GRANTED_ON = ['TABLE', 'SEQUENCE', 'FUNCTION', 'PROCEDURE', 'TYPE'];
 const PARAMETERS = new Set([
   ...['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'],
   ...['client_encoding', 'standard_conforming_strings', 'check_function_bodies', 'xmloption', 'client_min_messages'],
-  ...['row_security', 'default_tablespace', 'default_table_access_method', 'default_with_oids', 'escape_string_warning'],
+  ...[
+    'row_security',
+    'default_tablespace',
+    'default_table_access_method',
+    'default_with_oids',
+    'escape_string_warning',
+  ],
 ]);
 /** Encodings in which no byte of a longer character can be taken for one of ASCII: those that a server can have. */
-const SAFE_ENCODING = /^(UTF8|SQL_ASCII|EUC_(CN|JP|KR|TW)|EUC_JIS_2004|LATIN([1-9]|10)|ISO_8859_[5-8]|KOI8[RU]|MULE_INTERNAL|WIN(866|874|125[0-8]))$/;
+const SAFE_ENCODING =
+  /^(UTF8|SQL_ASCII|EUC_(CN|JP|KR|TW)|EUC_JIS_2004|LATIN([1-9]|10)|ISO_8859_[5-8]|KOI8[RU]|MULE_INTERNAL|WIN(866|874|125[0-8]))$/;
 
 /** What a statement is, as far as it is treated in its own way. */
 export type StatementKind = 'parameter' | 'search path' | 'counter' | 'copy' | 'routine' | 'other';
@@ -55,7 +62,10 @@ export function requireAllowed({ tokens }: Statement, schemas: readonly string[]
 
 function kindOf(words: Token[], schemas: readonly string[], grants: boolean): StatementKind | null {
   if (words.at(-1)?.raw !== ';') return null;
-  const head = words.slice(0, 9).map((token) => keyword(token) || token.raw).join(' ');
+  const head = words
+    .slice(0, 9)
+    .map((token) => keyword(token) || token.raw)
+    .join(' ');
   const isOwn = (token: Token | undefined) => token?.kind === 'name' && schemas.includes(decoded(token.name));
   switch (keyword(words[0])) {
     case 'SET':
@@ -117,7 +127,8 @@ function selected(words: readonly Token[], schemas: readonly string[]): Statemen
     return words[5]?.raw === "'search_path'" && words[7]?.raw === "''" ? 'search path' : null;
   }
   if (!/^SELECTpg_catalog\.setval\('',-?\d+,(true|false)\);$/i.test(text)) return null;
-  const [, quoted, plain] = /^'(?:"((?:[^"]|"")*)"|([^".(]+))\./.exec((words[5]?.raw ?? '').replaceAll("''", "'")) ?? [];
+  const [, quoted, plain] =
+    /^'(?:"((?:[^"]|"")*)"|([^".(]+))\./.exec((words[5]?.raw ?? '').replaceAll("''", "'")) ?? [];
   const schema = quoted?.replaceAll('""', '"') ?? plain;
   return schema !== undefined && schemas.includes(decoded(schema)) ? 'counter' : null;
 }
@@ -126,7 +137,9 @@ function selected(words: readonly Token[], schemas: readonly string[]): Statemen
 function isCopy(words: readonly Token[]): boolean {
   const shape = words
     .slice(1)
-    .map((token) => (token.kind === 'name' && !['FROM', 'STDIN'].includes(keyword(token)) ? 'n' : keyword(token) || token.raw))
+    .map((token) =>
+      token.kind === 'name' && !['FROM', 'STDIN'].includes(keyword(token)) ? 'n' : keyword(token) || token.raw,
+    )
     .join('');
   return /^n\.n(\(n(,n)*\))?FROMSTDIN;$/.test(shape);
 }

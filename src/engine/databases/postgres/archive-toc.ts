@@ -92,7 +92,8 @@ function parse(cursor: Cursor): StoredEntry[] | null {
   cursor.offsetSize = cursor.byte();
   if (cursor.intSize > 6 || cursor.intSize === 0) return null;
   cursor.byte(); // Format.
-  if (minor >= 15) cursor.byte(); // Compression; a level before.
+  if (minor >= 15)
+    cursor.byte(); // Compression; a level before.
   else cursor.int();
   for (let i = 0; i < TIME_FIELDS; i += 1) cursor.int();
   for (let i = 0; i < 3; i += 1) cursor.text(); // Database, versions of server and tool.

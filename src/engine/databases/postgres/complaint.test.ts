@@ -9,7 +9,10 @@ it.each([
   ['Key (name, city)=(Jane, Köln) already exists.', 'Key (name, city)=(…) already exists.'],
   ['invalid input syntax for type integer: "Jane\nDoe"', 'invalid input syntax for type integer: "…"'],
   ['value "99999999999" is out of range for type integer', 'value "…" is out of range for type integer'],
-  ['insert or update on table "child" violates foreign key constraint "k"', 'insert or update on table "child" violates foreign key constraint "k"'],
+  [
+    'insert or update on table "child" violates foreign key constraint "k"',
+    'insert or update on table "child" violates foreign key constraint "k"',
+  ],
 ])('tells no rows: %s', (said, told) => expect(withoutRows(said)).toBe(told));
 
 it('is one line, whatever the server has to say', () => {

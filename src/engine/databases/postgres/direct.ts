@@ -11,7 +11,7 @@ import { withClient } from './connection';
 import { DUMP_PART } from './dump';
 import { type Load, rowCounter, schemasInDump, statementsFor, throughRestore, toolCall, writeList } from './pg-restore';
 import { beginningOf, statementsOf } from './script';
-import { failureBehind, startTime } from './server-failure';
+import { failureBehind, startTime } from './tool-failure';
 import type { LoadSession } from './session';
 import type { TocEntry } from './toc';
 
@@ -56,7 +56,9 @@ function isFitFor(entry: StoredEntry, load: Load): boolean {
     const kind = statement ? requireAllowed(statement, schemasInDump(load)) : null;
     if (kind !== 'copy' || others.length > 0 || type !== 'TABLE DATA' || kinds.length > 0) {
       const told = beginningOf([{ kind: 'other', raw: copy || entry.tag }]);
-      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `the dump holds rows that dump tools do not write: ${told}` });
+      throw new SafekeepError('ARCHIVE_DAMAGED', {
+        detail: `the dump holds rows that dump tools do not write: ${told}`,
+      });
     }
   }
   const isPlain = type !== 'STDSTRINGS' || /'on'/.test(definition);
@@ -64,12 +66,7 @@ function isFitFor(entry: StoredEntry, load: Load): boolean {
 }
 
 /** @throws TOOL_FAILED naming the object, SERVER_FAILED, DATABASE_UNREACHABLE, CANCELLED, and what the dump's stream throws */
-async function loadDirectly(
-  entries: TocEntry[],
-  stored: StoredEntry[],
-  load: Load,
-  owners: string[],
-): Promise<void> {
+async function loadDirectly(entries: TocEntry[], stored: StoredEntry[], load: Load, owners: string[]): Promise<void> {
   const list = await writeList(load, 'main', entries);
   const complaint = new Complaint(stored);
   const base = toolCall(load, [

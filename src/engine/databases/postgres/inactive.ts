@@ -41,11 +41,13 @@ export async function requireInactive(client: Client, plan: DatabasePlan): Promi
   const ended = await slots.switchoversEnd(client, plan.id, WAIT_FOR_SWITCHOVER_MS);
   const contents = (await comments(client, plan)).map((comment) => slots.parseMark(plan.id, comment)?.content);
   const isWhole = contents.every((content) => content === 'previous' || content === 'staged');
-  if (!ended || contents.length === 0 || !isWhole || new Set(contents).size > 1) throw new SafekeepError('NOTHING_TO_UNDO');
+  if (!ended || contents.length === 0 || !isWhole || new Set(contents).size > 1)
+    throw new SafekeepError('NOTHING_TO_UNDO');
 }
 
 async function comments(client: Client, plan: DatabasePlan): Promise<(string | null)[]> {
-  if (plan.strategy === 'database') return [(await databaseRow(client, slots.nameOf(plan, 'inactive')))?.comment ?? null];
+  if (plan.strategy === 'database')
+    return [(await databaseRow(client, slots.nameOf(plan, 'inactive')))?.comment ?? null];
   const names = slots.schemasOf(plan).map((schema) => inactiveOf(plan, schema));
   const found = await rows<{ name: string; comment: string | null }>(
     client,

@@ -62,7 +62,9 @@ function requireKey({ tokens }: Statement): void {
   });
   const shape = words.map((token) => keyword(token) || token.raw[0]).join(' ');
   if (/^ALTER TABLE (ONLY )?\S+ \. \S+ ADD CONSTRAINT \S+ FOREIGN KEY /.test(shape) && commas.length === 0) return;
-  throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `the dump holds a foreign key that is none: ${beginningOf(tokens)}` });
+  throw new SafekeepError('ARCHIVE_DAMAGED', {
+    detail: `the dump holds a foreign key that is none: ${beginningOf(tokens)}`,
+  });
 }
 
 const after = (tokens: readonly Token[], word: string): Token | undefined =>
@@ -103,7 +105,8 @@ function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): 
       index > to && kind !== 'space' && raw !== ',' && !raw.startsWith('"') && !isPlainRole(raw),
   );
   const named = tokens.slice(to + 1, end).filter(({ kind }) => kind === 'name');
-  const isHere = ({ raw, name = '' }: Token) => !raw.startsWith('"') || roles.has(Buffer.from(name, 'latin1').toString('utf8'));
+  const isHere = ({ raw, name = '' }: Token) =>
+    !raw.startsWith('"') || roles.has(Buffer.from(name, 'latin1').toString('utf8'));
   const kept = named.filter(isHere);
   if (kept.length === named.length) return tokens;
   if (kept.length === 0) return null;

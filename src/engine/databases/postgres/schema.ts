@@ -11,7 +11,15 @@ import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { checkTables } from './check';
-import { type Client, quoteName, quoteText, rows, toolEnvironment, type ToolEnvironment, withClient } from './connection';
+import {
+  type Client,
+  quoteName,
+  quoteText,
+  rows,
+  toolEnvironment,
+  type ToolEnvironment,
+  withClient,
+} from './connection';
 import { destination, requireReached } from './database';
 import { dependentsSql } from './dependents';
 import { availableExtensions, createExtensions } from './extensions';

@@ -66,13 +66,22 @@ describe('a script', () => {
     [`SET a = '\\'; SET b = '\\';`, [`SET a = '\\';`, `SET b = '\\';`]],
     [`-- it's; "\nSET a = 1; -- $$\rSET b = 2;`, ['SET a = 1;', 'SET b = 2;']],
     [`SET a = ";""--"; SET "b;";`, [`SET a = ";""--";`, `SET "b;";`]],
-    [`CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); SET b = 1;`, [`CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);`, 'SET b = 1;']],
+    [
+      `CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); SET b = 1;`,
+      [`CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);`, 'SET b = 1;'],
+    ],
     [
       `CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN x THEN 1 END; SELECT 2; END; SET b = 1;`,
-      [`CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN x THEN 1 END; SELECT 2; END;`, 'SET b = 1;'],
+      [
+        `CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN x THEN 1 END; SELECT 2; END;`,
+        'SET b = 1;',
+      ],
     ],
     // A name that only looks like the beginning of a body hides nothing.
-    [`CREATE FUNCTION "s".begin() RETURNS int; COMMIT; END;`, [`CREATE FUNCTION "s".begin() RETURNS int;`, 'COMMIT;', 'END;']],
+    [
+      `CREATE FUNCTION "s".begin() RETURNS int; COMMIT; END;`,
+      [`CREATE FUNCTION "s".begin() RETURNS int;`, 'COMMIT;', 'END;'],
+    ],
     [`SET a = $1$$;$$; SET b = a$b$; SET c = 1;`, [`SET a = $1$$;$$;`, 'SET b = a$b$;', 'SET c = 1;']],
     [`\\restrict aB3\nSET a = 1;\n\\unrestrict aB3\n\n-- end\n`, ['SET a = 1;']],
   ])('is split where the server splits it: %s', (script, statements) => {

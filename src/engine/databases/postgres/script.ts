@@ -251,7 +251,9 @@ class Lexer {
     const [line, closes, key = ''] = GUARD.exec(this.#sql) ?? [];
     const isFitting = closes ? key === this.#key && !this.#isClosed : this.#key === null && !this.#hasBegun;
     if (line === undefined || !isFitting) {
-      throw unreadable(`a key of psql (${beginningOf([{ kind: 'other', raw: this.#sql.slice(this.#at, this.#at + 80) }])})`);
+      throw unreadable(
+        `a key of psql (${beginningOf([{ kind: 'other', raw: this.#sql.slice(this.#at, this.#at + 80) }])})`,
+      );
     }
     this.#at += line.length;
     this.#key = key;

@@ -47,10 +47,7 @@ export async function liveSituation(client: Client, schemas: string[]): Promise<
   };
 }
 
-async function otherSchemas(
-  client: Client,
-  schemas: string[],
-): Promise<Pick<LiveSituation, 'otherSchemas' | 'slots'>> {
+async function otherSchemas(client: Client, schemas: string[]): Promise<Pick<LiveSituation, 'otherSchemas' | 'slots'>> {
   const found = await rows<{ name: string; comment: string | null }>(
     client,
     `WITH content AS (
