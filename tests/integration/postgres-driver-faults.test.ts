@@ -7,6 +7,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope, OpenPart } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
+import { SafekeepError } from '../../src/engine/errors';
 import { findProgram, removeFolder, temporaryFolder, versionedFolders } from '../support/child';
 import { expectSame, type Fingerprint, fingerprint } from '../support/compare';
 import { opener, requirePlan, sql, take, type TakenDump, testRun } from '../support/postgres-driver';
@@ -43,7 +44,11 @@ async function restart() {
 }
 
 function control(data: string, act: 'restart' | 'stop') {
-  const program = findProgram(['pg_ctl'], versionedFolders('/usr/lib/postgresql', 'bin'), 'apt-get install postgresql-15');
+  const program = findProgram(
+    ['pg_ctl'],
+    versionedFolders('/usr/lib/postgresql', 'bin'),
+    'apt-get install postgresql-15',
+  );
   const args = ['-D', data, '-m', 'immediate', '-w', '-l', path.join(data, 'log'), act];
   execFileSync(program, args, { ...systemUser('postgres'), cwd: data, stdio: 'ignore' });
 }
@@ -82,7 +87,16 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     await asAdmin('GRANT CREATE ON TABLESPACE small TO app');
     await asAdmin('CREATE DATABASE app OWNER app TABLESPACE small');
     const { host, port } = server;
-    app = { dialect: 'postgres', host, port, username: 'app', password: 'pw', database: 'app', tablePrefix: '', underscored: false };
+    app = {
+      dialect: 'postgres',
+      host,
+      port,
+      username: 'app',
+      password: 'pw',
+      database: 'app',
+      tablePrefix: '',
+      underscored: false,
+    };
     await asAdmin('ALTER SCHEMA public OWNER TO app', 'app');
     await sql(app, `CREATE TABLE big (id int PRIMARY KEY, v text); ${FILL}; CREATE TABLE small (v int); ${more}`);
     driver = createPostgresDriver(app);
@@ -171,6 +185,11 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
       code: 'SERVER_FAILED',
       message: expect.stringContaining('canceling statement') as string,
     });
+  });
+
+  it('whose dump turns out to be damaged says that, however much is on its way', async () => {
+    const error = await failing(() => Promise.reject(new SafekeepError('ARCHIVE_DAMAGED', { detail: 'one bit' })));
+    expect(error).toMatchObject({ code: 'ARCHIVE_DAMAGED', message: expect.stringContaining('one bit') as string });
   });
 
   it('that finds no room for another connection says so', async () => {
