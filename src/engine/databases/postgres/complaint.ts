@@ -1,4 +1,4 @@
-/** What a server complains of, as it is told: without the user's data. */
+/** Errors and notices of the server as text for messages and logs, without the user's data. */
 
 /** An error or a notice as the server sends it. */
 export interface ServerMessage {
@@ -16,9 +16,9 @@ export function isServerError(error: unknown): error is ServerMessage {
   return typeof error === 'object' && error !== null && 'severity' in error && 'code' in error && 'message' in error;
 }
 
-/** What is said of an error, without rows: the object and the number of the line that failed are enough to find it. */
-export function withoutRows(said: string): string {
-  return said
+/** An error's text without values of rows: the object and the number of the line that failed are enough to find it. */
+export function withoutRows(text: string): string {
+  return text
     .replace(/(\bFailing row contains) \([^]*$/, '$1 (…).')
     .replace(/(\bKey \([^=]*\))=\([^]*\)/, '$1=(…)')
     .replace(/(\bCONTEXT:\s+COPY .+?, line \d+)\b[^]*$/, '$1')

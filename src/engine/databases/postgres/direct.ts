@@ -15,7 +15,7 @@ import { failureBehind, startTime } from './tool-failure';
 import type { LoadSession } from './session';
 import type { TocEntry } from './toc';
 
-/** Entries that pg_restore obeys without being told to. */
+/** Entries that pg_restore obeys unasked. */
 const ALWAYS_READ = /^(ENCODING|STDSTRINGS|SEARCHPATH)$/;
 
 /**
@@ -55,9 +55,9 @@ function isFitFor(entry: StoredEntry, load: Load): boolean {
     const [statement, ...others] = statementsOf(copy);
     const kind = statement ? requireAllowed(statement, schemasInDump(load)) : null;
     if (kind !== 'copy' || others.length > 0 || type !== 'TABLE DATA' || kinds.length > 0) {
-      const told = beginningOf([{ kind: 'other', raw: copy || entry.tag }]);
+      const beginning = beginningOf([{ kind: 'other', raw: copy || entry.tag }]);
       throw new SafekeepError('ARCHIVE_DAMAGED', {
-        detail: `the dump holds rows that dump tools do not write: ${told}`,
+        detail: `the dump holds rows that dump tools do not write: ${beginning}`,
       });
     }
   }
@@ -99,7 +99,7 @@ async function loadDirectly(entries: TocEntry[], stored: StoredEntry[], load: Lo
   }
 }
 
-/** What pg_restore says on stderr when it ends: the entry, what failed, and lines of the statement and of rows, which are not told. */
+/** The error on pg_restore's stderr: the entry and the reason. Lines of the statement and of rows are left out. */
 class Complaint {
   #object = '';
   #lines: string[] = [];
@@ -115,8 +115,8 @@ class Complaint {
   }
 
   get text(): string {
-    const told = [this.message, ...this.#lines.slice(1)].map(withoutRows).filter(Boolean).join(' / ');
-    return this.#object && told ? `${this.#object}: ${told}` : told;
+    const reason = [this.message, ...this.#lines.slice(1)].map(withoutRows).filter(Boolean).join(' / ');
+    return this.#object && reason ? `${this.#object}: ${reason}` : reason;
   }
 
   /** @returns whether the line is part of it */

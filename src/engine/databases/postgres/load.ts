@@ -25,7 +25,7 @@ import {
 import type { ArchiveRules, LoadSession, SessionOptions } from './session';
 import { isOwnedByThese, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
 
-/** The dump's entries, sorted. Read before anything is begun, since it may show that the dump can not be read. */
+/** The dump's entries, sorted. Read before anything is begun, since it may show that the dump is unreadable. */
 export async function readLists(load: Load): Promise<RestoreLists> {
   const schemas = schemasInDump(load);
   const lists = sortToc(parseToc(await listOf(load), schemas), schemas);

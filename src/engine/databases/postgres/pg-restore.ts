@@ -151,7 +151,7 @@ export async function writeList({ environment }: Load, name: string, entries: To
   return file;
 }
 
-/** Tells progress while the dump is read: a row is a line of it, and the few lines around them are counted along. */
+/** Reports progress while the dump is read: a row is a line of it; the few lines around rows are counted along. */
 export function rowCounter({ backup, run }: LoadRequest): (chunk: Buffer) => void {
   const total = backup.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   let lines = 0;

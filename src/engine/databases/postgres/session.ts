@@ -95,7 +95,7 @@ export class LoadSession {
     return (await this.#strictly('', () => this.client.query<unknown[]>({ text: sql, rowMode: 'array' }))).rows;
   }
 
-  /** Runs statements of ours, each of which may fail: what it says then is a complaint. */
+  /** Runs statements of ours, each of which may fail: its error is reported as a complaint then. */
   async lenient(statements: readonly string[]): Promise<void> {
     for (const sql of statements) await this.#leniently('', () => this.client.query(sql));
   }
@@ -107,7 +107,7 @@ export class LoadSession {
     await this.#strictly(statement.object, () => this.#send(statement, rules, rows));
   }
 
-  /** The same for a statement that may fail: what it says then is a complaint. */
+  /** The same for a statement that may fail: its error is reported as a complaint then. */
   async archiveLeniently(statement: Statement, rules: ArchiveRules): Promise<void> {
     const kind = requireAllowed(statement, rules.schemas, rules.grants);
     if (this.#isOurs(kind, statement, rules)) return;
@@ -165,7 +165,7 @@ export class LoadSession {
   }
 
   #fail(error: unknown): void {
-    // The first cause: a session that the server has ended says so in the end, too.
+    // The first cause: a session that the server has ended reports its end as well.
     this.#failure ??= error;
     this.#isOpen = false;
   }
@@ -180,8 +180,8 @@ export class LoadSession {
   #explain(error: unknown, object: string): unknown {
     if (this.options.signal.aborted) return new SafekeepError('CANCELLED', {}, { cause: error });
     if (error instanceof SafekeepError) return error;
-    const said = complaintOf(error ?? new Error('the session has ended'));
-    const detail = object ? `${object}: ${said}` : said;
+    const text = complaintOf(error ?? new Error('the session has ended'));
+    const detail = object ? `${object}: ${text}` : text;
     const failure = asServerFailure(error, detail);
     return failure ?? new SafekeepError('TOOL_FAILED', { tool: 'PostgreSQL', detail }, { cause: error });
   }
