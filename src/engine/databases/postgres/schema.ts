@@ -321,7 +321,6 @@ async function requireApart(session: LoadSession, plan: DatabasePlan, dependents
   await refuse([objects.relationsTouchedOutside(targets)], 'the load has touched tables outside of what it loads');
   if (plan.strategy !== 'objects') return;
   const pairs = schemas.map((schema) => [schema, inactiveOf(plan, schema)] as const);
-  await refuse([objects.relationsRead(schemas)], 'the load has read live tables');
   const known = dependents.map((name) => quoteText(name)).join(', ');
   await refuse(
     [`SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${known}]::text[])`],
@@ -335,6 +334,7 @@ async function requireApart(session: LoadSession, plan: DatabasePlan, dependents
     pairs.map(([live, inactive]) => objects.functionsNamingLiveOnes(live, inactive)),
     'these functions were run by the load and name live functions that the backup lacks',
   );
+  await refuse([objects.relationsRead(schemas)], 'the load has read live tables');
   await refuse(
     pairs.map(([, inactive]) => objects.columnsOfObjects(inactive)),
     'these columns hold names of live objects',
