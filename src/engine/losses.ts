@@ -32,7 +32,7 @@ export async function losses(
 /** Tables whose number of rows would change, those with the most rows first. */
 async function changedTables({ manifest }: ArchiveReader, driver: DatabaseDriver): Promise<PreviewAnswer['tables']> {
   const { database } = manifest;
-  if (!database || database.dialect !== driver.dialect || !driver.countRows) return [];
+  if (!database || database.dialect !== driver.dialect) return [];
   const counted = database.tables.filter(({ rows, dataExcluded }) => rows !== null && !dataExcluded);
   const largest = counted.sort((a, b) => (b.rows ?? 0) - (a.rows ?? 0)).slice(0, TABLES);
   const now = await driver.countRows(

@@ -36,7 +36,7 @@ async function sizeOf(slots: Slots, driver: DatabaseDriver, databaseFolder: stri
     const { staged, previous } = folderSlots(plan);
     await add(plan.folder, (await bytesBelow(staged)) + (await bytesBelow(previous)));
   }
-  const ofDatabase = slots.database ? ((await driver.inactiveBytes?.(slots.database)) ?? null) : 0;
+  const ofDatabase = slots.database ? await driver.inactiveBytes(slots.database) : 0;
   if (ofDatabase) await add(databaseFolder, ofDatabase);
   return { byDevice, isComplete: ofDatabase !== null };
 }

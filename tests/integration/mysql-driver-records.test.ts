@@ -38,7 +38,7 @@ it('are the same in the dump and in the live database, whatever their values', a
     { collection: 'others', key: '6ccd780c-baba-1026-9564-5b8c656024db', filename: 'äöü', path: '', storageId: 'local' }, // prettier-ignore
     { collection: 'others', key: '', filename: 'x', path: '', storageId: '1' },
   ];
-  expect(await allOf(createMysqlDriver(to).fileRecords?.(SCOPE))).toEqual(expected);
+  expect(await allOf(createMysqlDriver(to).fileRecords(SCOPE))).toEqual(expected);
   expect((await dumpAll(to, SCOPE)).records).toEqual(expected);
   expect((await dumpAll(to, { ...SCOPE, excludeRowsOf: ['a_files'] })).records).toEqual(expected.slice(2));
 });
@@ -64,7 +64,7 @@ it('are those of the dump while records come and go', async () => {
       const dumped = await dumpAll(to, SCOPE);
       const { driver, plan } = await staged(to, dumped, `r${round}`);
       const loaded = createMysqlDriver({ ...to, database: plan.names.staged });
-      expect(sorted(dumped.records)).toEqual(sorted(await allOf(loaded.fileRecords?.(SCOPE))));
+      expect(sorted(dumped.records)).toEqual(sorted(await allOf(loaded.fileRecords(SCOPE))));
       // One moment: as many of the one kind as of the other.
       const count = (collection: string) => dumped.records.filter((record) => record.collection === collection).length;
       expect(count('attachments')).toBe(4000);
@@ -83,7 +83,7 @@ describe('counting live rows', () => {
   it('is exact, and knows nothing of tables that are not there', async () => {
     const to = connectionTo(await fresh());
     await exec(to, ...TABLES, 'CREATE TABLE `we``ird` (x int)', 'INSERT INTO `we``ird` VALUES (1), (2)');
-    const counts = await createMysqlDriver(to).countRows?.(['middle', 'we`ird', 'gone', 'a_files'], 30_000);
+    const counts = await createMysqlDriver(to).countRows(['middle', 'we`ird', 'gone', 'a_files'], 30_000);
     expect([...(counts ?? [])]).toEqual([
       ['middle', 3000],
       ['we`ird', 2],
@@ -97,14 +97,14 @@ describe('counting live rows', () => {
     await exec(to, ...TABLES);
     const holder = await connect(to);
     await holder.query('LOCK TABLES middle WRITE');
-    const counts = await createMysqlDriver(to).countRows?.(['middle', 'a_files'], 300);
+    const counts = await createMysqlDriver(to).countRows(['middle', 'a_files'], 300);
     expect([...(counts ?? [])]).toEqual([
       ['middle', null],
       ['a_files', 0],
     ]);
     await holder.query('UNLOCK TABLES');
     await holder.close();
-    expect(await createMysqlDriver(to).countRows?.(['middle'], 0)).toEqual(new Map([['middle', null]]));
+    expect(await createMysqlDriver(to).countRows(['middle'], 0)).toEqual(new Map([['middle', null]]));
     // Nothing goes on behind our back.
     expect(await rowsOf(to, "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE INFO LIKE '%COUNT(*) FROM `middle`%' AND ID <> CONNECTION_ID()")).toEqual([{ n: '0' }]); // prettier-ignore
   });
@@ -114,6 +114,6 @@ it('takes no disk of this machine that could be told', async () => {
   const to = connectionTo(await fresh());
   await exec(to, 'CREATE TABLE t (id int)');
   const { driver, plan } = await staged(to, await dumpAll(to), 'r1', runOf());
-  expect(await driver.inactiveBytes?.(plan)).toBeNull();
+  expect(await driver.inactiveBytes(plan)).toBeNull();
   await driver.discard(plan);
 });

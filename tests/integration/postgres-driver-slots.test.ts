@@ -161,7 +161,7 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     for await (const part of saving.parts) for await (const chunk of part.stream) chunks.push(chunk as Buffer);
     const saved: TakenDump = { backup: { ...facts, ...(await saving.result()) }, bytes: Buffer.concat(chunks) };
     const records = [];
-    for await (const record of saving.fileRecords?.() ?? []) records.push(record);
+    for await (const record of saving.fileRecords() ?? []) records.push(record);
     expect(records).toHaveLength(2500);
     expect(records.slice(1, 4)).toEqual([
       { collection: 'files', key: '2', filename: 'f2', path: 'p2', storageId: '1' },
@@ -241,12 +241,12 @@ describe('what the live database holds', () => {
       for await (const { filename } of records ?? []) found.push(filename);
       return found;
     };
-    expect(await names(dump.fileRecords?.())).toEqual(['a', 'b']);
-    expect(await names(dump.fileRecords?.())).toEqual(['a', 'b']);
+    expect(await names(dump.fileRecords())).toEqual(['a', 'b']);
+    expect(await names(dump.fileRecords())).toEqual(['a', 'b']);
     await dump.close();
-    expect(await names(driver.fileRecords?.(scope))).toEqual(['b', 'c']);
+    expect(await names(driver.fileRecords(scope))).toEqual(['b', 'c']);
     expect(
-      await driver.inactiveBytes?.(requirePlan(await driver.plan('b1', (await take(driver, PUBLIC)).backup, PUBLIC))),
+      await driver.inactiveBytes(requirePlan(await driver.plan('b1', (await take(driver, PUBLIC)).backup, PUBLIC))),
     ).toBeNull();
   });
 
@@ -257,7 +257,7 @@ describe('what the live database holds', () => {
       `CREATE TABLE a (v int); INSERT INTO a SELECT generate_series(1, 1000); CREATE TABLE b () INHERITS (a); INSERT INTO b VALUES (1);
       CREATE TABLE locked (v int); CREATE SCHEMA other; CREATE TABLE other."x.y" (v int)`,
     );
-    const count = (tables: string[], limit: number) => driver.countRows?.(tables, limit);
+    const count = (tables: string[], limit: number) => driver.countRows(tables, limit);
     expect(await count(['public.a', 'public.b', 'public.no', 'other.x.y'], 5000)).toEqual(
       new Map([
         ['public.a', 1000],
@@ -273,7 +273,7 @@ describe('what the live database holds', () => {
     expect(counted?.get('public.locked')).toBeNull();
     expect(Date.now() - began).toBeLessThan(10_000);
     await holder.end();
-    await expect(createPostgresDriver({ ...app, port: 1 }).countRows?.(['public.a'], 500)).rejects.toMatchObject({
+    await expect(createPostgresDriver({ ...app, port: 1 }).countRows(['public.a'], 500)).rejects.toMatchObject({
       code: 'DATABASE_UNREACHABLE',
     });
   });

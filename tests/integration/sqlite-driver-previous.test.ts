@@ -65,7 +65,7 @@ async function dumpAll(scope = FILES, inactive?: DatabasePlan): Promise<Dumped> 
   try {
     const chunks: Buffer[] = [];
     for await (const part of dump.parts) chunks.push(await buffer(part.stream));
-    const records = await allOf(dump.fileRecords?.());
+    const records = await allOf(dump.fileRecords());
     return { backup: { ...facts, ...(await dump.result()) }, bytes: Buffer.concat(chunks), records };
   } finally {
     await dump.close();
@@ -98,7 +98,7 @@ describe('file records', () => {
       { collection: 'keyed', key: 'a', filename: 'first', path: '', storageId: 'local' },
       { collection: 'keyed', key: 'b', filename: 'second', path: '', storageId: 'local' },
     ];
-    expect(await allOf(driver().fileRecords?.(FILES))).toEqual(expected);
+    expect(await allOf(driver().fileRecords(FILES))).toEqual(expected);
     expect((await dumpAll()).records).toEqual(expected);
   });
 
@@ -110,7 +110,7 @@ describe('file records', () => {
       `${many('files', "i * 3, 'x', 'f' || i, '', 1")} FROM n`,
       `${many('keyed', "'k' || i, 'f', 's'")} FROM n`,
     ]);
-    const records = await allOf(driver().fileRecords?.(FILES));
+    const records = await allOf(driver().fileRecords(FILES));
     expect(records).toHaveLength(7000);
     expect(new Set(records.map(({ collection, key }) => `${collection} ${key}`)).size).toBe(7000);
   });
@@ -136,7 +136,7 @@ describe('file records', () => {
       const { bytes, records } = await dumpAll();
       const copy = path.join(folder, `copy${round}`);
       await writeFile(copy, bytes);
-      expect(records).toEqual(await allOf(createSqliteDriver(connectionTo(copy)).fileRecords?.(FILES)));
+      expect(records).toEqual(await allOf(createSqliteDriver(connectionTo(copy)).fileRecords(FILES)));
       expect(records.filter(({ collection }) => collection === 'attachments')).toHaveLength(2000);
       seen.add(records.length);
     }
@@ -146,7 +146,7 @@ describe('file records', () => {
 describe('counting live rows', () => {
   it('is exact, and knows nothing of tables that are not there', async () => {
     await exec([...TABLES, "INSERT INTO keyed VALUES ('a', 'x', 's')", 'CREATE TABLE "we""ird" (x)']);
-    const counts = await driver().countRows?.(['keyed', 'we"ird', 'gone', 'files'], 30_000);
+    const counts = await driver().countRows(['keyed', 'we"ird', 'gone', 'files'], 30_000);
     expect([...(counts ?? [])]).toEqual([
       ['keyed', 1],
       ['we"ird', 0],
@@ -160,7 +160,7 @@ describe('counting live rows', () => {
       'CREATE TABLE big (x)',
       'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) INSERT INTO big SELECT randomblob(400) FROM n',
     ]);
-    const counts = await driver().countRows?.(['big'], 1);
+    const counts = await driver().countRows(['big'], 1);
     expect([...(counts ?? [])]).toEqual([['big', null]]);
     const holder = spawn(process.execPath, [
       '-e',
@@ -170,7 +170,7 @@ describe('counting live rows', () => {
     ]);
     children.push(holder);
     await new Promise((resolve) => holder.stdout.once('data', resolve));
-    expect(await driver().countRows?.(['big'], 200)).toEqual(new Map([['big', null]]));
+    expect(await driver().countRows(['big'], 200)).toEqual(new Map([['big', null]]));
   });
 });
 
@@ -232,7 +232,7 @@ describe('several plans at the same time', () => {
     const two = await restore('second', 'r2');
     for (const plan of [one, two]) {
       const slot = path.join(folder, plan.names.previous ?? '');
-      expect(await driver().inactiveBytes?.(plan)).toBe((await stat(slot)).blocks * 512);
+      expect(await driver().inactiveBytes(plan)).toBe((await stat(slot)).blocks * 512);
     }
     const before = await readFile(path.join(folder, one.names.previous ?? ''));
     const third = await dumpAll(FILES, one);

@@ -82,7 +82,7 @@ export async function dumpAll(
   try {
     const parts = new Map<string, Buffer>();
     for await (const part of dump.parts) parts.set(part.name, await buffer(part.stream));
-    const records = await allOf(dump.fileRecords?.());
+    const records = await allOf(dump.fileRecords());
     return { backup: { ...facts, ...(await dump.result()) }, parts, records };
   } finally {
     await dump.close();

@@ -1,16 +1,17 @@
 /**
- * The contract every database driver keeps. A driver knows one dialect; it knows nothing of archives, files or runs.
+ * The contract of every database driver. A driver knows one dialect; it knows nothing of archives, files or runs.
  *
- * A restore works on two slots: the live database and one aside. `stage` fills the slot aside, `switch` exchanges the
- * slots atomically, `undo` exchanges them back, `discard` drops the slot aside. The plan that names both slots is made
- * first, is plain JSON, and is all that a later process needs to find out what happened and to act on it.
+ * A restore works on two slots: the live one and an inactive one. `stage` fills the inactive slot, `switchOver` swaps the slots
+ * atomically, `switchBack` swaps them again, `discard` deletes the inactive slot. The plan that names both slots is made first,
+ * is plain JSON, and is all that a later process needs to find out what happened and to act on it. Several plans can exist at
+ * once, each with an inactive slot of its own.
  */
 import type { Readable } from 'node:stream';
 import type { DatabaseFacts, Dialect, ManifestDatabase, TableRows } from '../../shared/manifest';
 import type { Message } from '../../shared/runs';
 import type { RunContext } from '../context';
 
-/** How the app reaches its database. Only the server dialects have host, port and sign-in. */
+/** How the app connects to its database. Only server dialects have host, port and credentials. */
 export interface DatabaseConnection {
   dialect: Dialect;
   /** SQLite: absolute path of the database file; unused elsewhere. */
@@ -28,9 +29,9 @@ export interface DatabaseConnection {
   tls?: { rejectUnauthorized?: boolean; ca?: string; cert?: string; key?: string };
 }
 
-/** What the dump takes along besides the obvious. */
+/** What a dump contains. */
 export interface DumpScope {
-  /** Tables (as the database names them, PostgreSQL: schema.table) whose rows stay out; their structure is dumped. */
+  /** Tables (as the database names them, PostgreSQL: schema.table) whose rows are skipped; their structure is dumped. */
   excludeRowsOf: string[];
   /** PostgreSQL: schemas that belong to the app, the first is the app's own; ignored elsewhere. */
   schemas: string[];
@@ -87,10 +88,10 @@ export interface Dump {
   /** What the manifest says about the dump; only valid once every part has ended. */
   result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts' | 'schemasInDump'>>;
   /**
-   * The file records that the dump holds, exactly: read in the dump's own moment or from its own bytes, never from the live
-   * database later. Rows without a filename or storage are left out. Only valid once every part has ended.
+   * The file records in the dump: read from its own snapshot or its own bytes, never from the live database later. Rows without
+   * a filename or storage are skipped. Only valid once every part has ended.
    */
-  fileRecords?(): AsyncIterable<FileRecord>;
+  fileRecords(): AsyncIterable<FileRecord>;
   /** Ends what is still open (processes, connections, temporary files). Safe to call at any time and more than once. */
   close(): Promise<void>;
 }
@@ -98,37 +99,37 @@ export interface Dump {
 /** Opens a part of the dump for loading. The stream errors when its bytes are not those that were backed up. */
 export type OpenPart = (name: string) => Promise<Readable>;
 
-/** Everything a later process needs in order to finish or take back a switch. Plain JSON, written to the journal. */
+/** Everything a later process needs to complete or roll back a switchover. Plain JSON, written to the journal. */
 export interface DatabasePlan {
   dialect: Dialect;
   /**
-   * Where the slot aside is. postgres: 'database' beside the live one; 'schema' within one transaction; 'objects', the
-   * same where the live schema can not be renamed: its objects move. mysql, mariadb: 'tables' of a database beside the
-   * live one; 'names', other names in the live database. sqlite: 'file'.
+   * Where the inactive slot is. postgres: 'database', a second database; 'schema', a second schema, filled in one transaction;
+   * 'objects', the same where the live schema cannot be renamed: its objects move. mysql, mariadb: 'tables', tables of a second
+   * database; 'names', other names in the live database. sqlite: 'file'.
    */
   strategy: 'database' | 'schema' | 'objects' | 'tables' | 'names' | 'file';
   /** Identifies this restore in all names it makes; lower-case letters and digits. */
   id: string;
-  /** Names the driver chose, for example of the database or schema aside. */
+  /** Names the driver chose, for example of the second database or schema. */
   names: Record<string, string>;
 }
 
-/** What planning found out, for the dialog before the restore. */
+/** The result of planning, for the dialog before the restore. */
 export interface DatabasePlanning {
-  /** null when no strategy works here; `blockers` then says why. */
+  /** null when no strategy works here; `blockers` lists the reasons. */
   plan: DatabasePlan | null;
   blockers: { reason: Message; remedy: Message }[];
-  /** What the user must know and accept, for example roles that are missing here. `code` is stable. */
+  /** What the user has to accept, for example missing roles. `code` is stable. */
   warnings: { code: string; backup: string; current: string; remedy: Message }[];
   /** One sentence on what will happen. */
   summary: Message;
-  /** One sentence on how long the app will be away, and whether that grows with the data. */
+  /** One sentence on how long the app is unavailable, and whether that grows with the data. */
   downtime: Message;
-  /** Disk that staging takes in a folder of this server; absent where the database server has disks of its own. */
+  /** Disk space that staging takes in a folder of this server; absent where the database server has its own disks. */
   space?: { folder: string; needed: number };
 }
 
-/** Where the two slots stand. 'unclear' = neither can be told for sure; nothing may be dropped then. */
+/** On which side of the switchover the slots are. 'unclear': neither is certain; nothing must be deleted then. */
 export type SlotPosition = 'before switchover' | 'after switchover' | 'unclear';
 
 export interface DatabaseDriver {
@@ -153,20 +154,20 @@ export interface DatabaseDriver {
   dump(scope: DumpScope, run: RunContext, inactive?: DatabasePlan): Promise<Dump>;
 
   /** The file records of the live database, now. @throws DATABASE_UNREACHABLE */
-  fileRecords?(scope: DumpScope): AsyncIterable<FileRecord>;
+  fileRecords(scope: DumpScope): AsyncIterable<FileRecord>;
 
   /**
-   * Rows in live tables, counted within a time limit for all of them together: null where a table is missing or the time was
-   * over. Exact where a number is given. Names as in the manifest.
+   * Exact row counts of live tables, within a time limit for all of them together; null where a table is missing or was not
+   * counted in time. Names as in the manifest.
    */
-  countRows?(tables: readonly string[], limitMs: number): Promise<Map<string, number | null>>;
+  countRows(tables: readonly string[], limitMs: number): Promise<Map<string, number | null>>;
 
   /** Bytes that the inactive slot of a plan takes in a folder of this server; null where that cannot be known. */
-  inactiveBytes?(plan: DatabasePlan): Promise<number | null>;
+  inactiveBytes(plan: DatabasePlan): Promise<number | null>;
 
   /**
-   * Chooses the strategy. Changes nothing. Purpose: 'restore' unless told. For 'verify' the data is only staged, checked and discarded: what would only be
-   * in the way of a switch does not count, and the cheapest slot that does not disturb the app is chosen.
+   * Chooses the strategy. Changes nothing. For 'verify' the data is only staged, checked and discarded: obstacles to a switchover
+   * do not count, and the cheapest slot that does not disturb the app is chosen. Default purpose: 'restore'.
    */
   plan(
     id: string,
@@ -176,30 +177,31 @@ export interface DatabaseDriver {
   ): Promise<DatabasePlanning>;
 
   /**
-   * Loads the dump into the slot aside. Live data MUST NOT change, whatever happens. On any failure the caller calls
-   * `discard`. Any error the server or tool reports MUST fail the stage and name the object. (TOOL_FAILED, ARCHIVE_DAMAGED)
+   * Loads the dump into the inactive slot. Live data MUST NOT change, whatever happens. On any failure the caller calls
+   * `discard`. Any error that the server or tool reports MUST fail the stage and name the object.
+   * @throws TOOL_FAILED, ARCHIVE_DAMAGED
    */
   stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void>;
 
-  /** Compares the staged data with the manifest: every table there, row counts equal, integrity. @throws STAGED_DATA_DIFFERS */
+  /** Compares the staged data with the manifest: tables, row counts, integrity. @throws STAGED_DATA_DIFFERS */
   check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void>;
 
   /**
-   * Exchanges the slots in one atomic act; the app must have closed its own connections before. Other sessions are
-   * ended. Either it has happened completely or not at all. @throws SWITCHOVER_FAILED (nothing changed)
+   * Swaps the slots atomically: completely or not at all. The app must have closed its own connections; other sessions are
+   * terminated. @throws SWITCHOVER_FAILED (nothing changed)
    */
   switchOver(plan: DatabasePlan, run: RunContext): Promise<void>;
 
-  /** The inverse of `switch`, just as atomic; afterwards the plan is 'before switch' again. @throws SWITCHOVER_FAILED */
+  /** The inverse of `switchOver`, just as atomic; afterwards the plan is 'before switchover'. @throws SWITCHOVER_FAILED */
   switchBack(plan: DatabasePlan, run: RunContext): Promise<void>;
 
-  /** Tells from the database alone on which side of the switch the plan stands. */
+  /** The side of the switchover that the plan is on, found from the database alone. */
   position(plan: DatabasePlan): Promise<SlotPosition>;
 
-  /** Drops the slot aside of this plan (staged or previous) and whatever the plan's work left; never anything else. Idempotent. */
+  /** Deletes the inactive slot of this plan, staged or previous, and what work on the plan left; never anything else. Idempotent. */
   discard(plan: DatabasePlan): Promise<void>;
 
-  /** Removes what dumps and plans that were killed have left, outside of all slots; to be called while none is under way. */
+  /** Removes what killed dumps and plans left outside of all slots. To be called while none is in progress. */
   removeLeftovers?(): Promise<void>;
 
   /** Closes connections the driver keeps. */
