@@ -51,7 +51,7 @@ export async function logOf(api: HostApi, runId: string): Promise<string> {
   return lines.map(({ level, step, message }) => `${level} ${step}: ${message}`).join('\n');
 }
 
-/** Downloads an archive through a one-time ticket. */
+/** Downloads an archive through a ticket. */
 export async function download(api: HostApi, name: string): Promise<Buffer> {
   const { url } = await api.get('safekeepBackups:ticket', { body: { name } });
   const reply = await fetch(api.url + url);
