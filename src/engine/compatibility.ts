@@ -5,6 +5,7 @@ import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
 import { fill, SafekeepError } from './errors';
+import type { FolderPlanning } from './files/plan';
 
 export interface Check {
   code: string;
@@ -25,8 +26,8 @@ export interface CurrentSite {
   keyFingerprints: Record<string, string>;
   /** Folders that get new data: bytes needed there and free there; `needed` is per file system. */
   space: { folder: string; needed: number; free: number }[];
-  /** Reasons why a file folder can not be replaced. */
-  folderProblems: { folder: string; reason: Message; remedy: Message }[];
+  /** Where the files go. */
+  folders: Pick<FolderPlanning, 'problems' | 'moved' | 'shared'>;
 }
 
 const NOTHING: Message = { text: '' };
@@ -45,7 +46,7 @@ export function compatibilityOf(manifest: Manifest, current: CurrentSite, conten
       ...toolChecks(current.tools),
     );
   }
-  checks.push(...current.folderProblems.map(folderCheck), spaceCheck(current.space));
+  checks.push(...folderChecks(current.folders), spaceCheck(current.space));
   return checks;
 }
 
@@ -205,14 +206,23 @@ function toolChecks(tools: readonly ToolReport[]): Check[] {
     }));
 }
 
-function folderCheck(problem: CurrentSite['folderProblems'][number]): Check {
-  return {
-    code: 'fileFolders',
-    status: 'blocking',
-    backup: plain(problem.folder),
-    current: problem.reason,
-    remedy: problem.remedy,
-  };
+function folderChecks({ problems, moved, shared }: CurrentSite['folders']): Check[] {
+  return [
+    ...problems.map(({ folder, reason, remedy }): Check => {
+      return { code: 'fileFolders', status: 'blocking', backup: plain(folder), current: reason, remedy };
+    }),
+    ...moved.map(({ there, here }): Check => {
+      const remedy = { text: 'The files go to the folder that the file storage of this name has here.' };
+      return { code: 'fileFolders', status: 'warning', backup: plain(there), current: plain(here), remedy };
+    }),
+    ...shared.map(({ folder, apps }): Check => {
+      const current = { text: 'other apps may use it too: {{apps}}', params: { apps: apps.join(', ') } };
+      const remedy = {
+        text: 'Only files that records of this app name are restored and replaced. The app is unavailable longer the more of them there are.',
+      };
+      return { code: 'sharedFolders', status: 'ok', backup: plain(folder), current, remedy };
+    }),
+  ];
 }
 
 function spaceCheck(space: CurrentSite['space']): Check {

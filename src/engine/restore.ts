@@ -11,7 +11,7 @@ import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
 import { discardSlots, switchOver, type SwitchoverParts, type Slots } from './switchover';
-import { type FolderTarget, planFolders, spaceOf } from './files/plan';
+import { type FolderPlanning, type FolderTarget, planFolders, spaceOf } from './files/plan';
 import * as slots from './files/slots';
 import { stageFiles, type StagedFile } from './files/stage';
 import type { Site } from './site';
@@ -38,6 +38,10 @@ export interface Inspection {
   checks: Check[];
   planning: DatabasePlanning | null;
   targets: FolderTarget[];
+  /** By name of the storage the document root that its record needs once the restored app is up. */
+  storageRoots: FolderPlanning['storageRoots'];
+  /** Folders of uploads that other apps may use too. */
+  sharedFolders: FolderPlanning['shared'];
   /** Bytes of disk needed while it runs, files and staged database together. */
   extraBytes: number;
 }
@@ -60,9 +64,8 @@ export async function inspect(
   const fits = backupDatabase?.dialect === driver.dialect;
   const planning =
     backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, purpose) : null;
-  const { targets, problems } = request.contents.includes('files')
-    ? await planFolders(manifest, request.slotId, !request.contents.includes('database'), site)
-    : { targets: [], problems: [] };
+  const folders = await planFolders(manifest, request.slotId, request.contents, site);
+  const { targets, storageRoots, shared: sharedFolders } = folders;
   const space = await spaceOf([
     ...targets.map(({ plan, bytes }) => ({ folder: plan.folder, needed: bytes })),
     ...(planning?.space ? [planning.space] : []),
@@ -77,11 +80,12 @@ export async function inspect(
       planning,
       keyFingerprints: site.keyFingerprints,
       space,
-      folderProblems: problems,
+      folders,
     },
     request.contents,
   );
-  return { checks, planning, targets, extraBytes: stagedDatabase + targets.reduce((sum, { bytes }) => sum + bytes, 0) };
+  const extraBytes = stagedDatabase + targets.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { checks, planning, targets, storageRoots, sharedFolders, extraBytes };
 }
 
 /**
@@ -167,11 +171,9 @@ async function stageFolders(
 ): Promise<void> {
   const total = targets.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
-  for (const { rootId, plan } of targets) {
-    const prefix = `${FILES_PREFIX}${rootId}/`;
-    const files = entries
-      .filter((entry) => entry.name.startsWith(prefix))
-      .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
+  for (const target of targets) {
+    const { plan } = target;
+    const files = filesOf(target, entries);
     await stageFiles(
       await slots.createStaged(plan),
       files,
@@ -185,4 +187,14 @@ async function stageFolders(
     const params = { count: files.length, folder: plan.folder };
     run.log('info', { text: '{{count}} files staged for {{folder}}', params });
   }
+}
+
+/** @throws ARCHIVE_DAMAGED when the manifest counts other recorded files than the list of entries has */
+function filesOf({ rootId, recordedOnly, files: count }: FolderTarget, entries: readonly ArchiveEntry[]): StagedFile[] {
+  const prefix = `${FILES_PREFIX}${rootId}/`;
+  const files = entries
+    .filter(({ name, recorded }) => name.startsWith(prefix) && (!recordedOnly || recorded))
+    .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
+  if (!recordedOnly || files.length === count) return files;
+  throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `its manifest counts other files in ${prefix} than its list` });
 }

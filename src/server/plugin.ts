@@ -6,6 +6,7 @@ import { runActions } from './api/runs';
 import { settingsActions } from './api/settings';
 import { transferActions } from './api/transfers';
 import { BACKUPS, collections, RUNS, SETTINGS } from './catalog/collections';
+import { recordFolders, watchFolders } from './host/apps';
 import { recoverBeforeCommands } from './host/commands';
 import { SWITCHOVER_MESSAGE } from './host/other-nodes';
 import { confirmRecovery, dropExpired, recoverAtStart } from './runs/recovery';
@@ -56,6 +57,7 @@ export class SafekeepPlugin extends Plugin {
       app.resourceManager.define({ name, actions: withOwnChecks(actions), only: Object.keys(actions) });
     }
     for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
+    watchFolders(app, safekeep.folder);
     app.acl.allow(BACKUPS, 'download', 'public');
     app.resourceManager.use(countRequests(safekeep), { tag: 'safekeep-count-requests', before: 'auth' });
     app.on('afterStart', () => this.afterStart(safekeep));
@@ -71,6 +73,7 @@ export class SafekeepPlugin extends Plugin {
   }
 
   private async afterStart(safekeep: Safekeep): Promise<void> {
+    await recordFolders(this.app, safekeep.folder);
     await confirmRecovery(safekeep);
     await safekeep.reconcile();
     this.housekeeping = setInterval(() => {

@@ -86,6 +86,8 @@ export interface InspectAnswer {
   /** True when nothing blocks. */
   restorable: boolean;
   plan: RestorePlanView;
+  /** Folders of uploads that other apps may use too: there only files move that records of this app name. */
+  sharedFolders: { folder: string; apps: string[] }[];
   /** Name of the app that would be overwritten: what the user types to confirm. */
   appName: string;
 }

@@ -2,9 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-
-/** Names of slots; such entries are never backed up and never moved as content. */
-export const SLOT_NAME = /^\.(?:.+\.)?safekeep-[a-z0-9]+\.(?:staged|previous|moving|names|dropped)$/s;
+import { SLOT_NAME } from './slot-names';
 
 type Place = string | Buffer;
 

@@ -11,48 +11,18 @@
  * What somebody else puts into a folder that is half way stays live, whichever side it comes to; should its name be taken,
  * it gets another one.
  */
-import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { syncFile, syncFolder } from '../atomic-file';
 import type { SlotPosition } from '../databases/driver';
 import { SafekeepError } from '../errors';
-import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace, SLOT_NAME } from './children';
+import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace } from './children';
+import { type Ownership, switchBackByFiles, switchOverByFiles } from './file-by-file';
 import { makeRemovable } from './removable';
-import type { SwitchoverMode } from './roots';
+import { droppedOf, type FolderPlan, folderPlanSchema, namesFile, occupiedOf, SLOT_NAME, slotsOf } from './slot-names';
 
-export { SLOT_NAME };
-
-/** Plain JSON, written to the journal. */
-export interface FolderPlan {
-  /** Absolute, links resolved. */
-  folder: string;
-  mode: SwitchoverMode;
-  /** Lower-case letters and digits. */
-  id: string;
-}
-
-/** File systems allow 255 bytes for a name; the rest is for what a slot appends. */
-const MAX_BASE_BYTES = 200;
-
-export function slotsOf(plan: FolderPlan): { staged: string; previous: string; moving: string } {
-  const base = baseOf(plan);
-  return { staged: `${base}.staged`, previous: `${base}.previous`, moving: `${base}.moving` };
-}
-
-function baseOf(plan: FolderPlan): string {
-  return plan.mode === 'rename'
-    ? path.join(path.dirname(plan.folder), `.${shortened(path.basename(plan.folder))}.safekeep-${plan.id}`)
-    : path.join(plan.folder, `.safekeep-${plan.id}`);
-}
-
-/** A name short enough to have something appended; long ones stay apart by their hash. */
-function shortened(name: string): string {
-  if (Buffer.byteLength(name) <= MAX_BASE_BYTES) return name;
-  const hash = createHash('sha256').update(name).digest('hex').slice(0, 12);
-  return `${name.replace(/[^\w.-]/g, '').slice(0, 100)}-${hash}`;
-}
+export { type FolderPlan, folderPlanSchema, type Ownership, SLOT_NAME, slotsOf };
 
 /**
  * Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. It belongs to
@@ -81,11 +51,20 @@ export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
   return previous ? 'after switchover' : 'unclear';
 }
 
-/** Brings the staged content live, from 'before switch' or from anywhere half way. Does nothing after the switch. */
-export async function switchOver(plan: FolderPlan): Promise<void> {
+/**
+ * Makes the staged content live, from 'before switchover' or from anywhere halfway. Does nothing after the switchover.
+ * @param owned for mode 'files': whose the live files are, by the records of now; without it only the note on names counts
+ * @returns mode 'files': paths, relative to the folder, whose places other apps have taken, and which are not live
+ * @throws SWITCHOVER_FAILED
+ */
+export async function switchOver(plan: FolderPlan, owned?: Ownership): Promise<string[]> {
   const { staged } = slotsOf(plan);
-  if (!(await exists(staged))) return;
-  await asRefusal(() => (plan.mode === 'rename' ? switchOverByRename(plan) : switchOverByChildren(plan)));
+  if (!(await exists(staged))) return [];
+  return await asRefusal(async () => {
+    if (plan.mode === 'files') return await switchOverByFiles(plan, owned);
+    await (plan.mode === 'rename' ? switchOverByRename(plan) : switchOverByChildren(plan));
+    return [];
+  });
 }
 
 async function switchOverByRename(plan: FolderPlan): Promise<void> {
@@ -125,9 +104,16 @@ async function switchOverByChildren(plan: FolderPlan): Promise<void> {
   await conclude(plan, atime, mtime);
 }
 
-/** Brings the previous content back live, from 'after switch' or from anywhere half way. Does nothing before the switch. */
-export async function switchBack(plan: FolderPlan): Promise<void> {
-  await asRefusal(() => (plan.mode === 'rename' ? switchBackByRename(plan) : switchBackByChildren(plan)));
+/**
+ * Makes the previous content live again, from 'after switchover' or from anywhere halfway. Does nothing before the
+ * switchover. Parameters, result and errors are those of `switchOver`.
+ */
+export async function switchBack(plan: FolderPlan, owned?: Ownership): Promise<string[]> {
+  return await asRefusal(async () => {
+    if (plan.mode === 'files') return await switchBackByFiles(plan, owned);
+    await (plan.mode === 'rename' ? switchBackByRename(plan) : switchBackByChildren(plan));
+    return [];
+  });
 }
 
 async function switchBackByRename(plan: FolderPlan): Promise<void> {
@@ -200,13 +186,9 @@ async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Bu
   return (name) => names.has(name.toString('latin1'));
 }
 
-function namesFile(plan: FolderPlan): string {
-  return `${baseOf(plan)}.names`;
-}
-
 /** @throws SWITCHOVER_FAILED instead of what the file system said; whatever has moved can be moved on or back */
-async function asRefusal(work: () => Promise<void>): Promise<void> {
-  await work().catch((cause: NodeJS.ErrnoException) => {
+async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
+  return await work().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOSPC') throw cause;
     throw new SafekeepError('SWITCHOVER_FAILED', { detail: cause.message }, { cause });
   });
@@ -219,14 +201,14 @@ export async function discard(plan: FolderPlan): Promise<void> {
   if (both || (await exists(moving))) {
     throw new SafekeepError('INTERNAL', { detail: `the exchange of ${plan.folder} is half way` });
   }
-  const dropped = `${baseOf(plan)}.dropped`;
+  const dropped = droppedOf(plan);
   await remove(dropped);
-  for (const slot of [staged, previous]) {
+  for (const slot of [staged, previous, occupiedOf(plan)]) {
     if (!(await exists(slot))) continue;
     await rename(slot, dropped);
     await remove(dropped);
   }
-  await rm(namesFile(plan), { force: true });
+  for (const note of [`${namesFile(plan)}-next`, namesFile(plan)]) await rm(note, { force: true });
 }
 
 async function remove(folder: string): Promise<void> {

@@ -84,7 +84,7 @@ export const backupActions: Record<string, Action> = {
   inspect: action(async ({ safekeep, translate, ctx }): Promise<InspectAnswer> => {
     const request = parse(sourceSchema, inputOf(ctx));
     const { manifest, inspection } = await inspectBackup(safekeep, request);
-    const { checks, planning, extraBytes } = inspection;
+    const { checks, planning, extraBytes, sharedFolders } = inspection;
     const summary = tell(planning?.summary ?? { text: 'Only files are exchanged.' }, translate);
     const downtime = tell(planning?.downtime ?? RELOAD_ONLY, translate);
     const { undoHours } = await readSettings(safekeep.app);
@@ -93,6 +93,7 @@ export const backupActions: Record<string, Action> = {
       checks: checks.map((check) => checkView(check, translate)),
       restorable: checks.every(({ status }) => status !== 'blocking'),
       plan: { databaseStrategy: planning?.plan?.strategy ?? null, summary, downtime, extraBytes, undoHours },
+      sharedFolders,
       appName: safekeep.app.name,
     };
   }),
