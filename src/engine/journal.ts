@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { syncFolder, writeFileAtomically } from './atomic-file';
 import type { DatabaseConnection, DatabasePlan } from './databases/driver';
 import { SafekeepError } from './errors';
-import type { FolderPlan } from './files/slots';
+import { folderPlanSchema } from './files/slots';
 import { HEARTBEAT_MS, type Life, lifeOf, ownerSchema, thisProcess } from './owner';
 
 const JOURNAL_FORMAT = 1;
@@ -53,12 +53,7 @@ const planSchema: z.ZodType<DatabasePlan> = z.object({
   id: z.string().regex(/^[a-z0-9]+$/),
   names: z.record(z.string(), z.string()),
 });
-const folderSchema: z.ZodType<FolderPlan> = z.object({
-  folder: z.string().refine((folder) => path.isAbsolute(folder)),
-  mode: z.enum(['rename', 'children']),
-  id: z.string().regex(/^[a-z0-9]+$/),
-});
-export const slotsSchema = z.object({ database: planSchema.nullable(), folders: z.array(folderSchema) });
+export const slotsSchema = z.object({ database: planSchema.nullable(), folders: z.array(folderPlanSchema) });
 const journalSchema = slotsSchema.extend({
   format: z.literal(JOURNAL_FORMAT),
   runId: z.string(),

@@ -7,7 +7,7 @@ import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
 import * as slots from './files/slots';
-import { carryOver } from './files/carry-over';
+import { carryOver, type Carried } from './files/carry-over';
 import type { Direction, JournalEntry, JournalFile } from './journal';
 import { withPauses } from './patience';
 
@@ -37,11 +37,16 @@ export interface Slots {
   folders: slots.FolderPlan[];
 }
 
+/** By path of the folder. */
+export type Owned = ReadonlyMap<string, slots.Ownership>;
+
 /** What an exchange works with. */
 export interface SwitchoverParts {
   driver: DatabaseDriver;
   journal: JournalFile;
   app: AppControl;
+  /** Whose the files in folders of mode 'files' are, by the records of now. Asked while the app is in maintenance. */
+  ownership?(plans: readonly slots.FolderPlan[]): Promise<Owned>;
   /** The app is up on the other state: writes down how the run ended and what is kept. The journal goes only after it. */
   whenUp(made: Slots): Promise<void>;
 }
@@ -78,7 +83,7 @@ export async function switchOver(
   direction: Exclude<Direction, 'verify'>,
   made: Slots,
   request: SwitchoverRequest,
-  { driver, journal, app, whenUp }: SwitchoverParts,
+  { driver, journal, app, whenUp, ownership }: SwitchoverParts,
   run: SteppedRun<'switchover' | 'reload' | 'healthCheck'>,
 ): Promise<void> {
   const { runId, undoHours } = request;
@@ -87,11 +92,17 @@ export async function switchOver(
   let switched = false;
   try {
     await run.step('switchover', async () => {
+      const owners = async () => (await ownership?.(made.folders)) ?? new Map<string, slots.Ownership>();
+      const carried = request.filesMode === 'merge' ? await mergeFolders(made, await owners(), run) : [];
       await app.enterMaintenance({ database: made.database !== null }, run);
-      if (request.filesMode === 'merge') await mergeFolders(made, run);
+      const owned = await owners();
+      for (const { plan, files } of carried) {
+        const count = await files.update(run, owned.get(plan.folder));
+        run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
+      }
       await app.disconnect();
       await journal.write({ ...journalled, state: 'switching over' });
-      await forward(made, driver, run);
+      await forward(made, driver, run, owned);
       await journal.write({ ...journalled, state: 'switched over' });
       switched = true;
       run.log('info', { text: 'Exchanged; the app is loaded on the data that is live now' });
@@ -173,7 +184,7 @@ export async function discardSlots(
   return gone;
 }
 
-type Move = (made: Slots, driver: DatabaseDriver, run: RunContext) => Promise<void>;
+type Move = (made: Slots, driver: DatabaseDriver, run: RunContext, owned?: Owned) => Promise<void>;
 
 /** What an exchange does and what takes it back; both can be repeated from anywhere half way. */
 export function waysOf(direction: Direction): { forward: Move; backward: Move; done: SlotPosition } {
@@ -188,23 +199,29 @@ export async function positionsOf(made: Slots, driver: DatabaseDriver) {
 }
 
 /** Files first: should the database refuse, they go back by renames. */
-async function bringLive(made: Slots, driver: DatabaseDriver, run: RunContext): Promise<void> {
-  for (const plan of made.folders) await slots.switchOver(plan);
+async function bringLive(made: Slots, driver: DatabaseDriver, run: RunContext, owned?: Owned): Promise<void> {
+  for (const plan of made.folders) warnOfTaken(await slots.switchOver(plan, owned?.get(plan.folder)), plan, run);
   if (made.database && (await driver.position(made.database)) !== 'after switchover') {
     await driver.switchOver(made.database, run);
   }
 }
 
-async function switchBack(made: Slots, driver: DatabaseDriver, run: RunContext): Promise<void> {
-  for (const plan of made.folders) await slots.switchBack(plan);
+async function switchBack(made: Slots, driver: DatabaseDriver, run: RunContext, owned?: Owned): Promise<void> {
+  for (const plan of made.folders) warnOfTaken(await slots.switchBack(plan, owned?.get(plan.folder)), plan, run);
   if (made.database && (await driver.position(made.database)) !== 'before switchover') {
     await driver.switchBack(made.database, run);
   }
 }
 
-async function mergeFolders(made: Slots, run: RunContext): Promise<void> {
-  for (const plan of made.folders) {
-    const count = await carryOver(plan.folder, slots.slotsOf(plan).staged, run);
-    run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
+function warnOfTaken(files: readonly string[], { folder }: slots.FolderPlan, run: Pick<RunContext, 'log'>): void {
+  for (const file of files) {
+    run.log('warn', { text: 'Not live, another app has a file of that name: {{file}}', params: { file, folder } });
   }
+}
+
+/** What live folders have beside the staged ones, while the app still serves. */
+async function mergeFolders(made: Slots, owned: Owned, run: RunContext) {
+  const carried: { plan: slots.FolderPlan; files: Carried }[] = [];
+  for (const plan of made.folders) carried.push({ plan, files: await carryOver(plan, run, owned.get(plan.folder)) });
+  return carried;
 }

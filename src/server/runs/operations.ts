@@ -2,6 +2,7 @@
 import { backup } from '../../engine/backup';
 import { refuseUnlessFit } from '../../engine/compatibility';
 import { SafekeepError } from '../../engine/errors';
+import type { FolderPlan } from '../../engine/files/slots';
 import { type Slots, undo } from '../../engine/switchover';
 import { inspect, restore } from '../../engine/restore';
 import { retain } from '../../engine/retention';
@@ -15,6 +16,7 @@ import type { Manifest } from '../../shared/manifest';
 import { randomLetters } from '../names';
 import { keep, sweep } from './recovery';
 import { rowOfRun, rowOfSidecar } from '../catalog/row-index';
+import { ownershipOf } from '../host/ownership';
 import type { RunRecorder } from './recorder';
 import type { Safekeep } from '../safekeep';
 import { readSettings } from '../settings';
@@ -157,7 +159,9 @@ export async function startRestore(
         await keep(safekeep, run.record, slots, undoHours);
         await run.conclude();
       };
-      await restore(wanted, { reader, site: await safekeep.site(), driver, journal, app: control, whenUp }, run);
+      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      const site = await safekeep.site();
+      await restore(wanted, { reader, site, driver, journal, app: control, ownership, whenUp }, run);
       if (request.uploadId) await safekeep.uploads.remove(request.uploadId);
     } finally {
       await reader.close();
@@ -186,7 +190,8 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
         await keep(safekeep, run.record, slots, undoHours);
         await run.conclude();
       };
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, whenUp }, run);
+      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenUp }, run);
     } finally {
       await driver.close();
     }
