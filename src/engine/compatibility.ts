@@ -4,6 +4,7 @@ import type { CheckStatus } from '../shared/api';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
+import { readableBytes } from './bytes';
 import { fill, SafekeepError } from './errors';
 import type { FolderPlanning } from './files/plan';
 
@@ -240,10 +241,4 @@ function spaceCheck(space: CurrentSite['space']): Check {
   };
 }
 
-/** '12.3 MB', decimal units. */
-export function readableBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? 'B'}`;
-}
+export { readableBytes };

@@ -2,6 +2,10 @@
  * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
  * are also the translation keys (locale/), `{{name}}` is filled from `params`.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readableBytes } from './bytes';
+
 export interface ErrorKind {
   /** HTTP status the API answers with. */
   status: number;
@@ -88,6 +92,11 @@ export const ERRORS = {
     status: 503,
     message: 'The database can not be reached: {{detail}}',
     hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
+  },
+  SERVER_FAILED: {
+    status: 503,
+    message: 'The database server could not complete the operation: {{detail}}',
+    hint: "Check the database server's free disk space, memory and log, then try again.",
   },
   STAGED_DATA_DIFFERS: {
     status: 500,
@@ -263,6 +272,23 @@ export function isConnectionLost(error: unknown): boolean {
   return isConnectionLost(cause) || isConnectionLost(parent);
 }
 
+/** NO_SPACE for a write that failed. `needed`: bytes, where that is known; otherwise it was more than is free. */
+export function diskFull(folder: string, cause: unknown, needed?: number): SafekeepError {
+  const free = readableBytes(freeBytes(folder));
+  const wanted = needed === undefined ? `> ${free}` : readableBytes(needed);
+  return new SafekeepError('NO_SPACE', { folder, needed: wanted, free }, { cause });
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(folder);
+    return parent === folder ? 0 : freeBytes(parent);
+  }
+}
+
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
@@ -274,7 +300,7 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   const { name, code = '', message, path } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
-    return new SafekeepError('NO_SPACE', { folder: path ?? folder, needed: 'more', free: '0 B' }, { cause: error });
+    return diskFull(path ?? folder, error);
   }
   if (path !== undefined && NOT_ALLOWED.includes(code)) {
     return new SafekeepError('FOLDER_NOT_WRITABLE', { folder: path, detail: message }, { cause: error });

@@ -5,7 +5,7 @@ import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, OpenPart } from '../driver';
 import { type Belongs, belongsTo, constraintNames, crossingForeignKeys, everythingIn, objectsIn } from './catalog';
-import { type MysqlSession, quoteId, withMysql } from './connection';
+import { type MysqlSession, quoteId, sharedConstraints, withMysql } from './connection';
 import { type Layout, layoutOf, type Place } from './layout';
 import { loadTables } from './load';
 import { placesOf, rememberStoredObjects, rememberTable, rememberTables } from './notes';
@@ -104,7 +104,7 @@ async function newNamesFor(
     },
     isTable: (name) => promised.has(fold(name)),
     isTaken: (constraint) => taken.has(constraint.toLowerCase()),
-    checksAreShared: server.flavour === 'mysql',
+    shared: sharedConstraints(server),
     onRenamedConstraint: (table, constraint) => renamed.push(`${table}.${constraint}`),
   };
 }
