@@ -68,6 +68,7 @@ function supervise(call: ToolCall): Supervised {
     child.kill();
   }, idleMs);
   const alive = () => void timer.refresh();
+  child.stdin.on('drain', alive);
 
   let tail = '';
   let pending = '';

@@ -106,6 +106,15 @@ export async function take(driver: DatabaseDriver, scope: DumpScope, run: RunCon
   }
 }
 
+/** The same dump with one text in place of another of the same length, wherever it stands: in definitions as in rows. */
+export function altered({ backup, bytes }: TakenDump, text: string, by: string): TakenDump {
+  const [old, changed] = [text, by.padEnd(Buffer.byteLength(text))].map((words) => Buffer.from(words).toString('latin1'));
+  const found = bytes.toString('latin1');
+  if (old?.length !== changed?.length) throw new Error(`${by} is longer than ${text}`);
+  if (!found.includes(old ?? '')) throw new Error(`${text} is not in the dump`);
+  return { backup, bytes: Buffer.from(found.split(old ?? '').join(changed), 'latin1') };
+}
+
 /** Hands out the dump in chunks, as an archive would; counts how often its end was reached. */
 export function opener({ bytes }: Pick<TakenDump, 'bytes'>): OpenPart & { ends: number } {
   const open = async () =>

@@ -126,11 +126,12 @@ export const columnsOfObjects = (inactive: string) => `
      AND atttypid IN ('regclass'::regtype, 'regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regoperator'::regtype,
                       'regtype'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype)`;
 
-/** Live relations that the asking transaction has locked for more than reading. */
-export const relationsTouched = (live: string) => `
-  SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+/** Relations outside of these schemas that the asking transaction has locked for more than reading. */
+export const relationsTouchedOutside = (schemas: readonly string[]) => `
+  SELECT DISTINCT n.nspname || '.' || c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE l.pid = pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-     AND nspname = ${quoteText(live)} AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+     AND nspname NOT IN (${schemas.map((schema) => quoteText(schema)).join(', ')}) AND nspname NOT LIKE 'pg\\_%'
+     AND nspname <> 'information_schema' AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
      AND ${notOfExtension('pg_class', 'c.oid')}`;
 
 /** Names that extensions brought to the schemas: schema and name, as two columns. */
