@@ -74,6 +74,16 @@ export async function altered(
   });
 }
 
+/** The list of an archive's entries. */
+export async function entriesOf(archive: Buffer): Promise<ArchiveEntry[]> {
+  return await inFolder(async (folder) => {
+    const file = path.join(folder, 'archive.zip');
+    writeFileSync(file, archive);
+    const reader = await ArchiveReader.open(await openLocalArchive(file));
+    return await reader.entries().finally(() => reader.close());
+  });
+}
+
 /** Gives changed bytes a seal that is right again. */
 export function resealed(archive: Buffer): Buffer {
   const body = archive.subarray(0, -SEAL_DIGITS);
