@@ -9,14 +9,14 @@ import { readableBytes } from './compatibility';
 import type { RunContext } from './context';
 import { SafekeepError } from './errors';
 import { uploadAt } from './files/own-file';
-import { RecordedFiles, type RecordName } from './files/recorded';
+import { type RecordedFiles, type RecordName } from './files/recorded';
 import type { FileRoot } from './files/storages';
 import { walk, type WalkedFile } from './files/walk';
 import type { Site } from './site';
 
 type Run = Pick<RunContext, 'log' | 'signal' | 'progress'>;
 
-/** What the records of the app say about its files. */
+/** The files that the app's records name. */
 export interface FileRecords {
   /** Of the moment that the backup shows. */
   recorded: RecordedFiles;

@@ -224,4 +224,34 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
       expect(database.restorable).toBe(true);
     },
   );
+
+  // The last one: it changes which apps there are.
+  it.runIf(dialect === 'sqlite')('who may use the folder is known as long as an app may have files there', async () => {
+    const sharedWith = async () => (await Safekeep.of(main.app).site()).fileRoots[0]?.sharedWith;
+    const foldersFile = path.join(main.storage, 'safekeep/a/folders.json');
+    const recorded = () => (JSON.parse(fs.readFileSync(foldersFile, 'utf8')) as { files: string[] }).files;
+    expect(await sharedWith()).toEqual(['a', 'b']);
+    expect(recorded()).toEqual([uploads]);
+
+    const storages = a.app.db.getRepository('storages');
+    const local = await storages.findOne({ filter: { name: 'local' } });
+    const options = { documentRoot: 'storage/of a' };
+    await storages.update({ filterByTk: local.get('id'), values: { options } });
+    expect(await sharedWith()).toEqual(['b']);
+    // Once it is stopped, files that it left there may still be its own.
+    await expect.poll(recorded).toEqual([uploads, path.join(path.dirname(uploads), 'of a')]);
+    await a.stop();
+    expect(await sharedWith()).toEqual(['a', 'b']);
+    fs.writeFileSync(foldersFile, '{"files": "nonsense"}');
+    expect(await sharedWith()).toEqual(['a', 'b']);
+    fs.writeFileSync(foldersFile, JSON.stringify({ files: ['/elsewhere'], database: [] }));
+    expect(await sharedWith()).toEqual(['b']);
+
+    fs.mkdirSync(path.join(main.storage, 'apps/of which nothing is known'));
+    expect(await sharedWith()).toEqual(['b', 'of which nothing is known']);
+    main.app.db.collection({ name: 'applications', fields: [{ name: 'name', type: 'string' }] });
+    await main.app.db.sync();
+    await main.app.db.getRepository('applications').create({ values: { name: 'registered' } });
+    expect(await sharedWith()).toEqual(['b', 'of which nothing is known', 'registered']);
+  });
 });

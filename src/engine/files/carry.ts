@@ -41,7 +41,7 @@ async function copy({ live, staged }: Pair): Promise<'copied'> {
   return 'copied';
 }
 
-/** 'linked': one file, or links to one place; 'copied': a copy, as far as size and time tell; false: something else. */
+/** 'linked': one file, or links to one place; 'copied': a file of the same size and time; false: something else. */
 export async function isCarried({ live, staged }: Pair): Promise<'linked' | 'copied' | false> {
   if (await isSameFile(live, staged)) return 'linked';
   const [a, b] = await Promise.all([live, staged].map((file) => lstat(file).catch(() => null)));

@@ -3,10 +3,10 @@ import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Manifest, ManifestFileRoot } from '../../shared/manifest';
 import type { Content, Message } from '../../shared/runs';
-import type { SafekeepError } from '../errors';
+import { SafekeepError } from '../errors';
 import type { Site } from '../site';
 import { isInside, mountedInside, resolveFolder, switchoverModeOf } from './roots';
-import { NAME_FOLDER, OWN_FOLDER, verdictOn } from './rules';
+import { appsThatShare, NAME_FOLDER, type OtherApp, OWN_FOLDER, verdictOn } from './rules';
 import type { FolderPlan } from './slots';
 import { resolveDocumentRoot } from './storages';
 
@@ -177,10 +177,21 @@ async function obstacleTo(folder: string, earlier: readonly FolderTarget[]): Pro
   return await switchoverModeOf(folder).then(
     () => null,
     (error: SafekeepError) => ({
-      reason: { text: 'it can not be written to' },
+      reason: { text: 'it cannot be written to' },
       remedy: { text: error.hint },
     }),
   );
+}
+
+/**
+ * Before an undo: plans of folders that were this app's alone hold all that is in them.
+ * @throws FOLDER_SHARED where other apps may have files by now
+ */
+export function requireAlone(plans: readonly FolderPlan[], otherApps: readonly OtherApp[]): void {
+  for (const { folder, mode } of plans) {
+    const apps = mode === 'files' ? [] : appsThatShare(folder, otherApps);
+    if (apps.length > 0) throw new SafekeepError('FOLDER_SHARED', { folder, apps: apps.join(', ') });
+  }
 }
 
 /** What is needed and free per file system; folders of one file system are added up under the first of them. */

@@ -16,7 +16,7 @@ export async function resolveFolder(folder: string): Promise<string> {
     const parent = path.dirname(folder);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
     const resolved = path.join(await resolveFolder(parent), path.basename(folder));
-    // A link to what is not there yet: whoever writes through it makes what it points to.
+    // A link to what is not there yet: the first write through it makes what it points to.
     const target = await readlink(resolved).catch(() => null);
     return target === null ? resolved : await resolveFolder(path.resolve(path.dirname(resolved), target));
   }
@@ -52,7 +52,7 @@ async function exists(folder: string): Promise<boolean> {
   );
 }
 
-/** A mount point can not be renamed. Bind mounts share the device of their parent, so the mount table is asked too. */
+/** A mount point cannot be renamed. Bind mounts share the device of their parent, so the mount table counts too. */
 async function isMountPoint(folder: string): Promise<boolean> {
   const [own, above] = await Promise.all([stat(folder), stat(path.dirname(folder))]);
   if (own.dev !== above.dev || path.dirname(folder) === folder) return true;

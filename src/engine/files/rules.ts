@@ -21,7 +21,7 @@ export interface OtherApp {
 export interface FolderFacts {
   /** Folders of the local file storages that this app has now. */
   own: readonly string[];
-  /** Where the File manager keeps uploads unless a storage says otherwise. */
+  /** Where the File manager keeps the uploads of storages without a folder of their own. */
   defaultRoot: string;
   /** Folders that the operator opens for file storages, with all below them. */
   allowedRoots: readonly string[];

@@ -1,15 +1,15 @@
 /**
- * The exchange of a folder's content with the content of a slot aside. Every step is a rename that leaves a state from
- * which `finish` and `takeBack` know by the names alone how to go on, whoever was killed in between.
+ * The switchover of a folder: its content changes places with that of an inactive slot. Every step leaves a state from which
+ * `switchOver` and `switchBack` go on by the names of the slots alone, in whatever process.
  *
  * 'rename': `<folder>` itself is renamed; the slots are its siblings. 'children' (mount points): the slots lie inside
  * `<folder>` and its children move. In both, with S = staged, P = previous, M = moving:
- *   S         before the switch
- *   S and M   (children only) live still holds only old children
+ *   S         before the switchover
+ *   S and M   (children only) live holds only old children
  *   S and P   rename: live is missing; children: live holds only new children
- *   P         after the switch
- * What somebody else puts into a folder that is half way stays live, whichever side it comes to; should its name be taken,
- * it gets another one.
+ *   P         after the switchover
+ * What anyone puts into a folder that is halfway stays live, on whichever side it ends; if its name is taken, it gets another
+ * one. 'files', where other apps have files too, is described in file-by-file.ts.
  */
 import { chmod, chown, mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -164,8 +164,8 @@ async function conclude(plan: FolderPlan, atime: Date, mtime: Date): Promise<voi
 }
 
 /**
- * Children mode: which names the two sides have, noted before anything moves. Whoever finds the exchange half way knows by
- * it what was put there since.
+ * Mode 'children': the names that the two sides have, noted before anything moves. By it a switchover that is halfway knows
+ * what was added since.
  */
 async function noteNames(plan: FolderPlan, names: { old: Buffer[]; new: Buffer[] }): Promise<void> {
   const text = (side: Buffer[]) => side.map((name) => name.toString('latin1'));
@@ -186,7 +186,7 @@ async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Bu
   return (name) => names.has(name.toString('latin1'));
 }
 
-/** @throws SWITCHOVER_FAILED instead of what the file system said; whatever has moved can be moved on or back */
+/** @throws SWITCHOVER_FAILED for an error of the file system; what has moved can be moved on or back */
 async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   return await work().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOSPC') throw cause;
@@ -194,12 +194,12 @@ async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   });
 }
 
-/** Removes the slot aside, staged or previous, all of it or, for whoever asks later, none; refuses while an exchange is half way. */
+/** Removes the inactive slot, staged or previous: all of it, or none of it as far as `positionOf` shows. @throws INTERNAL while the folder is halfway */
 export async function discard(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const both = (await exists(staged)) && (await exists(previous));
   if (both || (await exists(moving))) {
-    throw new SafekeepError('INTERNAL', { detail: `the exchange of ${plan.folder} is half way` });
+    throw new SafekeepError('INTERNAL', { detail: `the switchover of ${plan.folder} is halfway` });
   }
   const dropped = droppedOf(plan);
   await remove(dropped);

@@ -31,7 +31,7 @@ export async function* walk(
     const directory = await opendir(path.join(folder, relative)).catch(failing(relative || '.', onSkipped));
     if (!directory) continue;
     const entries: Dirent[] = [];
-    // At once: whoever reads on while files come and go may be told of one twice.
+    // At once: a folder that is read while files come and go may return one twice.
     for await (const entry of directory) entries.push(entry);
     for (const entry of entries) {
       const name = relative ? `${relative}/${entry.name}` : entry.name;

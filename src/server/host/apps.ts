@@ -25,7 +25,7 @@ export function runningApps(): Map<string, Application> {
 
 /**
  * Every other app that may keep files here. An app counts as long as it is registered with the main app, or a folder of its
- * name is left in `apps` or `safekeep`: whoever is stopped, or has been removed, may still own files.
+ * name is left in `apps` or `safekeep`: one that is stopped, or was removed, may still own files.
  */
 export async function otherAppsOf(app: Application): Promise<{ apps: OtherApp[]; reserved: ReservedFolder[] }> {
   const running = runningApps();

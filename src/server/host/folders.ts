@@ -64,7 +64,7 @@ const KEPT_IN_STORAGE = [
   '.license',
 ];
 
-/** Folders that are not for uploads, databases left out. */
+/** Folders that are not for uploads, without those of databases. */
 export async function reservedFolders(): Promise<ReservedFolder[]> {
   const { LOGGER_BASE_PATH, NODE_MODULES_PATH, APP_PACKAGE_ROOT } = process.env;
   const kept = [...KEPT_IN_STORAGE.map((name) => storagePathJoin(name)), resolvePluginStoragePath(), LOGGER_BASE_PATH];

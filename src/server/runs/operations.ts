@@ -2,6 +2,7 @@
 import { backup } from '../../engine/backup';
 import { refuseUnlessFit } from '../../engine/compatibility';
 import { SafekeepError } from '../../engine/errors';
+import { requireAlone } from '../../engine/files/plan';
 import type { FolderPlan } from '../../engine/files/slots';
 import { type Slots, undo } from '../../engine/switchover';
 import { inspect, restore } from '../../engine/restore';
@@ -186,6 +187,7 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       const { journal, control } = safekeep;
       const { undoHours } = await readSettings(safekeep.app);
       await sweep(safekeep);
+      requireAlone(slots.folders, (await safekeep.site()).otherApps);
       const whenUp = async () => {
         await keep(safekeep, run.record, slots, undoHours);
         await run.conclude();
