@@ -37,7 +37,8 @@ function siteWith(apps: string[]): Site {
     storages,
     apps.map((name) => ({ name, fileFolders: null })),
   );
-  return { storages, fileRoots, ownFolder: path.join(home, 'safekeep') } as unknown as Site;
+  const reservedFolders = [{ folder: path.join(uploads, 'plugins'), use: 'own' }];
+  return { storages, fileRoots, reservedFolders, ownFolder: path.join(uploads, 'safekeep') } as unknown as Site;
 }
 
 const put = (name: string) => {
@@ -92,6 +93,13 @@ describe('a folder of the app’s own', () => {
         ...{ files: 3, bytes: 8, recorded: { files: 2, bytes: 7 } },
       },
     ]);
+    expect(said).toEqual([]);
+  });
+
+  it('is taken without folders in it that are not for uploads', async () => {
+    for (const name of ['a', 'plugins/code', 'safekeep/archive', 'deep/plugins/upload']) put(name);
+    await addAll('a');
+    expect(names()).toEqual(['a', 'deep/plugins/upload']);
     expect(said).toEqual([]);
   });
 

@@ -142,7 +142,9 @@ async function* filesOf(
   onSkipped: (file: string, reason: string) => void,
 ): AsyncGenerator<WalkedFile> {
   if (root.sharedWith.length === 0) {
-    yield* walk(root.folder, run.signal, onSkipped, [site.ownFolder]);
+    // What lies in them is not an upload, and is never restored.
+    const exclude = [site.ownFolder, ...site.reservedFolders.map(({ folder }) => folder)];
+    yield* walk(root.folder, run.signal, onSkipped, exclude);
     return;
   }
   if (!recorded) throw new SafekeepError('INTERNAL', { detail: `whose files lie in ${root.folder} is not known` });

@@ -73,7 +73,7 @@ export class SafekeepPlugin extends Plugin {
   }
 
   private async afterStart(safekeep: Safekeep): Promise<void> {
-    await recordFolders(this.app, safekeep.folder);
+    await recordFolders(this.app, safekeep.folder).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));
     await confirmRecovery(safekeep);
     await safekeep.reconcile();
     this.housekeeping = setInterval(() => {
