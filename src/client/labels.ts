@@ -161,6 +161,7 @@ export function checkLabel(code: string, t: Translate): string {
     plugins: t('Plugins'),
     roles: t('Database roles'),
     schema: t('Database schema'),
+    sharedFolders: t('Folders shared with other apps'),
     strategy: t('Way to restore'),
     tablePrefix: t('Table prefix'),
     timeZone: t('Time zone'),

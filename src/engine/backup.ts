@@ -1,18 +1,16 @@
 /** The backup, top to bottom. */
-import { createReadStream } from 'node:fs';
-import path from 'node:path';
-import type { DatabaseFacts, ManifestDatabase, ManifestFileRoot } from '../shared/manifest';
+import type { DatabaseFacts, ManifestDatabase } from '../shared/manifest';
 import type { Content, StepOf, Trigger } from '../shared/runs';
-import { DATABASE_PREFIX, encodeEntryPath, FILES_PREFIX, FORMAT } from './archive/format';
+import { DATABASE_PREFIX, FORMAT } from './archive/format';
 import { ArchiveReader } from './archive/reader';
 import { openLocalArchive } from './archive/source';
 import { ArchiveWriter } from './archive/writer';
+import { addFiles, estimateFiles, type FileRecords } from './backup-files';
 import { readableBytes } from './bytes';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
-import type { FileRoot } from './files/roots';
-import { walk, type WalkedFile } from './files/walk';
+import { RecordedFiles } from './files/recorded';
 import type { Site } from './site';
 import type { LocalDestination, Sidecar } from './destinations/local';
 
@@ -33,11 +31,6 @@ type BackupRun = SteppedRun<StepOf<'backup'>>;
 /** Room left beyond the estimate, so that the server itself can go on. */
 const SPARE_BYTES = 16 << 20;
 
-interface RootFiles {
-  root: FileRoot;
-  files: WalkedFile[];
-}
-
 /**
  * Makes one archive and publishes it with its sidecar. Whatever fails, no partial archive is left.
  * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED, DUMP_INCOMPLETE, NO_SPACE, FOLDER_NOT_WRITABLE, CANCELLED, …
@@ -49,12 +42,16 @@ export async function backup(
   destination: LocalDestination,
   run: BackupRun,
 ): Promise<Sidecar> {
-  const { facts, files } = await run.step('prepare', () => prepare(request, site, driver, destination, run));
+  const { facts, fileBytes } = await run.step('prepare', () => prepare(request, site, driver, destination, run));
   const writer = new ArchiveWriter(destination.partialPath(request.name));
   try {
-    const database = facts && (await run.step('database', () => dumpDatabase(site, facts, driver, writer, run)));
-    const roots = request.contents.includes('files')
-      ? await run.step('files', () => addFiles(site, files, writer, run))
+    const dumped = facts && (await run.step('database', () => dumpDatabase(site, facts, driver, writer, run)));
+    // Files are listed after the moment that the dump shows: whatever it names was uploaded before.
+    const files = request.contents.includes('files')
+      ? await run.step('files', async () => {
+          const records = dumped ? dumped.records : await liveRecords(site, driver);
+          return await addFiles(site, records, fileBytes, writer, run);
+        })
       : null;
     const { bytes, sha256, manifest } = await run.step('finish', async () => {
       return await writer.finish({
@@ -65,8 +62,8 @@ export async function backup(
         contents: [...request.contents],
         note: request.note,
         trigger: request.trigger,
-        database,
-        files: roots,
+        database: dumped && dumped.database,
+        files,
         keyFingerprints: site.keyFingerprints,
         warnings: run.warnings,
       });
@@ -103,7 +100,7 @@ async function prepare(
   driver: DatabaseDriver,
   destination: LocalDestination,
   run: BackupRun,
-): Promise<{ facts: DatabaseFacts | null; files: RootFiles[] }> {
+): Promise<{ facts: DatabaseFacts | null; fileBytes: number }> {
   await destination.prepare();
   await destination.probe();
   let needed = SPARE_BYTES;
@@ -113,15 +110,8 @@ async function prepare(
     // Dumps compress to less than half as a rule; a temporary SQLite copy takes the size once more.
     needed += driver.dialect === 'sqlite' ? facts.dataBytes * 1.5 : facts.dataBytes / 2;
   }
-  const files: RootFiles[] = [];
-  if (request.contents.includes('files')) {
-    for (const root of site.fileRoots) {
-      const found: WalkedFile[] = [];
-      for await (const file of walk(root.folder, run, [site.ownFolder])) found.push(file);
-      needed += found.reduce((sum, file) => sum + file.bytes, 0);
-      files.push({ root, files: found });
-    }
-  }
+  const fileBytes = request.contents.includes('files') ? await estimate(site, driver, run) : 0;
+  needed += fileBytes;
   const free = await destination.freeBytes();
   if (free < needed) {
     throw new SafekeepError('NO_SPACE', {
@@ -130,7 +120,21 @@ async function prepare(
       free: readableBytes(free),
     });
   }
-  return { facts, files };
+  return { facts, fileBytes };
+}
+
+async function estimate(site: Site, driver: DatabaseDriver, run: BackupRun): Promise<number> {
+  const isShared = site.fileRoots.some(({ sharedWith }) => sharedWith.length > 0);
+  const records = isShared ? await liveRecords(site, driver) : null;
+  return await estimateFiles(site, records?.recorded ?? null, run);
+}
+
+/** For a backup of files alone. null where the driver reads no records. */
+async function liveRecords(site: Site, driver: DatabaseDriver): Promise<FileRecords | null> {
+  const read = driver.fileRecords?.bind(driver);
+  if (!read) return null;
+  const again = () => RecordedFiles.of(read(site.scope), site);
+  return { recorded: await again(), again };
 }
 
 /** @throws TOOL_MISSING, TOOL_TOO_OLD */
@@ -149,7 +153,7 @@ async function dumpDatabase(
   driver: DatabaseDriver,
   writer: ArchiveWriter,
   run: BackupRun,
-): Promise<ManifestDatabase> {
+): Promise<{ database: ManifestDatabase; records: FileRecords | null }> {
   const dump = await driver.dump(site.scope, run);
   try {
     let done = 0;
@@ -167,80 +171,9 @@ async function dumpDatabase(
       text: 'Database dumped: {{tables}} tables, {{rows}} rows',
       params: { tables: result.tables.length, rows },
     });
-    return { ...facts, ...result };
+    const records = dump.fileRecords && { recorded: await RecordedFiles.of(dump.fileRecords(), site) };
+    return { database: { ...facts, ...result }, records: records ?? null };
   } finally {
     await dump.close();
   }
-}
-
-async function addFiles(
-  site: Site,
-  found: readonly RootFiles[],
-  writer: ArchiveWriter,
-  run: BackupRun,
-): Promise<{ roots: ManifestFileRoot[]; missing: number }> {
-  const total = found.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0);
-  let done = 0;
-  const roots: ManifestFileRoot[] = [];
-  for (const { root, files } of found) {
-    let [count, bytes] = [0, 0];
-    for (const file of files) {
-      run.signal.throwIfAborted();
-      const added = await addFile(root, file, writer, run, (more) => {
-        done += more;
-        run.progress({ done, total, unit: 'bytes' });
-      });
-      if (added === null) continue;
-      count += 1;
-      bytes += added;
-    }
-    const { id, storages, documentRoot } = root;
-    roots.push({ id, storages, documentRoot, files: count, bytes });
-    run.log('info', {
-      text: 'Files of {{storages}}: {{count}} ({{size}})',
-      params: { storages: storages.join(', '), count, size: readableBytes(bytes) },
-    });
-  }
-  return { roots, missing: await reportMissingFiles(site, found, run) };
-}
-
-/** Adds one file; null when it vanished between the walk and now. */
-async function addFile(
-  root: FileRoot,
-  file: WalkedFile,
-  writer: ArchiveWriter,
-  run: BackupRun,
-  onBytes: (bytes: number) => void,
-): Promise<number | null> {
-  const source = createReadStream(path.join(root.folder, file.path), { highWaterMark: 1 << 20 });
-  const opened = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
-    source.once('ready', () => resolve(null));
-    source.once('error', resolve);
-  });
-  if (opened) {
-    const params = { file: file.path, reason: opened.code ?? opened.message };
-    run.log('warn', { text: 'Not backed up: {{file}} ({{reason}})', params });
-    return null;
-  }
-  source.on('data', (chunk) => onBytes(chunk.length));
-  source.pause();
-  const { bytes } = await writer.add(`${FILES_PREFIX}${root.id}/${encodeEntryPath(file.path)}`, source, {
-    compression: 'store',
-    mtimeMs: Math.round(file.mtimeMs),
-    mode: file.mode,
-  });
-  return bytes;
-}
-
-/** Files that the database knows and the disk does not have: a warning each, never an abort. */
-async function reportMissingFiles(site: Site, found: readonly RootFiles[], run: BackupRun): Promise<number> {
-  const there = new Map(found.map(({ root, files }) => [root.folder, new Set(files.map((file) => file.path))]));
-  let missing = 0;
-  for await (const expected of site.expectedFiles()) {
-    if (there.get(expected.rootFolder)?.has(expected.path) ?? true) continue;
-    missing += 1;
-    const { collection, id, path: file } = expected;
-    run.log('warn', { text: 'Missing on disk: {{file}} ({{collection}} {{id}})', params: { file, collection, id } });
-  }
-  return missing;
 }

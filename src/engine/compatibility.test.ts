@@ -50,7 +50,7 @@ function tableOf(change: (both: Both) => void = () => undefined, contents: Conte
     planning,
     keyFingerprints: { ...manifest.keyFingerprints },
     space: [{ folder: '/srv/uploads', needed: 100, free: 1000 }],
-    folderProblems: [],
+    folders: { problems: [], moved: [], shared: [] },
     discards: null,
     archive: { source: 'listed', verified: null },
   };
@@ -197,13 +197,20 @@ describe('each misfit is named with both sides and the way out:', () => {
       'a folder that can not be replaced',
       'fileFolders',
       'blocking',
-      /^\/etc\|file storages may not lie there\|Name it/,
+      /^\/etc\|it is not for file storages\|Name it/,
       ({ current }) =>
-        current.folderProblems.push({
+        current.folders.problems.push({
           folder: '/etc',
-          reason: { text: 'file storages may not lie there' },
+          reason: { text: 'it is not for file storages' },
           remedy: { text: 'Name it' },
         }),
+    ],
+    [
+      'file storages that have another folder here',
+      'fileFolders',
+      'warning',
+      /^\/there\|\/here\|The files go to/,
+      ({ current }) => current.folders.moved.push({ there: '/there', here: '/here' }),
     ],
     [
       'a client program that is missing',

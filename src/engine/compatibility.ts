@@ -7,6 +7,7 @@ import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
 import { readableBytes } from './bytes';
 import { SafekeepError } from './errors';
+import type { FolderPlanning } from './files/plan';
 
 export interface Check {
   code: string;
@@ -31,8 +32,8 @@ export interface CurrentSite {
   discards: readonly string[] | null;
   /** What is known about the archive itself; null for a verification, which is about to find out. */
   archive: ArchiveFacts | null;
-  /** Reasons why a file folder can not be replaced. */
-  folderProblems: { folder: string; reason: Message; remedy: Message }[];
+  /** Where the files go. */
+  folders: Pick<FolderPlanning, 'problems' | 'moved' | 'shared'>;
 }
 
 /** What is known about an archive before its data is read. */
@@ -59,7 +60,7 @@ export function compatibilityOf(manifest: Manifest, current: CurrentSite, conten
       ...toolChecks(current.tools),
     );
   }
-  checks.push(...current.folderProblems.map(folderCheck), spaceCheck(current));
+  checks.push(...folderChecks(current.folders), spaceCheck(current));
   return checks;
 }
 
@@ -233,14 +234,23 @@ function toolChecks(tools: readonly ToolReport[]): Check[] {
     }));
 }
 
-function folderCheck(problem: CurrentSite['folderProblems'][number]): Check {
-  return {
-    code: 'fileFolders',
-    status: 'blocking',
-    backup: plain(problem.folder),
-    current: problem.reason,
-    remedy: problem.remedy,
-  };
+function folderChecks({ problems, moved, shared }: CurrentSite['folders']): Check[] {
+  return [
+    ...problems.map(({ folder, reason, remedy }): Check => {
+      return { code: 'fileFolders', status: 'blocking', backup: plain(folder), current: reason, remedy };
+    }),
+    ...moved.map(({ there, here }): Check => {
+      const remedy = { text: 'The files go to the folder that the file storage of this name has here.' };
+      return { code: 'fileFolders', status: 'warning', backup: plain(there), current: plain(here), remedy };
+    }),
+    ...shared.map(({ folder, apps }): Check => {
+      const current = { text: 'other apps may use it too: {{apps}}', params: { apps: apps.join(', ') } };
+      const remedy = {
+        text: 'Only files that records of this app name are restored and replaced. The app is unavailable longer the more of them there are.',
+      };
+      return { code: 'sharedFolders', status: 'ok', backup: plain(folder), current, remedy };
+    }),
+  ];
 }
 
 function spaceCheck({ space, discards }: CurrentSite): Check {

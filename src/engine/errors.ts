@@ -168,6 +168,11 @@ export const ERRORS = {
     hint: 'Restore a backup from the list instead.',
   },
   // Files and disk
+  FOLDER_SHARED: {
+    status: 409,
+    message: 'Other apps have come to use the folder {{folder}}: {{apps}}. Undo would move their files, too.',
+    hint: 'Restore a backup instead: it moves only files of this app.',
+  },
   NO_SPACE: {
     status: 507,
     message: 'Not enough free disk space in {{folder}}: {{needed}} needed, {{free}} free.',

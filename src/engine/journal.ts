@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { syncFolder, writeFileAtomically } from './atomic-file';
 import type { DatabaseConnection, DatabasePlan } from './databases/driver';
 import { SafekeepError } from './errors';
-import type { FolderPlan } from './files/slots';
+import { folderPlanSchema } from './files/slots';
 import { HEARTBEAT_MS, type Life, lifeOf, ownerSchema, thisProcess } from './owner';
 
 const JOURNAL_FORMAT = 2;
@@ -52,11 +52,6 @@ export const databasePlanSchema: z.ZodType<DatabasePlan> = z.object({
   strategy: z.enum(['database', 'schema', 'objects', 'tables', 'names', 'file']),
   id: z.string().regex(/^[a-z0-9]+$/),
   names: z.record(z.string(), z.string()),
-});
-export const folderPlanSchema: z.ZodType<FolderPlan> = z.object({
-  folder: z.string().refine((folder) => path.isAbsolute(folder)),
-  mode: z.enum(['rename', 'children']),
-  id: z.string().regex(/^[a-z0-9]+$/),
 });
 const settled = z.enum(['before switchover', 'after switchover']);
 const journalSchema = z.object({

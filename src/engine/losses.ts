@@ -7,6 +7,7 @@ import type { DatabaseDriver } from './databases/driver';
 import { planFolders } from './files/plan';
 import { walk } from './files/walk';
 import type { Site } from './site';
+import type { SwitchoverParts } from './switchover';
 
 /** As many tables are compared, those with the most rows. */
 const TABLES = 20;
@@ -16,15 +17,15 @@ const COUNT_LIMIT_MS = 5_000;
 export async function losses(
   reader: ArchiveReader,
   { contents, filesMode }: { contents: readonly Content[]; filesMode: 'mirror' | 'merge' },
-  { site, driver }: { site: Site; driver: DatabaseDriver },
+  parts: { site: Site; driver: DatabaseDriver } & Pick<SwitchoverParts, 'ownership'>,
 ): Promise<PreviewAnswer> {
   const { manifest } = reader;
   const isPartial = contents.length < 2;
   return {
     backupAt: manifest.createdAt,
-    tables: contents.includes('database') ? await changedTables(reader, driver) : [],
+    tables: contents.includes('database') ? await changedTables(reader, parts.driver) : [],
     removedFiles:
-      contents.includes('files') && filesMode === 'mirror' ? await removedFiles(reader, contents, site) : null,
+      contents.includes('files') && filesMode === 'mirror' ? await removedFiles(reader, contents, parts) : null,
     isPartial,
   };
 }
@@ -47,21 +48,22 @@ async function changedTables({ manifest }: ArchiveReader, driver: DatabaseDriver
 async function removedFiles(
   reader: ArchiveReader,
   contents: readonly Content[],
-  site: Site,
+  { site, ownership }: { site: Site } & Pick<SwitchoverParts, 'ownership'>,
 ): Promise<PreviewAnswer['removedFiles']> {
-  const { targets } = await planFolders(reader.manifest, 'preview', !contents.includes('database'), site);
+  const { targets } = await planFolders(reader.manifest, 'preview', contents, site);
+  const owned = await ownership?.(targets.map(({ plan }) => plan));
   const entries = await reader.entries();
   const removed = { count: 0, bytes: 0, newestMs: 0 };
-  for (const { rootId, plan } of targets) {
+  for (const { rootId, recordedOnly, plan } of targets) {
     const prefix = `${FILES_PREFIX}${rootId}/`;
     const kept = new Set(
       entries
-        .filter(({ name }) => name.startsWith(prefix))
+        .filter(({ name, recorded }) => name.startsWith(prefix) && (!recordedOnly || recorded))
         .map(({ name }) => decodeEntryPath(name.slice(prefix.length))),
     );
-    const quiet = { signal: new AbortController().signal, log: () => undefined };
-    for await (const file of walk(plan.folder, quiet, [site.ownFolder])) {
-      if (kept.has(file.path)) continue;
+    const ours = recordedOnly ? new Set(owned?.get(plan.folder)?.ours) : null;
+    for await (const file of walk(plan.folder, new AbortController().signal, () => undefined, [site.ownFolder])) {
+      if (kept.has(file.path) || (ours && !ours.has(file.path))) continue;
       removed.count += 1;
       removed.bytes += file.bytes;
       removed.newestMs = Math.max(removed.newestMs, file.mtimeMs);

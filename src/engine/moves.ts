@@ -26,8 +26,8 @@ export interface Slots {
   folders: slots.FolderPlan[];
 }
 
-/** Paths of the files in a shared folder that belong to this app; see `files/slots.ts`. */
-export type OwnedFiles = (folder: string) => readonly string[] | undefined;
+/** Whose the files of shared folders are, by path of the folder; see `files/file-by-file.ts`. */
+export type Owned = ReadonlyMap<string, slots.Ownership>;
 
 /** The moves that bring staged data live. */
 export function movesOf({ database, folders }: Slots): Moves {
@@ -54,15 +54,13 @@ export function opposite(position: Settled): Settled {
  * renames.
  * @throws SWITCHOVER_FAILED
  */
-export async function complete(
-  moves: Moves,
-  driver: DatabaseDriver,
-  run: RunContext,
-  _owned: OwnedFiles = () => undefined,
-): Promise<void> {
+export async function complete(moves: Moves, driver: DatabaseDriver, run: RunContext, owned?: Owned): Promise<void> {
   for (const { plan, to } of moves.folders) {
-    if (to === 'after switchover') await slots.switchOver(plan);
-    else await slots.switchBack(plan);
+    const move = to === 'after switchover' ? slots.switchOver : slots.switchBack;
+    for (const file of await move(plan, owned?.get(plan.folder))) {
+      const params = { file, folder: plan.folder };
+      run.log('warn', { text: 'Not live, another app has a file of that name: {{file}} in {{folder}}', params });
+    }
   }
   if (!moves.database) return;
   const { plan, to } = moves.database;

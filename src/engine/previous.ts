@@ -12,7 +12,8 @@ import { writeFileAtomically } from './atomic-file';
 import type { DatabasePlan } from './databases/driver';
 import { SafekeepError } from './errors';
 import type { FolderPlan } from './files/slots';
-import { databasePlanSchema, folderPlanSchema } from './journal';
+import { folderPlanSchema } from './files/slots';
+import { databasePlanSchema } from './journal';
 import type { Slots } from './moves';
 
 /** 'database', or the absolute path of a folder. */

@@ -12,9 +12,9 @@ import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
 import { discardSlots, movesOf, type Slots } from './moves';
-import { switchOver, type SwitchoverParts } from './switchover';
+import { type Merge, switchOver, type SwitchoverParts } from './switchover';
 import { carryOver } from './files/carry-over';
-import { type FolderTarget, planFolders } from './files/plan';
+import { type FolderPlanning, type FolderTarget, planFolders } from './files/plan';
 import * as slots from './files/slots';
 import { spaceOf } from './files/space';
 import { stageFiles, type StagedFile } from './files/stage';
@@ -32,7 +32,7 @@ export interface RestoreRequest {
   accepted: Accepted;
 }
 
-export interface RestoreParts extends Omit<SwitchoverParts, 'prepareSlots'> {
+export interface RestoreParts extends SwitchoverParts {
   reader: ArchiveReader;
   site: Site;
   previous: PreviousData;
@@ -48,6 +48,10 @@ export interface Inspection {
   checks: Check[];
   planning: DatabasePlanning | null;
   targets: FolderTarget[];
+  /** By name of the storage the document root that its record needs once the restored app is up. */
+  storageRoots: FolderPlanning['storageRoots'];
+  /** Folders of uploads that other apps may use too. */
+  sharedFolders: FolderPlanning['shared'];
   /** Bytes of disk needed while it runs, files and staged database together. */
   extraBytes: number;
   /** Previous data that has to be discarded to make room, ids. */
@@ -78,9 +82,8 @@ export async function inspect(
   const fits = backupDatabase?.dialect === driver.dialect;
   const planning =
     backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, purpose) : null;
-  const { targets, problems } = request.contents.includes('files')
-    ? await planFolders(manifest, request.slotId, !request.contents.includes('database'), site)
-    : { targets: [], problems: [] };
+  const folders = await planFolders(manifest, request.slotId, request.contents, site);
+  const { targets, storageRoots, shared: sharedFolders } = folders;
   const space = await spaceOf([
     ...targets.map(({ plan, bytes }) => ({ folder: plan.folder, needed: bytes })),
     ...(planning?.space ? [planning.space] : []),
@@ -98,12 +101,12 @@ export async function inspect(
       space,
       discards,
       archive: archive ?? null,
-      folderProblems: problems,
+      folders,
     },
     request.contents,
   );
   const extraBytes = stagedDatabase + targets.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { checks, planning, targets, extraBytes, discards: discards ?? [] };
+  return { checks, planning, targets, storageRoots, sharedFolders, extraBytes, discards: discards ?? [] };
 }
 
 /**
@@ -131,12 +134,16 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
   };
   const { runId, undoHours } = request;
   const moves = movesOf(made);
-  const entry = { runId, direction: 'restore' as const, undoHours, storageRoots: {} };
+  const entry = { runId, direction: 'restore' as const, undoHours, storageRoots: inspection.storageRoots };
+  let merges: Merge[] = [];
   await journal.write({ ...entry, state: 'staging', starts: 0, ...moves });
   try {
     if (made.database) await run.step('stageDatabase', () => stageDatabase(made.database, entries, parts, run));
     if (made.folders.length > 0) {
-      await run.step('stageFiles', () => stageFolders(inspection.targets, entries, reader, run));
+      merges = await run.step('stageFiles', async () => {
+        await stageFolders(inspection.targets, entries, reader, run);
+        return request.filesMode === 'merge' ? await mergeFolders(made.folders, parts, run) : [];
+      });
     }
     if (made.database) await run.step('checkStaged', () => checkDatabase(made.database, parts, run));
     run.pointOfNoReturn();
@@ -145,19 +152,19 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     if (await discardSlots(made, driver, run)) await journal.remove();
     throw error;
   }
-  const prepareSlots = async () => {
-    if (request.filesMode === 'merge') await mergeFolders(made.folders, run);
-    return () => undefined;
-  };
-  await switchOver(moves, entry, { ...parts, prepareSlots }, run);
+  await switchOver(moves, { ...entry, merges }, parts, run);
 }
 
-/** Gives staged folders the files that a merge keeps. */
-async function mergeFolders(folders: readonly slots.FolderPlan[], run: RunContext): Promise<void> {
-  for (const plan of folders) {
-    const count = await carryOver(plan.folder, slots.slotsOf(plan).staged, run);
-    run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
-  }
+/** The first pass: what live folders have beside the staged files. */
+async function mergeFolders(
+  folders: readonly slots.FolderPlan[],
+  { ownership }: Pick<RestoreParts, 'ownership'>,
+  run: RunContext,
+): Promise<Merge[]> {
+  const owned = await ownership?.(folders);
+  const merges: Merge[] = [];
+  for (const plan of folders) merges.push({ plan, files: await carryOver(plan, run, owned?.get(plan.folder)) });
+  return merges;
 }
 
 async function verify(reader: ArchiveReader, manifest: Manifest, run: RestoreRun): Promise<ArchiveEntry[]> {
@@ -203,11 +210,9 @@ async function stageFolders(
 ): Promise<void> {
   const total = targets.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
-  for (const { rootId, plan } of targets) {
-    const prefix = `${FILES_PREFIX}${rootId}/`;
-    const files = entries
-      .filter((entry) => entry.name.startsWith(prefix))
-      .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
+  for (const target of targets) {
+    const { plan } = target;
+    const files = filesOf(target, entries);
     await stageFiles(
       await slots.createStaged(plan),
       files,
@@ -221,4 +226,14 @@ async function stageFolders(
     const params = { count: files.length, folder: plan.folder };
     run.log('info', { text: '{{count}} files staged for {{folder}}', params });
   }
+}
+
+/** @throws ARCHIVE_DAMAGED when the manifest counts other recorded files than the list of entries has */
+function filesOf({ rootId, recordedOnly, files: count }: FolderTarget, entries: readonly ArchiveEntry[]): StagedFile[] {
+  const prefix = `${FILES_PREFIX}${rootId}/`;
+  const files = entries
+    .filter(({ name, recorded }) => name.startsWith(prefix) && (!recordedOnly || recorded))
+    .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
+  if (!recordedOnly || files.length === count) return files;
+  throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `its manifest counts other files in ${prefix} than its list` });
 }

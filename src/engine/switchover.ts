@@ -5,8 +5,10 @@
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
+import type { Carried } from './files/carry-over';
+import type { FolderPlan } from './files/slots';
 import type { Direction, JournalEntry, JournalFile } from './journal';
-import { complete, discardSlots, type Moves, type OwnedFiles, reversed, type Slots, slotsOf } from './moves';
+import { complete, discardSlots, type Moves, type Owned, reversed, type Slots, slotsOf } from './moves';
 import { withPauses } from './patience';
 
 /** The app around the data: what the engine asks of it during a switchover. */
@@ -36,14 +38,22 @@ export interface SwitchoverParts {
   driver: DatabaseDriver;
   journal: JournalFile;
   app: AppControl;
-  /** Work on the slots that must see the last change of the live data, during maintenance. Returns what is this app's own. */
-  prepareSlots?(run: RunContext): Promise<OwnedFiles>;
+  /** Whose the files in folders of mode 'files' are, by the records at this moment. */
+  ownership?(plans: readonly FolderPlan[]): Promise<Owned>;
   /** The app runs on the new data: records how the run ended and what is kept. The journal is removed only after it. */
-  whenUp(slots: Slots): Promise<void>;
+  whenUp(slots: Slots, storageRoots: JournalEntry['storageRoots']): Promise<void>;
+}
+
+/** Live files carried over into a staged folder. */
+export interface Merge {
+  plan: FolderPlan;
+  files: Carried;
 }
 
 export interface SwitchoverRequest extends Pick<JournalEntry, 'runId' | 'undoHours' | 'storageRoots'> {
   direction: Exclude<Direction, 'verify'>;
+  /** Folders whose live files are kept where staged ones lack them; the first pass is done. */
+  merges?: readonly Merge[];
 }
 
 /**
@@ -57,13 +67,19 @@ export async function switchOver(
   parts: SwitchoverParts,
   run: SteppedRun<'switchover' | 'reload' | 'healthCheck'>,
 ): Promise<void> {
-  const { driver, journal, app, prepareSlots, whenUp } = parts;
-  const entry = { ...request, starts: 0, ...moves };
+  const { driver, journal, app, whenUp } = parts;
+  const { merges = [], ...journalled } = request;
+  const { folders } = slotsOf(moves);
+  const entry = { ...journalled, starts: 0, ...moves };
   let switched = false;
   try {
     await run.step('switchover', async () => {
       await app.enterMaintenance({ database: moves.database !== null }, run);
-      const owned = await prepareSlots?.(run);
+      const owned = await parts.ownership?.(folders);
+      for (const { plan, files } of merges) {
+        const count = await files.update(run, owned?.get(plan.folder));
+        run.log('info', { text: '{{count}} newer files kept in {{folder}}', params: { count, folder: plan.folder } });
+      }
       await app.disconnect();
       await journal.write({ ...entry, state: 'switching over' });
       await complete(moves, driver, run, owned);
@@ -74,7 +90,7 @@ export async function switchOver(
     await run.step('reload', () => app.reload('new'));
     await run.step('healthCheck', () => app.healthCheck());
     run.log('info', { text: 'The app is running; previous data is kept' });
-    await whenUp(slotsOf(moves));
+    await whenUp(slotsOf(moves), entry.storageRoots);
   } catch (cause) {
     await takeBack(moves, entry, cause, parts, run);
     if (!switched) throw cause;

@@ -6,6 +6,7 @@ import { runActions } from './api/runs';
 import { settingsActions } from './api/settings';
 import { transferActions } from './api/transfers';
 import { BACKUPS, collections, RUNS, SETTINGS } from './catalog/collections';
+import { recordFolders, watchFolders } from './host/apps';
 import { requireNode } from '../engine/node-version';
 import { recoverBeforeCommands } from './host/commands';
 import { SWITCHOVER_MESSAGE } from './host/other-nodes';
@@ -65,6 +66,7 @@ export class SafekeepPlugin extends Plugin {
       app.resourceManager.define({ name, actions: withOwnChecks(actions), only: Object.keys(actions) });
     }
     for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
+    watchFolders(app, safekeep.folder);
     app.acl.allow(BACKUPS, 'download', 'public');
     app.resourceManager.use(countRequests(safekeep), { tag: 'safekeep-count-requests', before: 'auth' });
     app.on('afterStart', () => this.afterStart(safekeep));
@@ -85,6 +87,7 @@ export class SafekeepPlugin extends Plugin {
     } catch (error) {
       this.log.error(`Safekeep: ${(error as Error).message}`);
     }
+    await recordFolders(this.app, safekeep.folder).catch((error: Error) => this.log.warn(`Safekeep: ${error.message}`));
     await confirmRecovery(safekeep);
     await safekeep.reconcile();
     this.housekeeping = setInterval(() => {

@@ -96,7 +96,7 @@ export interface RestorePlanView {
   extraBytes: number;
   /** Hours for which the previous data is kept, so that the restore can be undone; 0: not at all. */
   undoHours: number;
-  /** Folders of uploaded files that other apps may use too. */
+  /** Folders of uploaded files that other apps may use too: there only files move that records of this app name. */
   sharedFolders: { folder: string; apps: string[] }[];
 }
 

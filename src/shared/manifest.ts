@@ -60,8 +60,12 @@ export interface ManifestFileRoot {
   storages: string[];
   /** The folder on the server that was backed up, as it was configured. */
   documentRoot: string;
+  /** Where each storage lies below `documentRoot`, '/' between folders; '' for itself. Older archives lack it. */
+  places?: Record<string, string>;
   files: number;
   bytes: number;
+  /** Of these, the files that records of the app name. Older archives lack it. */
+  recorded?: { files: number; bytes: number };
 }
 
 export interface Manifest {
@@ -100,4 +104,6 @@ export interface ArchiveEntry {
   mtimeMs?: number;
   /** Permission bits, files only. */
   mode?: number;
+  /** Whether records of the app name the file, files only. Older archives lack it. */
+  recorded?: boolean;
 }

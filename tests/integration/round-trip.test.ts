@@ -185,7 +185,11 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     try {
       await b.host.userWith([]);
       await b.host.app.db.getRepository('attachments').create({ values: { title: 'of B', filename: 'b.txt' } });
-      await makeRestore(b.host.root, { uploadId: await upload(b.host.root, archive) });
+      const uploadId = await upload(b.host.root, archive);
+      // A storage that is not here: the operator opens its folder.
+      await expect(makeRestore(b.host.root, { uploadId })).rejects.toThrow(/it is not for file storages/);
+      process.env['LOCAL_STORAGE_ALLOWED_ROOTS'] = SECOND_ROOT;
+      await makeRestore(b.host.root, { uploadId });
       const there = await pictureOf(b);
       const differences = compare.differences(withoutDatabase(picture.database), withoutDatabase(there.database));
       expect(differences).toEqual(LOST_ELSEWHERE[dialect]);
@@ -197,6 +201,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
       const listed: RunView[] = await b.host.root.get('safekeepRuns:list');
       expect(listed.map(({ kind }) => kind)).toEqual(['restore']);
     } finally {
+      delete process.env['LOCAL_STORAGE_ALLOWED_ROOTS'];
       await b.host.stop();
       if (database !== databases[1]) await database?.drop();
       a = await startServer(databases[0] ?? null, storages[0], false);

@@ -82,16 +82,17 @@ function filesOf(source: string): StagedFile[] {
 
 async function plan(documentRoot: string, more: Partial<Site> = {}) {
   const manifest = {
-    files: { roots: [{ id: 'local', storages: ['local'], documentRoot, bytes: 0 }] },
+    files: { roots: [{ id: 'local', storages: ['local'], documentRoot, files: 0, bytes: 0 }] },
   } as unknown as Manifest;
   const site = {
-    fileRoots: [],
-    ownFolder: path.join(home, 'safekeep'),
-    resolveDocumentRoot: (root: string) => root,
-    allowedFileFolders: [home],
+    storages: [],
+    documentRoots: { storage: home, working: home, default: path.join(home, 'default') },
+    allowedRoots: [home],
+    reservedFolders: [],
+    otherApps: [],
     ...more,
   } as unknown as Site;
-  return await planFolders(manifest, 'abc123', false, site);
+  return await planFolders(manifest, 'abc123', ['database', 'files'], site);
 }
 
 async function planOf(documentRoot: string): Promise<FolderPlan> {
@@ -235,8 +236,9 @@ describe('merging', () => {
     put(path.join(home, 'backup'), ['a', 'only in the backup'], 'backup');
     const made = await planOf(folder);
     const before = await content(folder);
-    const staged = await stageFrom(path.join(home, 'backup'), made);
-    await carryOver(folder, staged, context);
+    await stageFrom(path.join(home, 'backup'), made);
+    const carried = await carryOver(made, context);
+    await carried.update(context);
     await switchOver(made);
     const wanted = { ...before, ...(await content(path.join(home, 'backup'))) };
     compare.expectSameFiles(wanted, await content(folder));
@@ -255,7 +257,7 @@ describe('what can not be exchanged is told by the plan, and nothing is touched:
   it.runIf(mayMount)('a folder that is mounted only for reading', async () => {
     seed(path.join(home, 'source'));
     mount(path.join(home, 'uploads'), '--bind', '-o', 'ro', path.join(home, 'source'));
-    await expectProblem(path.join(home, 'uploads'), 'it can not be written to');
+    await expectProblem(path.join(home, 'uploads'), 'it cannot be written to');
   });
 
   it.runIf(mayMount)('a folder with something mounted inside of it', async () => {
@@ -269,7 +271,7 @@ describe('what can not be exchanged is told by the plan, and nothing is touched:
     fs.mkdirSync(path.join(home, 'secret'));
     fs.symlinkSync('../secret', path.join(home, 'allowed/uploads'));
     const { problems } = await plan(path.join(home, 'allowed/uploads'), {
-      allowedFileFolders: [path.join(home, 'allowed')],
+      allowedRoots: [path.join(home, 'allowed')],
     });
     expect(problems).toMatchObject([{ folder: path.join(home, 'secret') }]);
   });
@@ -341,7 +343,7 @@ describe.runIf(mayMount)('a whole app whose uploads are', () => {
       const changed = await picture();
       if (kind === 'only for reading') {
         execFileSync('mount', ['-o', 'remount,ro', uploads]);
-        await expect(makeRestore(host.root, { name })).rejects.toThrow(/can not be written to/);
+        await expect(makeRestore(host.root, { name })).rejects.toThrow(/cannot be written to/);
         compare.expectSameFiles(changed.files, await content(uploads));
         compare.expectSame(changed.database, (await picture()).database);
         await makeRestore(host.root, { name, contents: ['database'] });

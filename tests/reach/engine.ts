@@ -60,9 +60,11 @@ export class Engine {
       fileRoots: [],
       ownFolder: folder,
       keyFingerprints: {},
-      async *expectedFiles() {},
-      resolveDocumentRoot: (documentRoot) => documentRoot,
-      allowedFileFolders: [],
+      storages: [],
+      documentRoots: { storage: folder, working: folder, default: path.join(folder, 'uploads') },
+      allowedRoots: [],
+      reservedFolders: [],
+      otherApps: [],
     };
   }
 

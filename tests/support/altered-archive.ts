@@ -10,7 +10,7 @@ import { DATABASE_PREFIX, SEAL_DIGITS } from '../../src/engine/archive/format';
 import { ArchiveReader } from '../../src/engine/archive/reader';
 import { openLocalArchive } from '../../src/engine/archive/source';
 import { ArchiveWriter } from '../../src/engine/archive/writer';
-import type { Manifest } from '../../src/shared/manifest';
+import type { ArchiveEntry, Manifest } from '../../src/shared/manifest';
 import { removeFolder, temporaryFolder } from './child';
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -27,6 +27,8 @@ export interface Alteration {
   manifest?: (manifest: Manifest) => void;
   /** What a part of the dump becomes. */
   dump?: (bytes: Buffer, part: string) => Buffer;
+  /** What the list says of a file. */
+  entry?: (entry: ArchiveEntry) => ArchiveEntry;
   /** Entries put in behind the archive's own. */
   moreEntries?: Record<string, string>;
 }
@@ -34,7 +36,12 @@ export interface Alteration {
 /** The archive written anew, whole and sealed, with another manifest, another dump or with more entries. */
 export async function altered(
   archive: Buffer,
-  { manifest: change, dump: rewrite = (bytes) => bytes, moreEntries = {} }: Alteration,
+  {
+    manifest: change,
+    dump: rewrite = (bytes) => bytes,
+    entry: changeEntry = (one) => one,
+    moreEntries = {},
+  }: Alteration,
 ): Promise<Buffer> {
   return await inFolder(async (folder) => {
     const [from, to] = [path.join(folder, 'from.zip'), path.join(folder, 'to.zip')];
@@ -49,8 +56,9 @@ export async function altered(
           const dump = rewrite(await buffer(await reader.openDatabasePart(part, entries)), part);
           await writer.add(DATABASE_PREFIX + part, Readable.from([dump]), { compression: 'fast' });
         } else {
-          const { mtimeMs, mode } = entry;
-          await writer.add(entry.name, await reader.openEntry(entry), { compression: 'store', mtimeMs, mode });
+          const { mtimeMs, mode, recorded } = changeEntry(entry);
+          const options = { compression: 'store' as const, mtimeMs, mode, recorded };
+          await writer.add(entry.name, await reader.openEntry(entry), options);
         }
       }
       for (const [name, content] of Object.entries(moreEntries)) {
@@ -63,6 +71,16 @@ export async function altered(
       await reader.close();
     }
     return readFileSync(to);
+  });
+}
+
+/** The list of an archive's entries. */
+export async function entriesOf(archive: Buffer): Promise<ArchiveEntry[]> {
+  return await inFolder(async (folder) => {
+    const file = path.join(folder, 'archive.zip');
+    writeFileSync(file, archive);
+    const reader = await ArchiveReader.open(await openLocalArchive(file));
+    return await reader.entries().finally(() => reader.close());
   });
 }
 

@@ -25,6 +25,12 @@ export interface TestAppOptions {
   install?: boolean;
   /** Default false. True: requests come through the host's gateway, which answers 503 while the app is not running. */
   gateway?: boolean;
+  /** Default 'main'. Another one needs `beside`. */
+  name?: string;
+  /** The main app in whose process and storage folder this one runs; that one was started with `withSubApps`. */
+  beside?: TestApp;
+  /** Further apps can be started beside this one. */
+  withSubApps?: boolean;
 }
 
 export interface TestApp {
@@ -81,21 +87,30 @@ async function createUser(app: Application, url: string, snippets: string[]): Pr
   return api;
 }
 
-/** One app per process at a time. Starts in one to two seconds. */
+/** As the host does it when its plugin for sub-apps is there: without it there is none but the main app. */
+async function allowSubApps(): Promise<void> {
+  const { default: manager } = await import('@nocobase/plugin-multi-app-manager');
+  manager.staticImport();
+}
+
+/** One main app per process at a time. Starts in one to two seconds. */
 export async function startApp(options: TestAppOptions): Promise<TestApp> {
   const { plugin, plugins = [], database: wanted = 'sqlite', databaseOptions = {}, install = true } = options;
-  const { gateway = false } = options;
-  const storage = options.storage ?? temporaryFolder('app');
+  const { gateway = false, name = 'main', beside } = options;
+  const storage = beside?.storage ?? options.storage ?? temporaryFolder('app');
   mkdirSync(path.join(storage, 'db'), { recursive: true });
   process.env['STORAGE_PATH'] = storage;
   process.env['LOCAL_STORAGE_DEST'] = path.join(storage, 'uploads');
   const isOurs = typeof wanted === 'string';
   const database = isOurs ? (wanted === 'sqlite' ? null : await freshDatabase(wanted)) : wanted;
 
-  Gateway.getInstance().reset();
-  await plugin.staticImport?.();
+  if (!beside) {
+    if (options.withSubApps) await allowSubApps();
+    Gateway.getInstance().reset();
+    await plugin.staticImport?.();
+  }
   const app = new Application({
-    name: 'main',
+    name,
     database: { logging: false, timezone: '+00:00', ...hostDatabase(database, storage), ...databaseOptions } as never,
     resourcer: { prefix: '/api/' },
     acl: true,
@@ -111,6 +126,7 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
     server.closeAllConnections();
     server.close();
     await app.destroy();
+    if (beside) return;
     Gateway.getInstance().destroy();
     await AppSupervisor.getInstance().destroy();
     if (keepData) return;

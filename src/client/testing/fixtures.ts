@@ -81,6 +81,7 @@ export function anInspection(checks: CheckView[], change: Partial<InspectAnswer>
       extraBytes: 1_000_000,
       undoHours: 72,
     },
+    sharedFolders: [],
     appName: 'main',
     ...change,
   };

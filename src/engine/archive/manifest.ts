@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ArchiveEntry, Manifest } from '../../shared/manifest';
 import { SafekeepError } from '../errors';
-import { FORMAT, isBackupName } from './format';
+import { FORMAT, isBackupName, isSafeRelativePath } from './format';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
@@ -46,8 +46,15 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
           id: z.string().regex(/^[A-Za-z0-9_-]+$/),
           storages: z.array(z.string()),
           documentRoot: z.string(),
+          places: z
+            .record(
+              z.string(),
+              z.string().refine((place) => place === '' || isSafeRelativePath(place)),
+            )
+            .optional(),
           files: count,
           bytes: count,
+          recorded: z.object({ files: count, bytes: count }).optional(),
         }),
       ),
       missing: count,
@@ -64,6 +71,7 @@ const entrySchema: z.ZodType<ArchiveEntry> = z.object({
   sha256,
   mtimeMs: z.number().optional(),
   mode: z.number().int().min(0).max(0o7777).optional(),
+  recorded: z.boolean().optional(),
 });
 
 /** @throws NOT_A_BACKUP, FORMAT_TOO_NEW, ARCHIVE_DAMAGED */

@@ -16,6 +16,7 @@ export interface AddOptions {
   compression: 'store' | 'fast';
   mtimeMs?: number;
   mode?: number;
+  recorded?: boolean;
 }
 
 export type ManifestWithoutEntries = Omit<Manifest, 'entries'>;
@@ -65,6 +66,7 @@ export class ArchiveWriter {
     const entry: ArchiveEntry = { name: entryName, bytes, sha256 };
     if (options.mtimeMs !== undefined) entry.mtimeMs = options.mtimeMs;
     if (options.mode !== undefined) entry.mode = options.mode;
+    if (options.recorded !== undefined) entry.recorded = options.recorded;
     const line = `${JSON.stringify(entry)}\n`;
     this.lines.push(line);
     this.entriesHash.update(line);

@@ -2,13 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-
-/** Names of slots; such entries are never backed up and never moved as content. */
-export const SLOT_NAME = /^\.(?:.+\.)?safekeep-[a-z0-9]+\.(?:staged|previous|moving|names|dropped)$/s;
+import { SLOT_NAME } from './slot-names';
 
 type Place = string | Buffer;
 
-/** The names in a folder, slots left out. */
+/** The names in a folder, without slots. */
 export async function childrenOf(folder: Place): Promise<Buffer[]> {
   const names = await readdir(folder, { encoding: 'buffer' });
   return names.filter((name) => !SLOT_NAME.test(name.toString('latin1')));
@@ -37,7 +35,7 @@ async function kindOf(file: Place): Promise<'folder' | 'other' | null> {
 const MAX_NAME_BYTES = 255;
 
 /**
- * Takes out of the way what somebody made where `kept` belongs: folders become one, anything else gets a name of its own
+ * Takes out of the way what has appeared where `kept` belongs: folders become one, anything else gets a name of its own
  * beside `kept`. Nothing of `stray` is lost, and `kept` keeps every name it has.
  */
 async function giveWay(stray: Place, kept: Place, beside: Place = kept): Promise<void> {

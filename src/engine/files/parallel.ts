@@ -8,17 +8,17 @@ const PARALLEL = 8;
  * caller may remove the folder they worked in.
  */
 export async function inParallel<Item>(
-  items: Iterable<Item>,
+  items: Iterable<Item> | AsyncIterable<Item>,
   aborted: AbortSignal,
   work: (item: Item, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const waiting = items[Symbol.iterator]();
+  const waiting = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const stop = new AbortController();
   const signal = AbortSignal.any([aborted, stop.signal]);
   let failure: unknown;
   const worker = async () => {
     try {
-      for (let next = waiting.next(); !next.done; next = waiting.next()) {
+      for (let next = await waiting.next(); !next.done; next = await waiting.next()) {
         signal.throwIfAborted();
         await work(next.value, signal);
       }
@@ -28,5 +28,6 @@ export async function inParallel<Item>(
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, worker));
+  await waiting.return?.();
   if (failure !== undefined) throw toSafekeepError(failure);
 }

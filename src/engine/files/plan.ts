@@ -1,67 +1,170 @@
 /** Where the files of an archive go, and whether they may. */
-import type { Manifest } from '../../shared/manifest';
-import type { Message } from '../../shared/runs';
-import type { SafekeepError } from '../errors';
+import path from 'node:path';
+import type { Manifest, ManifestFileRoot } from '../../shared/manifest';
+import type { Content, Message } from '../../shared/runs';
+import { SafekeepError } from '../errors';
 import type { Site } from '../site';
-import { switchoverModeOf, isInside, mountedInside, resolveFolder } from './roots';
+import { isInside, mountedInside, resolveFolder, switchoverModeOf } from './roots';
+import { appsThatShare, NAME_FOLDER, type OtherApp, OWN_FOLDER, verdictOn } from './rules';
 import type { FolderPlan } from './slots';
+import { resolveDocumentRoot } from './storages';
 
 /** Where the files of one root of the archive go. */
 export interface FolderTarget {
   rootId: string;
+  /** Only files that the archive marks as recorded: other apps use the folder too. */
+  recordedOnly: boolean;
+  /** Of the files that are restored. */
+  files: number;
   bytes: number;
   plan: FolderPlan;
 }
 
-/** Why a folder can not be replaced. */
+/** Why a folder cannot be replaced. */
 export interface FolderProblem {
   folder: string;
   reason: Message;
   remedy: Message;
 }
 
+export interface FolderPlanning {
+  targets: FolderTarget[];
+  problems: FolderProblem[];
+  /** Roots whose storages have another folder here than the backup names: `there` as the backup names it. */
+  moved: { there: string; here: string }[];
+  /**
+   * By name of the storage the document root that its record needs after the restore: that of here. Empty unless the
+   * database is restored too.
+   */
+  storageRoots: Record<string, string>;
+  /** Folders that other apps may use too. */
+  shared: { folder: string; apps: string[] }[];
+}
+
 /**
- * Where each root of the archive goes: to the folder that its storage will have once the database is restored; when
- * only files are restored, to the folder of the storage of that name here.
+ * Where each root of the archive goes: to the folder that its storages have here; without any of them here, to the folder
+ * that the backup names.
  */
 export async function planFolders(
   manifest: Manifest,
   slotId: string,
-  filesOnly: boolean,
+  contents: readonly Content[],
   site: Site,
-): Promise<{ targets: FolderTarget[]; problems: FolderProblem[] }> {
-  const targets: FolderTarget[] = [];
-  const problems: FolderProblem[] = [];
-  for (const root of manifest.files?.roots ?? []) {
-    const here = site.fileRoots.find(({ storages }) => root.storages.some((name) => storages.includes(name)));
-    const folder = await resolveFolder(filesOnly && here ? here.folder : site.resolveDocumentRoot(root.documentRoot));
-    const problem = await problemOf(folder, targets, site);
-    if (problem) problems.push({ folder, ...problem });
-    else {
-      const plan = { folder, mode: await switchoverModeOf(folder), id: slotId };
-      targets.push({ rootId: root.id, bytes: root.bytes, plan });
+): Promise<FolderPlanning> {
+  const planning: FolderPlanning = { targets: [], problems: [], moved: [], storageRoots: {}, shared: [] };
+  const roots = (contents.includes('files') && manifest.files?.roots) || [];
+  for (const root of roots) {
+    const planned = await planRoot(root, slotId, planning.targets, site);
+    if ('reason' in planned) {
+      planning.problems.push(planned);
+      continue;
     }
+    const { target, isMoved, apps } = planned;
+    const { folder } = target.plan;
+    planning.targets.push(target);
+    if (apps.length > 0) planning.shared.push({ folder, apps });
+    if (!isMoved) continue;
+    planning.moved.push({ there: root.documentRoot || 'storage/uploads', here: folder });
+    if (contents.includes('database')) Object.assign(planning.storageRoots, storageRootsOf(root, folder, site));
   }
-  return { targets, problems };
+  return planning;
 }
 
-/** An archive names folders; only such as belong to file storages here, and to nothing else, are ever replaced. */
-async function problemOf(
-  folder: string,
+interface PlannedRoot {
+  target: FolderTarget;
+  /** The folder is not the one that the backup names. */
+  isMoved: boolean;
+  /** Other apps that may use it. */
+  apps: string[];
+}
+
+/** An archive names folders; only such as belong to file storages of this app, and to nothing else, are ever replaced. */
+async function planRoot(
+  root: ManifestFileRoot,
+  slotId: string,
   earlier: readonly FolderTarget[],
   site: Site,
-): Promise<Omit<FolderProblem, 'folder'> | null> {
-  const own: Message = { text: 'Give the file storage a folder of its own.' };
-  if (isInside(folder, site.ownFolder) || isInside(site.ownFolder, folder)) {
-    return { reason: { text: 'it holds the backups themselves' }, remedy: own };
-  }
-  const allowed = await Promise.all(site.allowedFileFolders.map(resolveFolder));
-  if (!allowed.some((outer) => isInside(outer, folder))) {
-    const remedy = { text: 'Name the folder in LOCAL_STORAGE_ALLOWED_ROOTS of this app.' };
-    return { reason: { text: 'file storages may not lie there' }, remedy };
-  }
+): Promise<PlannedRoot | FolderProblem> {
+  const there = await realFolder(root.documentRoot, site);
+  const here = folderHere(root, site);
+  const folder = here ?? there;
+  if (folder === 'apart' || folder === null) return { folder: root.documentRoot, ...(folder ? APART : NO_FOLDER) };
+  const verdict = verdictOn(folder, {
+    own: site.storages.map((storage) => storage.folder),
+    defaultRoot: await resolveFolder(site.documentRoots.default),
+    allowedRoots: site.allowedRoots,
+    reserved: site.reservedFolders,
+    otherApps: site.otherApps,
+  });
+  if (!verdict.allowed) return { folder, reason: verdict.reason, remedy: verdict.remedy };
+  const apps = verdict.sharedWith;
+  const obstacle = (await obstacleTo(folder, earlier)) ?? (apps.length > 0 ? notRecorded(root, apps) : null);
+  if (obstacle) return { folder, ...obstacle };
+  const recordedOnly = apps.length > 0;
+  const { files, bytes } = (recordedOnly && root.recorded) || root;
+  const mode = recordedOnly ? 'files' : await switchoverModeOf(folder);
+  const plan: FolderPlan = { folder, mode, id: slotId };
+  return {
+    target: { rootId: root.id, recordedOnly, files, bytes, plan },
+    isMoved: here !== null && here !== there,
+    apps,
+  };
+}
+
+type Obstacle = Omit<FolderProblem, 'folder'>;
+
+const NO_FOLDER: Obstacle = {
+  reason: { text: 'it is not a folder' },
+  remedy: NAME_FOLDER,
+};
+const APART: Obstacle = {
+  reason: { text: 'file storages that share it in the backup lie elsewhere here' },
+  remedy: { text: 'Give these file storages the same folders as in the backup.' },
+};
+
+/** null where there can be no such folder. */
+async function realFolder(documentRoot: string, { documentRoots }: Site): Promise<string | null> {
+  return await resolveFolder(resolveDocumentRoot(documentRoot, documentRoots)).catch(() => null);
+}
+
+/** The folder that the root has here by its storages; null without any of them; 'apart' where they do not agree. */
+function folderHere({ storages, places = {} }: ManifestFileRoot, site: Site): string | 'apart' | null {
+  const folders = site.storages
+    .filter(({ name }) => storages.includes(name))
+    .map(({ name, folder }) => folderAbove(folder, places[name] ?? ''));
+  const [first = null, ...others] = folders;
+  return folders.includes('apart') || others.some((folder) => folder !== first) ? 'apart' : first;
+}
+
+/** The folder below which `place` is `folder`. */
+function folderAbove(folder: string, place: string): string | 'apart' {
+  if (place === '') return folder;
+  const ending = path.sep + path.normalize(place);
+  return folder.endsWith(ending) ? folder.slice(0, -ending.length) || path.sep : 'apart';
+}
+
+function storageRootsOf(root: ManifestFileRoot, folder: string, { storages }: Site): Record<string, string> {
+  const documentRoots = root.storages.map((name) => {
+    const here = storages.find((storage) => storage.name === name);
+    return [name, here?.documentRoot || path.join(folder, root.places?.[name] ?? '')] as const;
+  });
+  return Object.fromEntries(documentRoots);
+}
+
+function notRecorded({ files, recorded }: ManifestFileRoot, apps: readonly string[]): Obstacle | null {
+  if (recorded || files === 0) return null;
+  return {
+    reason: {
+      text: 'other apps may use it too ({{apps}}), and the backup does not record which files are this app’s',
+      params: { apps: apps.join(', ') },
+    },
+    remedy: { text: 'Make a new backup, restore the database alone, or give the file storage a folder of its own.' },
+  };
+}
+
+async function obstacleTo(folder: string, earlier: readonly FolderTarget[]): Promise<Obstacle | null> {
   if (earlier.some(({ plan }) => isInside(plan.folder, folder) || isInside(folder, plan.folder))) {
-    return { reason: { text: 'another file storage of the backup uses it too' }, remedy: own };
+    return { reason: { text: 'another file storage of the backup uses it too' }, remedy: OWN_FOLDER };
   }
   const mounted = await mountedInside(folder);
   if (mounted) {
@@ -73,8 +176,19 @@ async function problemOf(
   return await switchoverModeOf(folder).then(
     () => null,
     (error: SafekeepError) => ({
-      reason: { text: 'it can not be written to' },
+      reason: { text: 'it cannot be written to' },
       remedy: { text: error.hint },
     }),
   );
+}
+
+/**
+ * Before an undo: plans of folders that were this app's alone hold all that is in them.
+ * @throws FOLDER_SHARED where other apps may have files by now
+ */
+export function requireAlone(plans: readonly FolderPlan[], otherApps: readonly OtherApp[]): void {
+  for (const { folder, mode } of plans) {
+    const apps = mode === 'files' ? [] : appsThatShare(folder, otherApps);
+    if (apps.length > 0) throw new SafekeepError('FOLDER_SHARED', { folder, apps: apps.join(', ') });
+  }
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { switchoverModeOf, fileRootsOf, isInside, resolveFolder } from './roots';
+import { isInside, resolveFolder, switchoverModeOf } from './roots';
 
 let home: string;
 beforeEach(() => {
@@ -31,32 +31,6 @@ it('resolves links, also above parts that do not exist yet', async () => {
   expect(await resolveFolder(path.join(home, 'link/not/yet'))).toBe(path.join(home, 'real/not/yet'));
   symlinkSync('loop', path.join(home, 'loop'));
   await expect(resolveFolder(path.join(home, 'loop'))).rejects.toThrow('ELOOP');
-});
-
-describe('roots of storages', () => {
-  const rootsOf = async (...storages: [name: string, folder: string][]) => {
-    const roots = await fileRootsOf(
-      storages.map(([name, folder]) => ({ name, documentRoot: folder, folder: path.join(home, folder) })),
-    );
-    return roots.map(({ id, storages: names, folder }) => [id, names.join(), path.relative(home, folder)]);
-  };
-
-  it('are one for storages that share a folder, or lie in one another', async () => {
-    mkdirSync(path.join(home, 'uploads'));
-    symlinkSync('uploads', path.join(home, 'same'));
-    expect(
-      await rootsOf(['inner', 'uploads/inner'], ['other', 'uploads-2'], ['local', 'uploads'], ['link', 'same']),
-    ).toEqual([
-      ['link', 'link,local,inner', 'uploads'],
-      ['other', 'other', 'uploads-2'],
-    ]);
-  });
-
-  it('have ids that are plain and differ, whatever the storages are called', async () => {
-    const ids = (await rootsOf(['a/b', '1'], ['a.b', '2'], ['../..', '3'], ['备份', '4'], ['', '5'])).map(([id]) => id);
-    expect(new Set(ids).size).toBe(5);
-    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]+$/);
-  });
 });
 
 describe('the way to exchange a folder', () => {

@@ -2,17 +2,6 @@ import { access, constants, readFile, readlink, realpath, stat } from 'node:fs/p
 import path from 'node:path';
 import { SafekeepError } from '../errors';
 
-/** A folder in which one or several File manager storages keep their files. */
-export interface FileRoot {
-  /** Folder name below files/ in the archive; letters, digits, '-' and '_'. */
-  id: string;
-  storages: string[];
-  /** As configured in the storage; '' where the host's default holds. */
-  documentRoot: string;
-  /** Absolute path, links resolved. */
-  folder: string;
-}
-
 /** True when `inner` is `outer` or lies below it. Both absolute. */
 export function isInside(outer: string, inner: string): boolean {
   const relative = path.relative(outer, inner);
@@ -27,47 +16,24 @@ export async function resolveFolder(folder: string): Promise<string> {
     const parent = path.dirname(folder);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
     const resolved = path.join(await resolveFolder(parent), path.basename(folder));
-    // A link to what is not there yet: whoever writes through it makes what it points to.
+    // A link to what is not there yet: the first write through it makes what it points to.
     const target = await readlink(resolved).catch(() => null);
     return target === null ? resolved : await resolveFolder(path.resolve(path.dirname(resolved), target));
   }
 }
 
 /**
- * Storages to roots: those that share a folder, or lie inside another's, become one root, so that no file is taken
- * twice and no folder is replaced under another.
+ * How a folder's content is switched over: by renaming the folder; child by child, where that is not possible; file by file,
+ * where other apps have files in it too.
  */
-export async function fileRootsOf(
-  storages: readonly { name: string; documentRoot: string; folder: string }[],
-): Promise<FileRoot[]> {
-  const resolved = await Promise.all(
-    storages.map(async (one) => ({ ...one, folder: await resolveFolder(one.folder) })),
-  );
-  resolved.sort((a, b) => a.folder.length - b.folder.length || a.name.localeCompare(b.name));
-  const roots: FileRoot[] = [];
-  for (const storage of resolved) {
-    const home = roots.find((root) => isInside(root.folder, storage.folder));
-    if (home) {
-      home.storages.push(storage.name);
-      continue;
-    }
-    const wanted = storage.name.replace(/[^A-Za-z0-9_-]/g, '-') || 'storage';
-    const taken = (id: string) => roots.some((root) => root.id === id);
-    let id = wanted;
-    for (let n = 2; taken(id); n++) id = `${wanted}-${n}`;
-    roots.push({ id, storages: [storage.name], documentRoot: storage.documentRoot, folder: storage.folder });
-  }
-  return roots;
-}
-
-/** How a folder's content can be exchanged: by renaming the folder, or, where that is not possible, child by child. */
-export type SwitchoverMode = 'rename' | 'children';
+export type SwitchoverMode = 'rename' | 'children' | 'files';
 
 /**
- * Chooses how a folder will be exchanged. One that does not exist yet is judged by the nearest folder above it.
+ * Chooses how a folder of this app alone is switched over. One that does not exist yet is judged by the nearest folder
+ * above it.
  * @throws FOLDER_NOT_WRITABLE
  */
-export async function switchoverModeOf(folder: string): Promise<SwitchoverMode> {
+export async function switchoverModeOf(folder: string): Promise<'rename' | 'children'> {
   if (!(await exists(folder))) {
     let above = path.dirname(folder);
     while (!(await exists(above))) above = path.dirname(above);
@@ -86,7 +52,7 @@ async function exists(folder: string): Promise<boolean> {
   );
 }
 
-/** A mount point can not be renamed. Bind mounts share the device of their parent, so the mount table is asked too. */
+/** A mount point cannot be renamed. Bind mounts share the device of their parent, so the mount table counts too. */
 async function isMountPoint(folder: string): Promise<boolean> {
   const [own, above] = await Promise.all([stat(folder), stat(path.dirname(folder))]);
   if (own.dev !== above.dev || path.dirname(folder) === folder) return true;

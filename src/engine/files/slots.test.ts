@@ -12,7 +12,6 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SwitchoverMode } from './roots';
 import {
   createStaged,
   discard,
@@ -95,7 +94,7 @@ function splits(tree: Tree): [moved: Tree, left: Tree][] {
   return Array.from({ length: 1 << names.length }, (_, mask) => [pick(mask, true), pick(mask, false)]);
 }
 
-const HALF_WAY: Record<SwitchoverMode, [state: string, layout: Layout][]> = {
+const HALF_WAY: Record<'rename' | 'children', [state: string, layout: Layout][]> = {
   rename: [
     ['the live folder is moved away', { ...NOTHING, staged: NEW, previous: OLD }],
     [

@@ -1,58 +1,28 @@
 /**
- * The exchange of a folder's content with the content of a slot aside. Every step is a rename that leaves a state from
- * which `finish` and `takeBack` know by the names alone how to go on, whoever was killed in between.
+ * The switchover of a folder: its content changes places with that of an inactive slot. Every step leaves a state from which
+ * `switchOver` and `switchBack` go on by the names of the slots alone, in whatever process.
  *
  * 'rename': `<folder>` itself is renamed; the slots are its siblings. 'children' (mount points): the slots lie inside
  * `<folder>` and its children move. In both, with S = staged, P = previous, M = moving:
- *   S         before the switch
- *   S and M   (children only) live still holds only old children
+ *   S         before the switchover
+ *   S and M   (children only) live holds only old children
  *   S and P   rename: live is missing; children: live holds only new children
- *   P         after the switch
- * What somebody else puts into a folder that is half way stays live, whichever side it comes to; should its name be taken,
- * it gets another one.
+ *   P         after the switchover
+ * What anyone puts into a folder that is halfway stays live, on whichever side it ends; if its name is taken, it gets another
+ * one. 'files', where other apps have files too, is described in file-by-file.ts.
  */
-import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { syncFile, syncFolder } from '../atomic-file';
 import type { SlotPosition } from '../databases/driver';
 import { SafekeepError } from '../errors';
-import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace, SLOT_NAME } from './children';
+import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace } from './children';
+import { type Ownership, switchBackByFiles, switchOverByFiles } from './file-by-file';
 import { makeRemovable } from './removable';
-import type { SwitchoverMode } from './roots';
+import { droppedOf, type FolderPlan, folderPlanSchema, namesFile, occupiedOf, SLOT_NAME, slotsOf } from './slot-names';
 
-export { SLOT_NAME };
-
-/** Plain JSON, written to the journal. */
-export interface FolderPlan {
-  /** Absolute, links resolved. */
-  folder: string;
-  mode: SwitchoverMode;
-  /** Lower-case letters and digits. */
-  id: string;
-}
-
-/** File systems allow 255 bytes for a name; the rest is for what a slot appends. */
-const MAX_BASE_BYTES = 200;
-
-export function slotsOf(plan: FolderPlan): { staged: string; previous: string; moving: string } {
-  const base = baseOf(plan);
-  return { staged: `${base}.staged`, previous: `${base}.previous`, moving: `${base}.moving` };
-}
-
-function baseOf(plan: FolderPlan): string {
-  return plan.mode === 'rename'
-    ? path.join(path.dirname(plan.folder), `.${shortened(path.basename(plan.folder))}.safekeep-${plan.id}`)
-    : path.join(plan.folder, `.safekeep-${plan.id}`);
-}
-
-/** A name short enough to have something appended; long ones stay apart by their hash. */
-function shortened(name: string): string {
-  if (Buffer.byteLength(name) <= MAX_BASE_BYTES) return name;
-  const hash = createHash('sha256').update(name).digest('hex').slice(0, 12);
-  return `${name.replace(/[^\w.-]/g, '').slice(0, 100)}-${hash}`;
-}
+export { type FolderPlan, folderPlanSchema, type Ownership, SLOT_NAME, slotsOf };
 
 /**
  * Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. It belongs to
@@ -81,11 +51,20 @@ export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
   return previous ? 'after switchover' : 'unclear';
 }
 
-/** Brings the staged content live, from 'before switch' or from anywhere half way. Does nothing after the switch. */
-export async function switchOver(plan: FolderPlan): Promise<void> {
+/**
+ * Makes the staged content live, from 'before switchover' or from anywhere halfway. Does nothing after the switchover.
+ * @param owned for mode 'files': whose the live files are, by the records of now; without it only the note on names counts
+ * @returns mode 'files': paths, relative to the folder, whose places other apps have taken, and which are not live
+ * @throws SWITCHOVER_FAILED
+ */
+export async function switchOver(plan: FolderPlan, owned?: Ownership): Promise<string[]> {
   const { staged } = slotsOf(plan);
-  if (!(await exists(staged))) return;
-  await asRefusal(() => (plan.mode === 'rename' ? switchOverByRename(plan) : switchOverByChildren(plan)));
+  if (!(await exists(staged))) return [];
+  return await asRefusal(async () => {
+    if (plan.mode === 'files') return await switchOverByFiles(plan, owned);
+    await (plan.mode === 'rename' ? switchOverByRename(plan) : switchOverByChildren(plan));
+    return [];
+  });
 }
 
 async function switchOverByRename(plan: FolderPlan): Promise<void> {
@@ -125,9 +104,16 @@ async function switchOverByChildren(plan: FolderPlan): Promise<void> {
   await conclude(plan, atime, mtime);
 }
 
-/** Brings the previous content back live, from 'after switch' or from anywhere half way. Does nothing before the switch. */
-export async function switchBack(plan: FolderPlan): Promise<void> {
-  await asRefusal(() => (plan.mode === 'rename' ? switchBackByRename(plan) : switchBackByChildren(plan)));
+/**
+ * Makes the previous content live again, from 'after switchover' or from anywhere halfway. Does nothing before the
+ * switchover. Parameters, result and errors are those of `switchOver`.
+ */
+export async function switchBack(plan: FolderPlan, owned?: Ownership): Promise<string[]> {
+  return await asRefusal(async () => {
+    if (plan.mode === 'files') return await switchBackByFiles(plan, owned);
+    await (plan.mode === 'rename' ? switchBackByRename(plan) : switchBackByChildren(plan));
+    return [];
+  });
 }
 
 async function switchBackByRename(plan: FolderPlan): Promise<void> {
@@ -178,8 +164,8 @@ async function conclude(plan: FolderPlan, atime: Date, mtime: Date): Promise<voi
 }
 
 /**
- * Children mode: which names the two sides have, noted before anything moves. Whoever finds the exchange half way knows by
- * it what was put there since.
+ * Mode 'children': the names that the two sides have, noted before anything moves. By it a switchover that is halfway knows
+ * what was added since.
  */
 async function noteNames(plan: FolderPlan, names: { old: Buffer[]; new: Buffer[] }): Promise<void> {
   const text = (side: Buffer[]) => side.map((name) => name.toString('latin1'));
@@ -200,33 +186,29 @@ async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Bu
   return (name) => names.has(name.toString('latin1'));
 }
 
-function namesFile(plan: FolderPlan): string {
-  return `${baseOf(plan)}.names`;
-}
-
-/** @throws SWITCHOVER_FAILED instead of what the file system said; whatever has moved can be moved on or back */
-async function asRefusal(work: () => Promise<void>): Promise<void> {
-  await work().catch((cause: NodeJS.ErrnoException) => {
+/** @throws SWITCHOVER_FAILED for an error of the file system; what has moved can be moved on or back */
+async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
+  return await work().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOSPC') throw cause;
     throw new SafekeepError('SWITCHOVER_FAILED', { detail: cause.message }, { cause });
   });
 }
 
-/** Removes the slot aside, staged or previous, all of it or, for whoever asks later, none; refuses while an exchange is half way. */
+/** Removes the inactive slot, staged or previous: all of it, or none of it as far as `positionOf` shows. @throws INTERNAL while the folder is halfway */
 export async function discard(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const both = (await exists(staged)) && (await exists(previous));
   if (both || (await exists(moving))) {
-    throw new SafekeepError('INTERNAL', { detail: `the exchange of ${plan.folder} is half way` });
+    throw new SafekeepError('INTERNAL', { detail: `the switchover of ${plan.folder} is halfway` });
   }
-  const dropped = `${baseOf(plan)}.dropped`;
+  const dropped = droppedOf(plan);
   await remove(dropped);
-  for (const slot of [staged, previous]) {
+  for (const slot of [staged, previous, occupiedOf(plan)]) {
     if (!(await exists(slot))) continue;
     await rename(slot, dropped);
     await remove(dropped);
   }
-  await rm(namesFile(plan), { force: true });
+  for (const note of [`${namesFile(plan)}-next`, namesFile(plan)]) await rm(note, { force: true });
 }
 
 async function remove(folder: string): Promise<void> {

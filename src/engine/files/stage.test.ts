@@ -1,22 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunContext } from '../context';
 import { SafekeepError } from '../errors';
-import { carryOver } from './carry-over';
 import { stageFiles, type StagedFile } from './stage';
 
 let home: string;
@@ -36,11 +24,6 @@ const run = (): RunContext => ({ signal: abort.signal, log: () => undefined, pro
 
 function fileOf(name: string, more: { mode?: number; mtimeMs?: number } = {}): StagedFile {
   return { path: name, entry: { name: `files/local/${name}`, bytes: 4, sha256: '', ...more } };
-}
-
-function put(name: string, content: string): void {
-  mkdirSync(path.dirname(path.join(home, name)), { recursive: true });
-  writeFileSync(path.join(home, name), content);
 }
 
 describe('staging files', () => {
@@ -109,53 +92,5 @@ describe('staging files', () => {
     };
     const staging = stageFiles(staged, [fileOf('a'), fileOf('b')], openEntry, run(), () => undefined);
     await expect(staging).rejects.toMatchObject({ code: 'CANCELLED' });
-  });
-});
-
-describe('merging', () => {
-  it('carries over what the backup does not have, and keeps what it has', async () => {
-    put('live/both', 'live');
-    put('live/deep/newer 🛟', 'newer');
-    put('staged/both', 'backup');
-    put('staged/only in the backup', 'backup');
-    expect(await carryOver(live, staged, run())).toBe(1);
-    expect(readFileSync(path.join(staged, 'both'), 'utf8')).toBe('backup');
-    expect(readFileSync(path.join(staged, 'deep/newer 🛟'), 'utf8')).toBe('newer');
-    expect(readdirSync(staged).sort()).toEqual(['both', 'deep', 'only in the backup']);
-    expect(readFileSync(path.join(live, 'both'), 'utf8')).toBe('live');
-  });
-
-  it('takes no space for what it carries where the file system knows hard links', async () => {
-    put('live/newer', 'newer');
-    await carryOver(live, staged, run());
-    expect(statSync(path.join(staged, 'newer')).ino).toBe(statSync(path.join(live, 'newer')).ino);
-  });
-
-  // Only root may mount.
-  it.skipIf(process.getuid?.() !== 0)('copies where it can not link', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', 'safekeep-test', staged]);
-    try {
-      put('live/newer', 'newer');
-      chmodSync(path.join(live, 'newer'), 0o640);
-      expect(await carryOver(live, staged, run())).toBe(1);
-      expect(readFileSync(path.join(staged, 'newer'), 'utf8')).toBe('newer');
-      expect(statSync(path.join(staged, 'newer')).mode & 0o777).toBe(0o640);
-    } finally {
-      execFileSync('umount', [staged]);
-    }
-  });
-
-  it('leaves alone the slots that lie inside the folder itself', async () => {
-    const inside = path.join(live, '.safekeep-abc.staged');
-    mkdirSync(inside);
-    put('live/newer', 'newer');
-    expect(await carryOver(live, inside, run())).toBe(1);
-    expect(readdirSync(inside)).toEqual(['newer']);
-  });
-
-  it('does not write through a link of the backup’s name', async () => {
-    put('live/name', 'newer');
-    symlinkSync('/nowhere', path.join(staged, 'name'));
-    expect(await carryOver(live, staged, run())).toBe(0);
   });
 });

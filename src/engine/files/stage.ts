@@ -6,9 +6,9 @@ import type { ArchiveEntry } from '../../shared/manifest';
 import { syncFile, syncFolder } from '../atomic-file';
 import type { RunContext } from '../context';
 import { SafekeepError, toSafekeepError } from '../errors';
-import { SLOT_NAME } from './children';
 import { inParallel } from './parallel';
 import { isInside } from './roots';
+import { SLOT_NAME } from './slot-names';
 
 /** Larger files are written as they come, smaller ones in one piece. */
 const ONE_PIECE_BYTES = 1 << 20;

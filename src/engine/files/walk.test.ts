@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync 
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { LogLevel, Message } from '../../shared/runs';
 import { walk } from './walk';
 
 let folder: string;
@@ -14,14 +13,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const run = (signal = new AbortController().signal) => ({
-  signal,
-  log: (level: LogLevel, { params }: Message) => void warned.push(`${level} ${params?.file} ${params?.reason}`),
-});
+const signal = new AbortController().signal;
+const onSkipped = (file: string, reason: string) => void warned.push(`${file}: ${reason}`);
 
 async function found(exclude: string[] = []): Promise<string[]> {
   const paths: string[] = [];
-  for await (const file of walk(folder, run(), exclude)) paths.push(file.path);
+  for await (const file of walk(folder, signal, onSkipped, exclude)) paths.push(file.path);
   return paths.sort();
 }
 
@@ -52,7 +49,7 @@ it('tells size, time and permissions', async () => {
   put('a', 'four');
   const at = new Date('2024-02-03T04:05:06.789Z');
   utimesSync(path.join(folder, 'a'), at, at);
-  for await (const file of walk(folder, run())) {
+  for await (const file of walk(folder, signal, onSkipped)) {
     expect(file).toMatchObject({ path: 'a', bytes: 4, mode: 0o644 });
     expect(Math.round(file.mtimeMs)).toBe(at.getTime());
   }
@@ -73,18 +70,33 @@ it('leaves out links and special files, and says so', async () => {
   execFileSync('mkfifo', [path.join(folder, 'pipe')]);
   expect(await found()).toEqual(['real/file']);
   expect(warned.sort()).toEqual([
-    'warn link to a file symbolic link',
-    'warn link to a folder symbolic link',
-    'warn loop symbolic link',
-    'warn pipe not a regular file',
+    'link to a file: symbolic link',
+    'link to a folder: symbolic link',
+    'loop: symbolic link',
+    'pipe: not a regular file',
   ]);
 });
 
 it('leaves out a name that is no UTF-8, and says so', async () => {
-  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff])]), '');
+  const bytes = (name: string) => Buffer.concat([Buffer.from(`${folder}/${name}`), Buffer.from([0xff])]);
+  writeFileSync(bytes('a'), '');
+  mkdirSync(bytes('folder'));
+  writeFileSync(Buffer.concat([bytes('folder'), Buffer.from('/inside')]), '');
   put('b');
-  expect(await found()).toEqual(['b']);
-  expect(warned).toEqual(['warn a\uFFFD ENOENT']);
+  put('c\uFFFD');
+  expect(await found()).toEqual(['b', 'c\uFFFD']);
+  expect(warned.sort()).toEqual(['a\uFFFD: its name is not UTF-8', 'folder\uFFFD: its name is not UTF-8']);
+});
+
+it('passes over without a word what goes while it is looked at', async () => {
+  for (let n = 0; n < 200; n++) put(`folder ${n}/file`);
+  let count = 0;
+  for await (const file of walk(folder, signal, onSkipped)) {
+    if (count++ === 0) for (let n = 0; n < 200; n += 2) rmSync(path.join(folder, `folder ${n}`), { recursive: true });
+    expect(file.path).toMatch(/^folder \d+\/file$/);
+  }
+  expect(count).toBeGreaterThanOrEqual(100);
+  expect(warned).toEqual([]);
 });
 
 it('leaves out slots of restores and excluded folders without a word', async () => {
@@ -101,5 +113,5 @@ it('stops when the run is cancelled', async () => {
   put('a');
   const abort = new AbortController();
   abort.abort();
-  await expect(walk(folder, run(abort.signal)).next()).rejects.toMatchObject({ name: 'AbortError' });
+  await expect(walk(folder, abort.signal, onSkipped).next()).rejects.toMatchObject({ name: 'AbortError' });
 });

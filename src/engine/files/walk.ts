@@ -1,59 +1,60 @@
-import type { Stats } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunContext } from '../context';
-import { SLOT_NAME } from './children';
+import { SLOT_NAME } from './slot-names';
 
 export interface WalkedFile {
   /** Relative to the root, '/' between folders. */
   path: string;
   bytes: number;
   mtimeMs: number;
+  /** Permission bits. */
   mode: number;
 }
 
+/** Told of each entry that is passed over, with an error code or a few words. */
+export type OnSkipped = (file: string, reason: string) => void;
+
 /**
- * Every regular file below a folder, folders in directory order. Links, sockets and the like are not followed but
- * logged; what can not be read is logged too. A folder that does not exist holds nothing.
+ * Every regular file below a folder, folders in directory order. Links, sockets and the like are passed over, and what cannot
+ * be read. What goes while it is looked at is not there, nor is a folder that does not exist.
  */
 export async function* walk(
   folder: string,
-  run: Pick<RunContext, 'log' | 'signal'>,
+  signal: AbortSignal,
+  onSkipped: OnSkipped,
   exclude: readonly string[] = [],
 ): AsyncGenerator<WalkedFile> {
   const pending = [''];
   for (let relative = pending.pop(); relative !== undefined; relative = pending.pop()) {
-    run.signal.throwIfAborted();
-    const directory = await opendir(path.join(folder, relative)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') warn(run, relative || '.', error.code ?? error.message);
-      return null;
-    });
+    signal.throwIfAborted();
+    const directory = await opendir(path.join(folder, relative)).catch(failing(relative || '.', onSkipped));
     if (!directory) continue;
-    for await (const entry of directory) {
+    const entries: Dirent[] = [];
+    // At once: a folder that is read while files come and go may return one twice.
+    for await (const entry of directory) entries.push(entry);
+    for (const entry of entries) {
       const name = relative ? `${relative}/${entry.name}` : entry.name;
       const absolute = path.join(folder, name);
       if (SLOT_NAME.test(entry.name) || exclude.includes(absolute)) continue;
       if (entry.isDirectory()) {
         pending.push(name);
-        continue;
+      } else if (!entry.isFile()) {
+        onSkipped(name, entry.isSymbolicLink() ? 'symbolic link' : 'not a regular file');
+      } else {
+        const stats = await lstat(absolute).catch(failing(name, onSkipped));
+        if (stats) yield { path: name, bytes: stats.size, mtimeMs: stats.mtimeMs, mode: stats.mode & 0o777 };
       }
-      if (!entry.isFile()) {
-        warn(run, name, entry.isSymbolicLink() ? 'symbolic link' : 'not a regular file');
-        continue;
-      }
-      const stats = await statOrWarn(absolute, name, run);
-      if (stats) yield { path: name, bytes: stats.size, mtimeMs: stats.mtimeMs, mode: stats.mode & 0o777 };
     }
   }
 }
 
-async function statOrWarn(absolute: string, name: string, run: Pick<RunContext, 'log'>): Promise<Stats | null> {
-  return await lstat(absolute).catch((error: NodeJS.ErrnoException) => {
-    warn(run, name, error.code ?? error.message);
+function failing(name: string, onSkipped: OnSkipped): (error: NodeJS.ErrnoException) => null {
+  return ({ code, message }) => {
+    // Node.js puts this character for bytes that are not UTF-8, and no longer finds what it has listed.
+    const isUnreadable = name.includes('\uFFFD');
+    if (code !== 'ENOENT') onSkipped(name, code ?? message);
+    else if (isUnreadable) onSkipped(name, 'its name is not UTF-8');
     return null;
-  });
-}
-
-function warn(run: Pick<RunContext, 'log'>, file: string, reason: string): void {
-  run.log('warn', { text: 'Not backed up: {{file}} ({{reason}})', params: { file, reason } });
+  };
 }

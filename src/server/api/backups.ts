@@ -93,7 +93,7 @@ export const backupActions: Record<string, Action> = {
 
   inspect: action(async ({ safekeep, translate, ctx }): Promise<InspectAnswer> => {
     const { manifest, inspection } = await inspectBackup(safekeep, parse(sourceSchema, inputOf(ctx)));
-    const { checks, planning, extraBytes, discards } = inspection;
+    const { checks, planning, extraBytes, sharedFolders, discards } = inspection;
     const summary = tell(planning?.summary ?? { text: 'Only files are restored.' }, translate);
     const downtime = tell(planning?.downtime ?? RELOAD_ONLY, translate);
     const { undoHours } = await readSettings(safekeep.app);
@@ -104,7 +104,7 @@ export const backupActions: Record<string, Action> = {
       manifest,
       checks: checks.map((check) => checkView(check, translate)),
       restorable: checks.every(({ status }) => status !== 'blocking'),
-      plan: { databaseStrategy, summary, downtime, extraBytes, undoHours, sharedFolders: [] },
+      plan: { databaseStrategy, summary, downtime, extraBytes, undoHours, sharedFolders },
       appName: safekeep.app.name,
       discards: await previousViews(safekeep, previous, discarded),
     };

@@ -1,4 +1,6 @@
 import type { PreviewAnswer, RestoreRequest } from '../../shared/api';
+import type { FolderPlan } from '../../engine/files/slots';
+import { ownershipOf } from '../host/ownership';
 import type { Safekeep } from '../safekeep';
 import { openSource } from './restore';
 import { losses } from '../../engine/losses';
@@ -12,7 +14,9 @@ export async function previewRestore(
   const driver = safekeep.driver();
   try {
     const { contents = reader.manifest.contents, filesMode = 'mirror' } = request;
-    return await losses(reader, { contents, filesMode }, { site: await safekeep.site(), driver });
+    const site = await safekeep.site();
+    const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+    return await losses(reader, { contents, filesMode }, { site, driver, ownership });
   } finally {
     await driver.close();
     await reader.close();

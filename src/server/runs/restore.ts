@@ -2,10 +2,13 @@ import type { ArchiveReader } from '../../engine/archive/reader';
 import { refuseUnlessFit } from '../../engine/compatibility';
 import { SafekeepError } from '../../engine/errors';
 import type { Slots } from '../../engine/moves';
+import type { FolderPlan } from '../../engine/files/slots';
 import { inspect, type Inspection, restore } from '../../engine/restore';
 import type { RestoreRequest } from '../../shared/api';
 import type { Manifest } from '../../shared/manifest';
 import { newSlotId } from '../names';
+import { ownershipOf } from '../host/ownership';
+import { applyStorageRoots } from '../host/storage-roots';
 import type { Safekeep } from '../safekeep';
 import { readSettings } from '../settings';
 import { type Actor, startedBy } from './actor';
@@ -77,14 +80,17 @@ export async function startRestore(
         undoHours,
         accepted: { acceptWarnings, discard },
       };
-      const whenUp = async (slots: Slots) => {
+      const whenUp = async (slots: Slots, storageRoots: Record<string, string>) => {
         await onRestored();
+        await applyStorageRoots(safekeep.app, storageRoots);
         await keep(safekeep, run.record, slots, undoHours);
         await run.conclude();
       };
       const previous = await safekeep.previous.read();
       const archive = await safekeep.catalog.identify(reader, request);
-      const parts = { reader, site: await safekeep.site(), driver, journal, app: control, whenUp, previous, archive };
+      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      const site = await safekeep.site();
+      const parts = { reader, site, driver, journal, app: control, ownership, whenUp, previous, archive };
       await restore(wanted, { ...parts, discard: (ids) => discardPrevious(safekeep, ids, run) }, run);
       if (uploadId) await safekeep.uploads.remove(uploadId);
     } finally {

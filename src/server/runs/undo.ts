@@ -1,7 +1,10 @@
 import { notFound } from '../../engine/errors';
 import type { Slots } from '../../engine/moves';
+import { requireAlone } from '../../engine/files/plan';
+import type { FolderPlan } from '../../engine/files/slots';
 import { slotsToReach } from '../../engine/previous';
 import { undo } from '../../engine/undo';
+import { ownershipOf } from '../host/ownership';
 import type { Safekeep } from '../safekeep';
 import { readSettings } from '../settings';
 import { type Actor, startedBy } from './actor';
@@ -30,7 +33,9 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
         await keep(safekeep, run.record, switched, undoHours);
         await run.conclude();
       };
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, whenUp }, run);
+      requireAlone(slots.folders, (await safekeep.site()).otherApps);
+      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenUp }, run);
     } finally {
       await driver.close();
     }

@@ -77,16 +77,21 @@ function siteOf(folder: string, ownFolder: string): Site {
     storages: [id],
     documentRoot: path.join(folder, ...below),
     folder: path.join(folder, ...below),
+    places: { [id]: '' },
+    sharedWith: [],
   });
+  const fileRoots = [root('uploads', 'uploads'), root('mount', CHILD_BY_CHILD, 'mount')];
   return {
     app: { name: 'main', version: '2.2.15', plugins: [] },
     installedPlugins: [],
     scope: { excludeRowsOf: [], schemas: ['public'], fileTables: [] },
-    fileRoots: [root('uploads', 'uploads'), root('mount', CHILD_BY_CHILD, 'mount')],
+    storages: fileRoots.map(({ id, documentRoot, folder: own }) => ({ id, name: id, documentRoot, folder: own })),
+    fileRoots,
+    documentRoots: { storage: folder, working: folder, default: path.join(folder, 'uploads') },
+    allowedRoots: [],
+    reservedFolders: [],
+    otherApps: [],
     ownFolder,
     keyFingerprints: {},
-    async *expectedFiles() {},
-    resolveDocumentRoot: (documentRoot) => documentRoot,
-    allowedFileFolders: [folder],
   };
 }

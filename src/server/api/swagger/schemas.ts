@@ -179,7 +179,11 @@ export const schemas: Record<string, Schema> = {
       summary: text('What will happen.'),
       downtime: text('How long the app will be away.'),
       extraBytes: count('Disk needed while the restore runs.'),
-      undoHours: count('For how long the state before is kept; 0: not at all.'),
+      undoHours: count('For how long the previous data is kept; 0: not at all.'),
+      sharedFolders: list(
+        object({ folder: text(), apps: list(text(), 'Apps that may have files there too.') }),
+        'Folders of uploads in which only files move that records of this app name.',
+      ),
     }),
     appName: text('The app that would be overwritten.'),
   }),
