@@ -1,22 +1,21 @@
 /** Dumps a MySQL or MariaDB database: tables with their data in one consistent moment, then everything that has code. */
 import { Readable } from 'node:stream';
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
-import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import { readFromTool, toolName } from '../../process';
 import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileTable } from '../driver';
 import { RecordSpool } from '../record-spool';
-import { excludedTables, holdsNoRows, isTransactional, objectsIn } from './catalog';
+import { excludedTables, holdsNoRows, objectsIn } from './catalog';
 import { type Credentials, dumpFlags, requireTool, credentialsFile } from './client';
 import { type MysqlServer, MysqlSession, sharedConstraints, withMysql } from './connection';
+import { warnSpecialTables, warnUnknownStatements } from './dump-warnings';
 import { FileRows } from './file-rows';
 import { type FloatTable, floatCorrections, floatTables } from './floats';
 import { DumpRewriter } from './rewrite';
 import { DumpScanner } from './scan';
 import { errnoPrinted, serverError } from './server-errors';
 import { objectsOf, type Source, sourceOf, type SourceTable, storedObjectsIn } from './source';
-import { correction, createTable, kindOf, statementOf } from './statements';
 import { warnUnreadable } from './stored-objects';
 import { END_MARK, writeStoredObjects } from './stored-objects-file';
 
@@ -91,23 +90,6 @@ export async function dumpMysql(
   };
 }
 
-/** Names each kind of statement once that a restore under other names would refuse. */
-function warnUnknownStatements(run: RunContext): (statement: string) => void {
-  const seen = new Set<string>();
-  return (statement) => {
-    const known = statementOf(statement);
-    if (known !== null && known.kind !== 'whole') return;
-    if (known !== null && (createTable(statement) ?? correction(statement)) !== null) return;
-    const kind = kindOf(statement);
-    if (seen.has(kind)) return;
-    seen.add(kind);
-    run.log('warn', {
-      text: 'The dump holds a statement that Safekeep does not know: {{statement}}. Only a database user with the privilege to create databases can restore this backup.',
-      params: { statement: kind },
-    });
-  };
-}
-
 async function prepare(session: MysqlSession, source: Source, scope: DumpScope, run: RunContext): Promise<Prepared> {
   const tool = await requireTool(session.server, 'dump');
   const { own, others } = await objectsOf(session, source);
@@ -139,49 +121,6 @@ function fileTablesIn(session: MysqlSession, scope: DumpScope, tables: SourceTab
       const table = wanted.get(session.fold(liveName));
       return table ? [[name, table] as const] : [];
     }),
-  );
-}
-
-async function warnSpecialTables(
-  session: MysqlSession,
-  tables: SourceTable[],
-  floats: FloatTable[],
-  run: RunContext,
-): Promise<void> {
-  const warn = (message: Message, named: SourceTable[]) => {
-    const names = named.map(({ liveName }) => liveName).join(', ');
-    if (named.length > 0) run.log('warn', { ...message, params: { tables: names } });
-  };
-  const named = (names: string[]) => tables.filter(({ name }) => names.includes(name));
-  warn(
-    {
-      text: 'These tables have a storage engine without transactions; changes while the backup runs can make them differ from the rest: {{tables}}',
-    },
-    tables.filter((table) => !isTransactional(table) && !holdsNoRows(table)),
-  );
-  warn(
-    { text: 'The rows of these tables lie outside of the database and are left out: {{tables}}' },
-    tables.filter(holdsNoRows),
-  );
-  warn(
-    { text: 'Of these system-versioned tables the current rows are backed up, not their history: {{tables}}' },
-    tables.filter(({ systemVersioned }) => systemVersioned),
-  );
-  warn(
-    {
-      text: 'The FLOAT values of these tables are backed up with six digits, since the tables have no primary key: {{tables}}',
-    },
-    named(floats.filter(({ key }) => key.length === 0).map(({ name }) => name)),
-  );
-  const sequenced = await session.column(
-    "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE '%nextval(%'",
-    [session.database],
-  );
-  warn(
-    {
-      text: 'Defaults of these tables use a sequence under the name of this database; they work only in a database of the same name: {{tables}}',
-    },
-    named(sequenced),
   );
 }
 

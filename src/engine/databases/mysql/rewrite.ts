@@ -6,7 +6,17 @@
  */
 import { SafekeepError } from '../../errors';
 import type { DumpScanner } from './scan';
-import { correction, createTable, NAME, quoted, type Statement, statementOf, unquoted } from './statements';
+import {
+  CHECK,
+  CONSTRAINT,
+  correction,
+  createTable,
+  FOREIGN_KEY,
+  quoted,
+  type Statement,
+  statementOf,
+  unquoted,
+} from './statements';
 
 export interface NewNames {
   /** The other name of a table that the dump makes or fills. */
@@ -35,11 +45,6 @@ const LONG_HEAD_BYTES = 1 << 20;
 /** A statement that has to be read whole is refused beyond this. */
 const WHOLE_BYTES = 1 << 26;
 
-const CONSTRAINT = /^(\s*CONSTRAINT )/;
-const FOREIGN_KEY = new RegExp(
-  `^(\\s*CONSTRAINT )${NAME}( FOREIGN KEY \\((?:${NAME}(?:, )?)+\\) REFERENCES )${NAME}(\\.?)`,
-);
-const CHECK = new RegExp(`^(\\s*CONSTRAINT )${NAME}( CHECK )`);
 const MAX_NAME = 64;
 
 export class DumpRewriter {

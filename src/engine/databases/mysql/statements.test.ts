@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DumpRewriter, type NewNames } from './rewrite';
 import { DumpScanner } from './scan';
-import { correction, createTable, kindOf, statementOf } from './statements';
+import { correction, createTable, isWholeStatement, kindOf, statementOf } from './statements';
 
 const FOLDER = path.join(__dirname, '../../../../tests/fixtures/dumps');
 
@@ -78,6 +78,7 @@ describe.each(FIXTURES)('the dump %s', (file, rows) => {
     expect(Object.fromEntries(scanner.tables.map((table) => [table.name, table.rows]))).toEqual(rows);
     expect(statements.filter((text) => statementOf(text) === null)).toEqual([]);
     const whole = statements.filter((text) => statementOf(text)?.kind === 'whole');
+    expect(whole.filter((text) => !isWholeStatement(text))).toEqual([]);
     expect(whole.map((text) => createTable(text)?.name).sort()).toEqual(Object.keys(rows).sort());
   });
 
@@ -133,6 +134,15 @@ it.each([
   'CREATE TABLE `a` LIKE `b`;\n',
 ])('a table that takes rows from elsewhere is none of a tool: %s', (statement) => {
   expect(createTable(statement)).toBeNull();
+});
+
+it('a table with a constraint that cannot be read is not known', () => {
+  const table = (line: string) => `CREATE TABLE \`a\` (\n  \`b\` int,\n  ${line}\n);\n`;
+  expect(isWholeStatement(table('CONSTRAINT `c` CHECK (`b` > 0)'))).toBe(true);
+  expect(isWholeStatement(table('CONSTRAINT `c` FOREIGN KEY (`b`) REFERENCES `d` (`e`)'))).toBe(true);
+  expect(isWholeStatement(table('CONSTRAINT `c` SOMETHING (`b`)'))).toBe(false);
+  // MariaDB does not double the backtick in a name.
+  expect(isWholeStatement(table('CONSTRAINT `c`s` FOREIGN KEY (`b`) REFERENCES `d` (`e`)'))).toBe(false);
 });
 
 it('a correction of FLOAT values changes one table', () => {

@@ -6,7 +6,7 @@
  */
 
 /** A name in backticks. */
-export const NAME = '`((?:[^`\\n]|``)+)`';
+const NAME = '`((?:[^`\\n]|``)+)`';
 const ANY_NAME = '`(?:[^`\\n]|``)+`';
 
 export type Statement =
@@ -100,6 +100,19 @@ export function createTable(statement: string): CreateTable | null {
   }
   if (TAKES_ROWS.test(code)) return null;
   return { start, name: unquoted(name), open, lines };
+}
+
+/** Lines of a CREATE TABLE that define a constraint; every such line is one of the two kinds. */
+export const CONSTRAINT = /^(\s*CONSTRAINT )/;
+export const FOREIGN_KEY = new RegExp(
+  `^(\\s*CONSTRAINT )${NAME}( FOREIGN KEY \\((?:${NAME}(?:, )?)+\\) REFERENCES )${NAME}(\\.?)`,
+);
+export const CHECK = new RegExp(`^(\\s*CONSTRAINT )${NAME}( CHECK )`);
+/** Whether a whole statement is one of those that are read whole, to its last constraint. */
+export function isWholeStatement(statement: string): boolean {
+  const table = createTable(statement);
+  if (table === null) return correction(statement) !== null;
+  return table.lines.every((line) => !CONSTRAINT.test(line) || FOREIGN_KEY.test(line) || CHECK.test(line));
 }
 
 const LITERAL = `(?:NULL|-?[\\d.]+(?:e[-+]?\\d+)?|x'[0-9A-F]*'|'(?:[^'\\\\]|\\\\.|'')*')`;
