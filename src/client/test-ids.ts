@@ -20,7 +20,7 @@
  *                  safekeep-restore-contents, safekeep-files-mode, safekeep-restore-next, safekeep-restore-back,
  *                  safekeep-restore-plan, safekeep-restore-no-undo, safekeep-confirm-name, safekeep-restore-submit
  * Errors           safekeep-error (role=alert: message, hint, code), safekeep-retry
- * Run              safekeep-run-dialog, safekeep-run-progress (data-percent, data-step), safekeep-run-away,
+ * Run              safekeep-run-dialog, safekeep-run-progress (data-percent, data-step), safekeep-run-unavailable,
  *                  safekeep-run-result (data-status), safekeep-run-log, safekeep-run-close
  * History          safekeep-runs-table, safekeep-run:<id>, safekeep-run-status:<id> (data-status), safekeep-run-drawer,
  *                  safekeep-undo-until:<id>

@@ -19,8 +19,8 @@ export class Failure extends Error implements ApiError {
     super(message);
   }
 
-  /** True while the server is away for a moment (maintenance, restart, no network): asking again is right. */
-  get away(): boolean {
+  /** True while the server is unavailable for a moment (maintenance, restart, no network): asking again is right. */
+  get isUnavailable(): boolean {
     return this.code === 'NETWORK' || this.code === 'MAINTENANCE';
   }
 

@@ -6,7 +6,10 @@ import { useT } from '../i18n';
 import { runLabel } from '../labels';
 import { RunsProvider, useRuns } from '../live/RunsProvider';
 import { WatchedRunDialog } from '../live/WatchedRunDialog';
+import { LiveBanner } from '../previous/LiveBanner';
+import { PreviousProvider } from '../previous/PreviousProvider';
 import { testId } from '../test-ids';
+import { hasError, sourceText } from './RunResult';
 
 interface Props {
   /** Part of the page's test id. */
@@ -14,22 +17,25 @@ interface Props {
   children: ReactNode;
 }
 
-/** What every tab stands on: live runs, the dialog of a watched restore, a note when a run ends. */
+/** What every tab has: live runs, where the live data came from, the dialog of a watched restore, a note when a run ends. */
 export function PageShell({ name, children }: Props) {
   const host = useHost();
   if (!host.can('see')) return null;
   return (
     <RunsProvider>
-      <Card variant="borderless" {...testId(name)}>
-        {children}
-      </Card>
-      <WatchedRunDialog />
-      <FinishedNotes />
+      <PreviousProvider>
+        <Card variant="borderless" {...testId(name)}>
+          <LiveBanner />
+          {children}
+        </Card>
+        <WatchedRunDialog />
+        <FinishedNotes />
+      </PreviousProvider>
     </RunsProvider>
   );
 }
 
-/** Tells when a run that was seen under way has ended; the watched one has its own dialog. */
+/** Notes that a run which was seen in progress has ended; the watched one has its own dialog. */
 function FinishedNotes() {
   const t = useT();
   const { notification } = App.useApp();
@@ -40,7 +46,8 @@ function FinishedNotes() {
       onFinished((run: RunView) => {
         if (run.id === watchedId) return;
         const kind = runLabel(run, t);
-        const description = [run.backupName, run.error?.message, run.error?.hint].filter(Boolean).map((line) => (
+        const error = hasError(run) ? run.error : null;
+        const description = [sourceText(run, t), run.note, error?.message, error?.hint].filter(Boolean).map((line) => (
           <div key={line} style={{ overflowWrap: 'anywhere' }}>
             {line}
           </div>

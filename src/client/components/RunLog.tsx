@@ -31,7 +31,7 @@ export function RunLog({ runId, kind, live, height = 260 }: Props) {
       ref={box}
       role="log"
       tabIndex={0}
-      aria-label={t('Log')}
+      aria-label={t('Run log')}
       onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
         atEnd.current = scrollTop + clientHeight >= scrollHeight - 8;
       }}
@@ -51,7 +51,7 @@ export function RunLog({ runId, kind, live, height = 260 }: Props) {
       {lines.map((line, index) => (
         <LogRow key={index} line={line} kind={kind} />
       ))}
-      {lines.length === 0 && <span style={{ color: token.colorTextTertiary }}>{t('No lines yet.')}</span>}
+      {lines.length === 0 && <span style={{ color: token.colorTextTertiary }}>{t('The run log is empty.')}</span>}
     </div>
   );
 }

@@ -38,8 +38,8 @@ export function useRunLog(runId: string, live: boolean): { lines: LogLines; fail
       return answer.lines.length > 0 && answer.nextOffset > offset ? LIVE_MS / 4 : live ? LIVE_MS : REST_MS;
     } catch (error) {
       const met = toFailure(error);
-      dispatch({ failure: met.away ? null : met });
-      return live || met.away ? LIVE_MS : REST_MS;
+      dispatch({ failure: met.isUnavailable ? null : met });
+      return live || met.isUnavailable ? LIVE_MS : REST_MS;
     }
   }, `${runId} ${live}`);
   return { lines, failure };

@@ -19,6 +19,8 @@ import { readWatchedRun, writeWatchedRun, type WatchedRun } from './watched-run'
 interface Runs extends LiveRuns {
   /** Follows a run this page has started and asks for its state at once. */
   follow(runId: string): void;
+  /** Shows a run as being cancelled at once; `false` takes that back. */
+  setCancelling(runId: string, isCancelling: boolean): void;
   /** The restore whose progress or result is to be shown, across reloads. */
   watched: WatchedRun | null;
   watch(run: WatchedRun | null): void;
@@ -78,10 +80,10 @@ export function RunsProvider({ children }: { children: ReactNode }) {
     });
   }, [store, watch]);
 
-  const value = useMemo(
-    () => ({ ...live, follow, watched, watch, onFinished: store.onFinished }),
-    [live, follow, watched, watch, store],
-  );
+  const value = useMemo(() => {
+    const { onFinished, setCancelling } = store;
+    return { ...live, follow, watched, watch, onFinished, setCancelling };
+  }, [live, follow, watched, watch, store]);
   return <RunsContext.Provider value={value}>{children}</RunsContext.Provider>;
 }
 

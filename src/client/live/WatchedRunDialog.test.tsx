@@ -43,11 +43,11 @@ describe('a restore that is watched', () => {
       throw maintenance('Switching to the restored data');
     });
     await pass(2100);
-    expect(screen.getByTestId('safekeep-run-away').textContent).toContain('Switching to the restored data');
+    expect(screen.getByTestId('safekeep-run-unavailable').textContent).toContain('Switching to the restored data');
     await pass(20_000);
     serve({ status: 'succeeded', finishedAt: '2026-11-20T10:01:00.000Z' });
     await pass(2100);
-    expect(screen.queryByTestId('safekeep-run-away')).toBeNull();
+    expect(screen.queryByTestId('safekeep-run-unavailable')).toBeNull();
     expect(screen.getByTestId('safekeep-run-result').dataset.status).toBe('succeeded');
   });
 

@@ -70,12 +70,15 @@ describe('the live state of runs', () => {
       throw maintenance('Switching to the restored data');
     };
     expect(await store.poll()).toBe(2000);
-    expect(store.getSnapshot().away).toMatchObject({ code: 'MAINTENANCE', message: 'Switching to the restored data' });
+    expect(store.getSnapshot().unavailable).toMatchObject({
+      code: 'MAINTENANCE',
+      message: 'Switching to the restored data',
+    });
     expect(store.getSnapshot().active?.id).toBe('run-1');
     answer = answering;
     listed = [aRun({ status: 'succeeded' })];
     await store.poll();
-    expect(store.getSnapshot().away).toBeNull();
+    expect(store.getSnapshot().unavailable).toBeNull();
     expect(finished).toEqual(['run-1 succeeded']);
   });
 

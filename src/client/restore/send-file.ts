@@ -9,14 +9,14 @@ const PAUSE_MS = 3000;
 export interface SendEvents {
   onStart(uploadId: string): void;
   onProgress(sentBytes: number): void;
-  /** The server is away; sending goes on by itself. */
+  /** The server is unavailable; sending continues by itself. */
   onPause(): void;
   /** All bytes have arrived; the server opens the archive. */
   onCheck(): void;
 }
 
 /**
- * Sends a file in chunks and resolves with what the server found in it. While the server is away it waits and goes on
+ * Sends a file in chunks and resolves with what the server found in it. While the server is unavailable it waits and continues
  * from the byte the server has. Rejects with a Failure: the server's, or ABORTED.
  */
 export async function sendFile(
@@ -31,7 +31,7 @@ export async function sendFile(
       try {
         return await ask();
       } catch (error) {
-        if (signal.aborted || !toFailure(error).away) throw error;
+        if (signal.aborted || !toFailure(error).isUnavailable) throw error;
         events.onPause();
         await rest(PAUSE_MS, signal);
       }

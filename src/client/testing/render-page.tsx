@@ -32,6 +32,7 @@ export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost
   const answers = new Map<string, Answer>([
     ['safekeepBackups:list', emptyPage],
     ['safekeepRuns:list', emptyPage],
+    ['safekeepRuns:previous', () => ({ data: { live: null, previous: [] } })],
     ['safekeepRuns:log', () => ({ data: { lines: [], nextOffset: 0 } })],
   ]);
   const listeners = new Set<(payload: unknown) => void>();
