@@ -51,7 +51,7 @@ export class HostApi {
   }
 
   /** Signs in and keeps the token for the calls that follow. @returns {Promise<string>} the token */
-  async credentials(account = firstUser.INIT_ROOT_EMAIL, password = firstUser.INIT_ROOT_PASSWORD) {
+  async signIn(account = firstUser.INIT_ROOT_EMAIL, password = firstUser.INIT_ROOT_PASSWORD) {
     const { token } = await this.get('auth:signIn', {
       body: { account, password },
       token: '',

@@ -86,7 +86,7 @@ async function outcomeOfStart(api) {
 async function prepareOnce(api) {
   if (existsSync(preparedMark)) return;
   try {
-    await api.credentials(env.INIT_ROOT_EMAIL, env.INIT_ROOT_PASSWORD);
+    await api.signIn(env.INIT_ROOT_EMAIL, env.INIT_ROOT_PASSWORD);
     await prepareNewApp(api, { sample: usesDefaultSqlite });
     writeFileSync(preparedMark, `${new Date().toISOString()}\n`);
   } catch (error) {

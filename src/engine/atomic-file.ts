@@ -1,7 +1,7 @@
 /** The one place that makes files durable. */
-import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isAbandoned, ownedSuffix } from './temporary-name';
 
 /** Some file systems of the network know no such call for folders; there the names are the server's to keep. */
 const CAN_NOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
@@ -42,7 +42,7 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 
 /** Replaces a small file as a whole: after a crash it is the old one or the new one. Mode 0600. */
 export async function writeFileAtomically(file: string, content: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = `${file}.${ownedSuffix()}${TEMPORARY}`;
   const handle = await open(temporary, 'wx', 0o600);
   try {
     await handle.writeFile(content, 'utf8');
@@ -58,16 +58,14 @@ export async function writeFileAtomically(file: string, content: string): Promis
   }
 }
 
-const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
-
-/** Another process may be writing: what is younger than this stays. */
-const ABANDONED_MS = 60_000;
+const TEMPORARY = '.tmp';
 
 /** Removes what killed writers have left in a folder. */
 export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!TEMPORARY.test(name)) continue;
+    if (!name.endsWith(TEMPORARY)) continue;
     const stats = await stat(path.join(folder, name)).catch(() => null);
-    if (stats && Date.now() - stats.mtimeMs > ABANDONED_MS) await rm(path.join(folder, name), { force: true });
+    const isLeft = stats && (await isAbandoned(name.slice(0, -TEMPORARY.length), stats.mtime));
+    if (isLeft) await rm(path.join(folder, name), { force: true });
   }
 }

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content } from '../shared/runs';
-import { type Check, compatibilityOf, type CurrentSite, readableBytes, refuseUnlessFit } from './compatibility';
+import {
+  type ArchiveFacts,
+  type Check,
+  compatibilityOf,
+  type CurrentSite,
+  readableBytes,
+  refuseUnlessFit,
+} from './compatibility';
 import type { ToolReport } from './databases/driver';
 import { fill, type SafekeepError } from './errors';
 
@@ -49,11 +56,14 @@ function tableOf(change: (both: Both) => void = () => undefined, contents: Conte
     keyFingerprints: { ...manifest.keyFingerprints },
     space: [{ folder: '/srv/uploads', needed: 100, free: 1000 }],
     folderProblems: [],
+    discards: null,
+    archive: { source: 'listed', verified: null },
   };
   change({ manifest, database, current });
   return compatibilityOf(manifest, current, contents);
 }
 
+const nothing = { acceptWarnings: [], discard: [] };
 const statusesOf = (checks: Check[]) => Object.fromEntries(checks.map(({ code, status }) => [code, status]));
 const told = ({ backup, current, remedy }: Check) =>
   [backup, current, remedy].map(({ text, params }) => fill(text, params));
@@ -63,12 +73,12 @@ describe('a backup that fits', () => {
   it('is told so line by line, with nothing to do', () => {
     const checks = tableOf();
     expect(Object.keys(statusesOf(checks))).toEqual([
-      ...['dialect', 'underscored', 'tablePrefix', 'schema', 'databaseVersion', 'encoding', 'collation'],
+      ...['archive', 'dialect', 'underscored', 'tablePrefix', 'schema', 'databaseVersion', 'encoding', 'collation'],
       ...['appVersion', 'plugins', 'keys', 'freeSpace'],
     ]);
     expect(misfits(checks)).toEqual([]);
-    for (const check of checks) expect(told(check)[2], check.code).toBe('');
-    expect(() => refuseUnlessFit(checks, [])).not.toThrow();
+    for (const check of checks.slice(1)) expect(told(check)[2], check.code).toBe('');
+    expect(() => refuseUnlessFit(checks, [], nothing)).not.toThrow();
   });
 
   it('is judged by what is chosen from it only', () => {
@@ -76,7 +86,7 @@ describe('a backup that fits', () => {
       database.dialect = 'mysql';
       manifest.app.version = '99.0.0';
     };
-    expect(statusesOf(tableOf(changed, ['files']))).toEqual({ freeSpace: 'ok' });
+    expect(statusesOf(tableOf(changed, ['files']))).toEqual({ archive: 'ok', freeSpace: 'ok' });
     expect(misfits(tableOf(changed, ['database']))).not.toEqual([]);
   });
 });
@@ -249,12 +259,10 @@ describe('each misfit is named with both sides and the way out:', () => {
     expect(text).toMatch(expected);
     expect(text).not.toContain('{{');
     const refusal = status === 'blocking' ? 'INCOMPATIBLE' : 'WARNINGS_NOT_ACCEPTED';
-    expect(() => refuseUnlessFit(checks, [])).toThrow(expect.objectContaining({ code: refusal }) as SafekeepError);
-    const accepting = () =>
-      refuseUnlessFit(
-        checks,
-        checks.map((one) => one.code),
-      );
+    expect(() => refuseUnlessFit(checks, [], nothing)).toThrow(
+      expect.objectContaining({ code: refusal }) as SafekeepError,
+    );
+    const accepting = () => refuseUnlessFit(checks, [], { ...nothing, acceptWarnings: checks.map((one) => one.code) });
     if (status === 'warning') expect(accepting).not.toThrow();
     else expect(accepting).toThrow(expect.objectContaining({ code: 'INCOMPATIBLE' }) as SafekeepError);
   });
@@ -323,4 +331,38 @@ it('sizes are told in decimal units', () => {
   expect([0, 999, 1000, 1_500_000, 2e9, 3.25e12, 9e18].map(readableBytes)).toEqual([
     ...['0 B', '999 B', '1.0 kB', '1.5 MB', '2.0 GB', '3.3 TB', '9000000.0 TB'],
   ]);
+});
+
+describe('the archive itself comes first:', () => {
+  const verified = (result: 'restorable' | 'bytes only' | 'failed') => {
+    return { at: '2026-11-20T02:00:00.000Z', runId: 'r', result, detail: { text: '' } };
+  };
+  it.each<[ArchiveFacts, Check['status'], RegExp]>([
+    [{ source: 'listed', verified: null }, 'ok', /never verified.*Verify it first/],
+    [{ source: 'listed', verified: verified('restorable') }, 'ok', /^\|verified\|$/],
+    [{ source: 'listed', verified: verified('bytes only') }, 'ok', /not loaded/],
+    [{ source: 'listed', verified: verified('failed') }, 'blocking', /verification failed.*another backup/],
+    [{ source: 'replaced', verified: verified('restorable') }, 'blocking', /not the archive.*Rescan/],
+    [{ source: 'uploaded', verified: null }, 'ok', /uploaded/],
+  ])('%o', (archive, status, expected) => {
+    const [check] = tableOf(({ current }) => (current.archive = archive));
+    expect(check).toMatchObject({ code: 'archive', status });
+    expect(check ? told(check).join('|') : '').toMatch(expected);
+  });
+});
+
+describe('previous data in the way', () => {
+  const short = ({ current }: Both) => {
+    current.space = [{ folder: '/srv/uploads', needed: 1000, free: 10 }];
+    current.discards = ['R2'];
+  };
+
+  it('is discarded only when each of it is named', () => {
+    const checks = tableOf(short);
+    expect(statusesOf(checks)).toMatchObject({ freeSpace: 'warning' });
+    const refusal = expect.objectContaining({ code: 'PREVIOUS_AT_RISK' }) as SafekeepError;
+    expect(() => refuseUnlessFit(checks, ['R2'], nothing)).toThrow(refusal);
+    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: ['freeSpace'], discard: ['R1'] })).toThrow(refusal);
+    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: [], discard: ['R2'] })).not.toThrow();
+  });
 });

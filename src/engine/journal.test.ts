@@ -20,12 +20,17 @@ const entry = {
   runId: '20261120T095107Z-qwerty',
   state: 'switching over',
   direction: 'restore',
-  database: { dialect: 'sqlite', strategy: 'file', id: 'abc', names: { staged: 'a', previous: 'b' } },
-  folders: [{ folder: '/srv/uploads 备份', mode: 'rename', id: 'abc' }],
+  database: {
+    plan: { dialect: 'sqlite', strategy: 'file', id: 'abc', names: { staged: 'a', previous: 'b' } },
+    to: 'after switchover',
+  },
+  folders: [{ plan: { folder: '/srv/uploads 备份', mode: 'rename', id: 'abc' }, to: 'before switchover' }],
   undoHours: 72,
+  storageRoots: { local: 'storage/uploads' },
   starts: 0,
 } satisfies JournalEntry;
-const written: Journal = { format: 1, ...entry, place, owner: thisProcess() };
+const withFolder = (plan: object) => JSON.stringify({ ...written, folders: [{ plan, to: 'after switchover' }] });
+const written: Journal = { format: 2, ...entry, place, owner: thisProcess() };
 
 it('is read as it was written, replaced as a whole, and leaves nothing when it is removed', async () => {
   expect(await journal.read()).toBeNull();
@@ -45,19 +50,21 @@ describe('a journal that can not be understood is never guessed:', () => {
     ['cut', JSON.stringify(written).slice(0, -20)],
     ['no JSON', 'switched over'],
     ['null', 'null'],
-    ['of a future format', JSON.stringify({ ...written, format: 2 })],
+    ['of a future format', JSON.stringify({ ...written, format: 3 })],
+    ['of an earlier format', JSON.stringify({ ...written, format: 1 })],
     ['without a format', JSON.stringify({ ...written, format: undefined })],
     ['in a state of a future version', JSON.stringify({ ...written, state: 'dancing' })],
     ['of a direction of a future version', JSON.stringify({ ...written, direction: 'sideways' })],
-    ['with a relative folder', JSON.stringify({ ...written, folders: [{ folder: 'x', mode: 'rename', id: 'a' }] })],
-    [
-      'with an id that leaves its folder',
-      JSON.stringify({ ...written, folders: [{ folder: '/x', mode: 'rename', id: '../a' }] }),
-    ],
+    ['with a relative folder', withFolder({ folder: 'x', mode: 'rename', id: 'a' })],
+    ['with an id that leaves its folder', withFolder({ folder: '/x', mode: 'rename', id: '../a' })],
     [
       'for a database of a future version',
-      JSON.stringify({ ...written, database: { ...written.database, strategy: 'new' } }),
+      JSON.stringify({
+        ...written,
+        database: { ...entry.database, plan: { ...entry.database.plan, strategy: 'new' } },
+      }),
     ],
+    ['with a move to nowhere', JSON.stringify({ ...written, database: { ...entry.database, to: 'unclear' } })],
     ['without folders', JSON.stringify({ ...written, folders: undefined })],
   ])('%s', async (_what, text) => {
     writeFileSync(file, text);

@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
 import { type FolderPlan, slotsOf } from './files/slots';
 import { type DatabasePlace, type JournalEntry, JournalFile } from './journal';
+import type { Settled } from './moves';
 import { thisProcess } from './owner';
 import { confirm, recover } from './recovery';
-import type { RunRecord } from './history/record';
+import { newRecord, type RunRecord } from './history/record';
 import { RunHistory } from './history/run-history';
 
 const RUN = '20261120T095107Z-qwerty';
@@ -47,38 +48,18 @@ afterEach(async () => {
 });
 
 function record(): RunRecord {
-  return {
-    id: RUN,
-    kind: 'restore',
-    status: 'running',
-    step: 'switchover',
-    percent: 80,
-    progress: { done: 0, total: 0, unit: 'steps' },
-    startedAt: '2026-11-20T09:51:07.000Z',
-    finishedAt: null,
-    backupName: 'a',
-    uploadId: null,
-    note: '',
-    trigger: 'manual',
-    contents: ['database', 'files'],
-    warnings: 0,
-    error: null,
-    startedBy: null,
-    userId: null,
-    node: { host: 'x', pid: 1 },
-    slots: null,
-    undoUntil: null,
-    dismissed: false,
-  };
+  const known = { id: RUN, kind: 'restore', trigger: 'manual', status: 'running', step: 'switchover' } as const;
+  return newRecord({ ...known, backupName: 'a', contents: ['database', 'files'] });
 }
 
 const entry = (change: Partial<JournalEntry>): JournalEntry => ({
   runId: RUN,
   state: 'switching over',
   direction: 'restore',
-  database,
+  database: { plan: database, to: 'after switchover' },
   folders: [],
   undoHours: 5,
+  storageRoots: {},
   starts: 0,
   ...change,
 });
@@ -94,7 +75,7 @@ const parts = (driver: FakeDriver) => ({
 /** As a process wrote it that has ended. */
 function left(change: Partial<JournalEntry>): void {
   const owner = { ...thisProcess(), pid: 1, started: '0' };
-  writeFileSync(path.join(home, 'journal.json'), JSON.stringify({ format: 1, ...entry(change), place, owner }));
+  writeFileSync(path.join(home, 'journal.json'), JSON.stringify({ format: 2, ...entry(change), place, owner }));
 }
 
 async function recovered(change: Partial<JournalEntry>, at: SlotPosition, back?: boolean) {
@@ -111,7 +92,9 @@ async function recovered(change: Partial<JournalEntry>, at: SlotPosition, back?:
   };
 }
 
-describe('what a kill left is taken back or kept:', () => {
+const undo = (to: Settled): Partial<JournalEntry> => ({ direction: 'undo', database: { plan: database, to } });
+
+describe('what a kill left is rolled back or kept:', () => {
   const old = { state: 'old', live: 'before switchover', status: 'interrupted', journal: null };
   const kept = { state: 'new', live: 'after switchover', status: 'running' };
   it.each<[Partial<JournalEntry>, SlotPosition, object]>([
@@ -124,42 +107,23 @@ describe('what a kill left is taken back or kept:', () => {
     [{ state: 'switched over', starts: 1 }, 'after switchover', { ...old, calls: 'switchBack discard' }],
     [{ state: 'rolling back' }, 'after switchover', { ...old, calls: 'switchBack discard' }],
     [{ state: 'rolling back' }, 'unclear', { ...old, calls: 'switchBack discard' }],
-    // An undo goes the other way, and what is aside was kept on purpose.
+    // Previous data is brought back, and what it replaces is kept.
+    [undo('before switchover'), 'after switchover', { state: 'old', calls: '', live: 'after switchover' }],
+    [undo('before switchover'), 'unclear', { state: 'old', calls: 'switchOver', live: 'after switchover' }],
+    [undo('before switchover'), 'before switchover', { state: 'new', calls: '', live: 'before switchover' }],
     [
-      { state: 'switching over', direction: 'undo' },
-      'after switchover',
-      { state: 'old', calls: '', live: 'after switchover' },
-    ],
-    [
-      { state: 'switching over', direction: 'undo' },
-      'unclear',
+      { ...undo('before switchover'), state: 'switched over', starts: 1 },
+      'before switchover',
       { state: 'old', calls: 'switchOver', live: 'after switchover' },
     ],
-    [
-      { state: 'switching over', direction: 'undo' },
-      'before switchover',
-      { state: 'new', calls: '', live: 'before switchover' },
-    ],
-    [
-      { state: 'switched over', direction: 'undo', starts: 1 },
-      'before switchover',
-      { state: 'old', live: 'after switchover' },
-    ],
-    [
-      { state: 'switching over', direction: 'redo' },
-      'before switchover',
-      { state: 'old', calls: '', live: 'before switchover' },
-    ],
-    [
-      { state: 'switching over', direction: 'redo' },
-      'after switchover',
-      { state: 'new', calls: '', live: 'after switchover' },
-    ],
+    [undo('after switchover'), 'before switchover', { state: 'old', calls: '', live: 'before switchover' }],
+    [undo('after switchover'), 'unclear', { state: 'old', calls: 'switchBack', live: 'before switchover' }],
+    [undo('after switchover'), 'after switchover', { state: 'new', calls: '', live: 'after switchover' }],
   ])('%o, found %s', async (change, at, expected) => {
     expect(await recovered(change, at)).toMatchObject(expected);
   });
 
-  it('a complete exchange too, when that is asked for', async () => {
+  it('a complete switchover too, on request', async () => {
     expect(await recovered({ state: 'switched over' }, 'after switchover', true)).toMatchObject(old);
   });
 });
@@ -169,43 +133,42 @@ it('folders follow the database, whichever way it stands', async () => {
   mkdirSync(staged);
   writeFileSync(path.join(staged, 'new.txt'), 'new');
   writeFileSync(path.join(folder.folder, 'old.txt'), 'old');
-  expect(await recovered({ folders: [folder] }, 'after switchover')).toMatchObject({ state: 'new' });
+  expect(await recovered({ folders: [{ plan: folder, to: 'after switchover' }] }, 'after switchover')).toMatchObject({
+    state: 'new',
+  });
   expect(readFileSync(path.join(folder.folder, 'new.txt'), 'utf8')).toBe('new');
   expect(readFileSync(path.join(previous, 'old.txt'), 'utf8')).toBe('old');
   await journal.remove();
-  expect(await recovered({ folders: [folder] }, 'before switchover')).toMatchObject({ state: 'old' });
+  expect(await recovered({ folders: [{ plan: folder, to: 'after switchover' }] }, 'before switchover')).toMatchObject({
+    state: 'old',
+  });
   expect(readFileSync(path.join(folder.folder, 'old.txt'), 'utf8')).toBe('old');
   expect([staged, previous].filter(existsSync)).toEqual([]);
 });
 
-it('what is kept is confirmed when the app is up, and only then can be undone', async () => {
+it('data that was switched over is confirmed when the app runs, once, and kept from then on', async () => {
   const { journal: pending } = await recovered({ state: 'switched over' }, 'after switchover');
   expect(pending).toMatchObject({ state: 'switched over', starts: 1, owner: thisProcess() });
-  await confirm(parts(new FakeDriver('after switchover')));
-  const run = await history.load(RUN);
-  expect(run).toMatchObject({ status: 'succeeded with warnings', error: null, slots: { database, folders: [] } });
-  const hours = (Date.parse(run?.undoUntil ?? '') - Date.parse(run?.finishedAt ?? '')) / 3600_000;
-  expect(Math.round(hours)).toBe(5);
+  const kept: unknown[] = [];
+  const confirming = () =>
+    confirm(parts(new FakeDriver('after switchover')), async (found, run) => {
+      kept.push([found.runId, found.undoHours, run?.id]);
+    });
+  await confirming();
+  await confirming();
+  expect(kept).toEqual([[RUN, 5, RUN]]);
+  expect(await history.load(RUN)).toMatchObject({ status: 'succeeded with warnings', error: null });
   expect(await journal.read()).toBeNull();
   const { lines } = await history.readLog(RUN, 0);
   expect(lines.map(({ message }) => message.text)).toEqual([
-    'The server stopped after the switch; the restored state was kept',
+    'The server stopped after the switchover; the restored data was kept',
   ]);
 });
 
-it('what had been said and kept before the kill stands', async () => {
-  await history.save({
-    ...record(),
-    status: 'succeeded',
-    slots: { database, folders: [] },
-    undoUntil: '2026-11-23T00:00:00Z',
-  });
-  expect(await recovered({ state: 'switched over' }, 'after switchover')).toMatchObject({
-    state: undefined,
-    status: 'succeeded',
-  });
-  expect(await history.load(RUN)).toMatchObject({ slots: { database }, undoUntil: '2026-11-23T00:00:00Z' });
-  expect(await journal.read()).toBeNull();
+it('a run that had ended before the kill keeps its result', async () => {
+  await history.save({ ...record(), status: 'succeeded' });
+  const found = await recovered({ state: 'switched over' }, 'after switchover');
+  expect(found).toMatchObject({ state: undefined, status: 'succeeded', journal: null });
 });
 
 it('a run that had ended and only could not clean up keeps its end', async () => {
@@ -241,7 +204,7 @@ it('nothing moves under an app that works with the data', async () => {
 
 describe('a journal is left alone', () => {
   const write = (change: object) => {
-    const written = { format: 1, ...entry({}), place, owner: { ...thisProcess(), pid: 1, started: '0' }, ...change };
+    const written = { format: 2, ...entry({}), place, owner: { ...thisProcess(), pid: 1, started: '0' }, ...change };
     writeFileSync(path.join(home, 'journal.json'), JSON.stringify(written));
   };
   const recovering = () => recover(parts(new FakeDriver('before switchover')), { before: 'start' });
@@ -277,7 +240,7 @@ it('a journal of a machine that is silent is taken over, and whoever lost one do
   const file = path.join(home, 'journal.json');
   const other = {
     ...entry({}),
-    format: 1,
+    format: 2,
     place,
     owner: { host: 'elsewhere', pid: 1, space: 'another', started: '1' },
   };

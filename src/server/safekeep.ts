@@ -13,7 +13,7 @@ import { driverFor } from '../engine/databases';
 import type { DatabaseDriver } from '../engine/databases/driver';
 import { LocalDestination } from '../engine/destinations/local';
 import { fill } from '../engine/errors';
-import type { RunRecord } from '../engine/history/record';
+import { lifeByRecords, type RunRecord } from '../engine/history/record';
 import { RunHistory } from '../engine/history/run-history';
 import { JournalFile, placeOf } from '../engine/journal';
 import { PreviousFile } from '../engine/previous';
@@ -113,9 +113,7 @@ export class Safekeep {
   }
 
   private async removeLeftovers(records: readonly RunRecord[]): Promise<void> {
-    const inProgress = records.filter(({ status }) => status === 'running' || status === 'pending');
-    const isAlive = (name: string) => inProgress.some(({ backupName }) => backupName === name);
-    const left = await this.destination.removeLeftovers(isAlive);
+    const left = await this.destination.removeLeftovers(lifeByRecords(records));
     if (left.length > 0) this.app.log.warn(`Safekeep: removed unfinished files: ${left.join(', ')}`);
     for (const folder of [this.folder, this.history.folder]) await removeTemporaries(folder);
     await removeAbandonedFolders();

@@ -2,12 +2,11 @@
  * `npm run bench`: how long the app is away during a restore and during its undo, with little data and with much, for every
  * way to restore. Sizes by BENCH_SMALL_MB (default 10) and BENCH_LARGE_MB (default 1000); BENCH_WAYS picks ways by name.
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import sqlite3 from 'sqlite3';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FILL_COLLECTION, gapOfApi, ROW_BYTES, rowSql } from './orders';
-import type { RunRecord } from '../../src/engine/history/record';
+import { PreviousFile, slotsOnlyIn } from '../../src/engine/previous';
 import { type RealHost, startRealHost } from '../support/real-host';
 import { endOfRun } from '../support/safekeep';
 import { freshDatabase, type FreshDatabase, type ServerDialect } from '../support/servers';
@@ -70,8 +69,8 @@ async function downtimes({ api, storage }: RealHost, strategy: string): Promise<
     const { runId } = await api.get('safekeepBackups:restore', { body: { name: backup.backupName } });
     const run = await endOfRun(api, runId, 1_800_000);
     expect(run.status, JSON.stringify(run.error)).toMatch(/^succeeded/);
-    const record = readFileSync(path.join(storage, 'safekeep/main/runs', `${runId}.json`), 'utf8');
-    expect((JSON.parse(record) as RunRecord).slots?.database?.strategy).toBe(strategy);
+    const previous = await new PreviousFile(path.join(storage, 'safekeep/main/previous.json')).read();
+    expect(slotsOnlyIn(previous, [runId as string]).database?.strategy).toBe(strategy);
     return runId as string;
   });
   const undone = await gapOfApi(api, async () => {

@@ -85,7 +85,7 @@ export class SafekeepPage {
     await this.opened.close();
   }
 
-  async credentials(account: string, password: string): Promise<void> {
+  async signIn(account: string, password: string): Promise<void> {
     const form = this.page.locator('form');
     await form.locator('input').first().fill(account);
     await form.locator('input[type=password]').fill(password);

@@ -26,7 +26,7 @@ async function start(): Promise<{ child: Child; api: HostApi }> {
   onTestFinished(() => child.stop());
   await child.waitUntil(() => Promise.resolve(child.output().includes('Safekeep is ready')), 120_000);
   const api = new HostApi(`http://127.0.0.1:${port}`);
-  await api.credentials();
+  await api.signIn();
   return { child, api };
 }
 

@@ -60,7 +60,7 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
     async () => {
       const backedUp = await readCustomers(host.api);
       const safekeep = await SafekeepPage.open(browser, host, client, database, { token: '' });
-      await safekeep.credentials(firstUser.INIT_ROOT_EMAIL, firstUser.INIT_ROOT_PASSWORD);
+      await safekeep.signIn(firstUser.INIT_ROOT_EMAIL, firstUser.INIT_ROOT_PASSWORD);
       await safekeep.get('empty').waitFor();
       await safekeep.screenshot('empty');
 
@@ -95,7 +95,7 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       await safekeep.maintenance();
       expect(await safekeep.result()).toBe('succeeded');
       await safekeep.screenshot('restore-result');
-      await host.api.credentials();
+      await host.api.signIn();
       expect(await readCustomers(host.api)).toEqual(backedUp);
       await safekeep.closeResult();
       expect(await safekeep.listedBackups()).toEqual([name]);
@@ -129,7 +129,7 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
       await safekeep.page.reload();
       expect(await safekeep.result()).toBe('succeeded');
       await safekeep.screenshot('undo-result');
-      await host.api.credentials();
+      await host.api.signIn();
       expect(await readCustomers(host.api)).toEqual(changed);
       await safekeep.closeResult();
       await undoTheUndo(safekeep, backedUp);
@@ -178,7 +178,7 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
     await safekeep.get('undo-confirm').click();
     await safekeep.get('run-dialog').waitFor();
     expect(await safekeep.result()).toBe('succeeded');
-    await host.api.credentials();
+    await host.api.signIn();
     expect(await readCustomers(host.api)).toEqual(restored);
     await safekeep.closeResult();
     await undo.getByText('Undo restore').waitFor();
@@ -246,7 +246,7 @@ describe.each(PAIRS.map((pair) => [pair.database, pair] as const))('on %s', (dat
     // A warning was accepted: the fresh host has an encryption key of its own.
     expect(await safekeep.result()).toBe('succeeded with warnings');
     await safekeep.screenshot('restore-file-result');
-    await other.api.credentials();
+    await other.api.signIn();
     expect(await readCustomers(other.api)).toEqual(expected);
 
     await safekeep.closeResult();

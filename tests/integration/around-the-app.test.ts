@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
 import { SWITCHOVER_MESSAGE } from '../../src/server/host/other-nodes';
-import { startBackup } from '../../src/server/runs/operations';
+import { startBackup } from '../../src/server/runs/backup';
 import { Safekeep } from '../../src/server/safekeep';
 import { PLUGIN_NAME } from '../../src/shared/api';
 import { startApp, type TestApp } from '../support/app';
@@ -55,8 +55,8 @@ it('a restore of files alone, and the way back, leave the waiting jobs', async (
   const users = await app.db.getModel('users').findAll({ raw: true });
   await app.db.getModel('users').destroy({ where: {}, hooks: false });
   const safekeep = Safekeep.of(app);
-  const { backupName } = await startBackup(safekeep, { trigger: 'manual' }, { userId: null, name: null });
-  await safekeep.idle();
+  const { backupName } = await startBackup(safekeep, {}, { userId: null, name: null, trigger: 'manual' });
+  await safekeep.runs.idle();
   await app.db.getModel('users').bulkCreate(users as never[], { hooks: false });
   busyQueue(host);
   await app.eventQueue.publish(CHANNEL, { row: 7 });
@@ -79,8 +79,8 @@ it('everyone who waits reads the step and the percentage, whatever the host says
   const after = said.findIndex((text) => text.startsWith('Safekeep restore'));
   const texts = said.slice(after);
   expect(texts.filter((text) => !/^Safekeep restore: [^(]+ \(\d+ %\)(: .+)?$/.test(text))).toEqual([]);
-  expect(texts.some((text) => /exchanging the data \(\d+ %\)/.test(text))).toBe(true);
-  expect(texts.some((text) => /loading the app \(\d+ %\): load plugin \[.+\], \d+\/\d+/.test(text))).toBe(true);
+  expect(texts.some((text) => /switching over the data \(\d+ %\)/.test(text))).toBe(true);
+  expect(texts.some((text) => /reloading the app \(\d+ %\): load plugin \[.+\], \d+\/\d+/.test(text))).toBe(true);
   expect(app.getMaintaining().status).toBe('command_end');
   const own = Object.prototype.hasOwnProperty.call(app, 'setMaintainingMessage');
   expect(own).toBe(false);
@@ -116,9 +116,10 @@ it('other nodes are told, and one that is told loads what is live when the excha
     state: 'switching over',
     direction: 'restore',
     undoHours: 1,
+    storageRoots: {},
     starts: 0,
   };
-  writeFileSync(journal, JSON.stringify({ format: 1, ...of, database: null, folders: [], place, owner }));
+  writeFileSync(journal, JSON.stringify({ format: 2, ...of, database: null, folders: [], place, owner }));
   const before = app.db;
   const plugin = app.pm.get(PLUGIN_NAME) as SafekeepPlugin;
   const following = plugin.handleSyncMessage(SWITCHOVER_MESSAGE);

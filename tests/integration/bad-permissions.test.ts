@@ -11,6 +11,7 @@ const GROUPS: Record<string, string[]> = {
     'safekeepRuns:list',
     'safekeepRuns:get',
     'safekeepRuns:log',
+    'safekeepRuns:previous',
     'safekeepSettings:get',
   ],
   'pm.safekeep.create': [
@@ -18,10 +19,12 @@ const GROUPS: Record<string, string[]> = {
     'safekeepBackups:update',
     'safekeepBackups:verify',
     'safekeepBackups:rescan',
+    'safekeepBackups:keepUpload',
   ],
   'pm.safekeep.download': ['safekeepBackups:ticket'],
   'pm.safekeep.restore': [
     'safekeepBackups:inspect',
+    'safekeepBackups:preview',
     'safekeepBackups:restore',
     'safekeepBackups:uploadStart',
     'safekeepBackups:uploadAppend',
@@ -29,8 +32,8 @@ const GROUPS: Record<string, string[]> = {
     'safekeepBackups:uploadAbort',
     'safekeepRuns:undo',
   ],
-  'pm.safekeep.delete': ['safekeepBackups:destroy'],
-  'pm.safekeep.settings': ['safekeepSettings:update'],
+  'pm.safekeep.delete': ['safekeepBackups:destroy', 'safekeepRuns:discard'],
+  'pm.safekeep.settings': ['safekeepSettings:update', 'safekeepSettings:tools'],
 };
 const snippets = Object.keys(GROUPS);
 const everyAction = [...Object.values(GROUPS).flat(), 'safekeepRuns:cancel'];
@@ -136,7 +139,7 @@ describe('the automatic actions of the collections are closed for root too:', ()
     expect(await picture()).toEqual(before);
   });
 
-  it('an update of a backup changes its note and pin, whatever else is sent', async () => {
+  it('an update of a backup changes its note and protection, whatever else is sent', async () => {
     const [before] = (await picture())['safekeepBackups'] ?? [];
     const body = {
       note: 'mine',
@@ -161,8 +164,8 @@ describe('the automatic actions of the collections are closed for root too:', ()
   });
 });
 
-describe('a pinned backup', () => {
-  it('can not be deleted before it is unpinned', async () => {
+describe('a protected backup', () => {
+  it('cannot be deleted before the protection is removed', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     const update = async (body: object) => scene.root.get(`safekeepBackups:update?filterByTk=${isProtected}`, { body });
     const destroy = async () =>
@@ -174,13 +177,26 @@ describe('a pinned backup', () => {
     expectRefusal(await destroy(), 404, 'NOT_FOUND');
   });
 
-  it('outlives the limit on the number of backups', async () => {
+  it('keeps its protection from someone who may not delete', async () => {
+    const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
+    const update = async (api: HostApi, body: object) =>
+      api.call(`safekeepBackups:update?filterByTk=${isProtected}`, { body });
+    const maker = await scene.host.userWith(['pm.safekeep', 'pm.safekeep.create']);
+    expect((await update(maker, { isProtected: true })).status).toBe(200);
+    expectRefusal(await update(maker, { isProtected: false }), 403, 'FORBIDDEN');
+    expect(await scene.root.get(`safekeepBackups:get?filterByTk=${isProtected}`)).toMatchObject({ isProtected: true });
+    const keeper = await scene.host.userWith(['pm.safekeep', 'pm.safekeep.create', 'pm.safekeep.delete']);
+    expect((await update(keeper, { isProtected: false })).status).toBe(200);
+    await scene.root.get(`safekeepBackups:destroy?filterByTk=${isProtected}`, { method: 'POST' });
+  });
+
+  it('outlives the limit on the number of backups, which counts the databases and the files apart', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     await scene.root.get(`safekeepBackups:update?filterByTk=${isProtected}`, { body: { isProtected: true } });
     await scene.root.get('safekeepSettings:update', { body: { maxBackups: 1 } });
     const { name: newest } = await makeBackup(scene.root, { contents: ['files'] });
     const left: { name: string }[] = await scene.root.get('safekeepBackups:list?sort=name');
-    expect(left.map((backup) => backup.name)).toEqual([isProtected, newest].sort());
+    expect(left.map((backup) => backup.name)).toEqual([isProtected, newest, name].sort());
   });
 });
 

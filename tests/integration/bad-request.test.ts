@@ -42,17 +42,17 @@ describe.each(TRICKS)('%s where a name is asked for', (_trick, value) => {
     expectRefusal(reply, 404, 'NOT_FOUND');
   });
 
-  it.each(['get', 'log', 'cancel', 'undo'])('is refused by safekeepRuns:%s', async (action) => {
+  it.each(['get', 'log', 'cancel', 'undo', 'discard'])('is refused by safekeepRuns:%s', async (action) => {
     const reply = await scene.root.call(`safekeepRuns:${action}?filterByTk=${encoded}`, { method: 'POST' });
     expectRefusal(reply, 404, 'NOT_FOUND');
   });
 
   it('is refused in the body of what reads archives and uploads', async () => {
-    for (const action of ['inspect', 'restore', 'verify', 'ticket']) {
+    for (const action of ['inspect', 'preview', 'restore', 'verify', 'ticket']) {
       const reply = await scene.root.call(`safekeepBackups:${action}`, { body: { name: value } });
       expectRefusal(reply, 404, 'NOT_FOUND');
     }
-    for (const action of ['inspect', 'restore', 'uploadFinish', 'uploadAbort']) {
+    for (const action of ['inspect', 'preview', 'restore', 'uploadFinish', 'uploadAbort', 'keepUpload']) {
       const reply = await scene.root.call(`safekeepBackups:${action}`, { body: { uploadId: value } });
       expectRefusal(reply, 404, 'NOT_FOUND');
     }
@@ -77,6 +77,9 @@ describe('a body of the wrong shape', () => {
     ['safekeepBackups:restore', { name: { $ne: null } }],
     ['safekeepBackups:restore', { name: 'a', filesMode: 'overwrite' }],
     ['safekeepBackups:restore', { name: 'a', acceptWarnings: 'all' }],
+    ['safekeepBackups:restore', { name: 'a', discard: 'all' }],
+    ['safekeepBackups:create', { previous: 7 }],
+    ['safekeepBackups:preview', {}],
     ['safekeepBackups:ticket', {}],
     ['safekeepBackups:get', {}],
     ['safekeepBackups:destroy', {}],
@@ -109,6 +112,25 @@ describe('a body of the wrong shape', () => {
   );
 });
 
+describe('an action that changes something is refused as a GET, as a link or an image could send it:', () => {
+  const CHANGES = {
+    safekeepBackups: [
+      ...['create', 'update', 'destroy', 'verify', 'restore', 'rescan', 'ticket', 'inspect', 'preview'],
+      ...['uploadStart', 'uploadAppend', 'uploadFinish', 'uploadAbort', 'keepUpload'],
+    ],
+    safekeepRuns: ['cancel', 'undo', 'discard'],
+    safekeepSettings: ['update', 'tools'],
+  };
+  const all = Object.entries(CHANGES).flatMap(([resource, actions]) => actions.map((one) => `${resource}:${one}`));
+
+  it.each(all)('%s', async (action) => {
+    const query = `filterByTk=${name}&name=${name}&contents[]=files&maxBackups=1&isProtected=true&note=forged`;
+    const reply = await scene.root.call(`${action}?${query}`, { method: 'GET' });
+    expectRefusal(reply, 405, 'METHOD_NOT_ALLOWED');
+    expect(reply.headers.get('allow')).toBe('POST');
+  });
+});
+
 describe('a download', () => {
   async function ticket(): Promise<string> {
     return scene.root.url + (await scene.root.get('safekeepBackups:ticket', { body: { name } })).url;
@@ -127,23 +149,33 @@ describe('a download', () => {
     }
   });
 
-  it('works once with a ticket', async () => {
+  it('works with a ticket, and goes on where it broke off', async () => {
     const url = await ticket();
-    const reply = await fetch(url);
-    expect(reply.headers.get('content-disposition')).toContain(`${name}.safekeep.zip`);
-    expect(sha256(Buffer.from(await reply.arrayBuffer()))).toBe(fingerprint);
-    await refused(url, 403, 'TICKET_INVALID');
+    const first = await fetch(url, { headers: { range: 'bytes=0-999' } });
+    const start = Buffer.from(await first.arrayBuffer());
+    const etag = first.headers.get('etag') ?? '';
+    expect(first.headers.get('content-disposition')).toContain(`${name}.safekeep.zip`);
+    const rest = await fetch(url, { headers: { range: 'bytes=1000-', 'if-range': etag } });
+    expect(rest.status).toBe(206);
+    expect(sha256(Buffer.concat([start, Buffer.from(await rest.arrayBuffer())]))).toBe(fingerprint);
   });
 
-  it('with a ticket that is older than a minute is refused', async () => {
+  it('that asks for the rest of other bytes gets the whole', async () => {
+    const reply = await fetch(await ticket(), { headers: { range: 'bytes=1000-', 'if-range': '"of another archive"' } });
+    expect(reply.status).toBe(200);
+    expect(sha256(Buffer.from(await reply.arrayBuffer()))).toBe(fingerprint);
+  });
+
+  it('with a ticket that was changed or is older than twelve hours is refused', async () => {
     const url = await ticket();
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+    await refused(url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')), 403, 'TICKET_INVALID');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 12 * 3_600_000 + 1000 });
     try {
       await refused(url, 403, 'TICKET_INVALID');
     } finally {
       vi.useRealTimers();
     }
-    await refused(url, 403, 'TICKET_INVALID');
+    expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 
   it('of a backup that was deleted meanwhile is refused without telling where it lay', async () => {

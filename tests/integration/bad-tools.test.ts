@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { InspectAnswer, SettingsAnswer } from '../../src/shared/api';
+import type { InspectAnswer, ToolsAnswer } from '../../src/shared/api';
 import { expectFailed, expectRefusal, runToEnd, type Scene, startScene } from '../support/bad-day';
 import { BEHAVIOURS, type Behaviour, fakeTools, type FakeTools } from '../support/fake-tools';
 import { endOfRun, makeBackup } from '../support/safekeep';
@@ -62,8 +62,8 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
       }
       const reply = await scene.root.call('safekeepBackups:restore', { body: { name } });
       expect(expectRefusal(reply, 409, 'INCOMPATIBLE').message).toContain('tools');
-      const settings: SettingsAnswer = await scene.root.get('safekeepSettings:get');
-      expect(settings.tools.map((tool) => tool.status)).toContain('blocking');
+      const { tools: reported }: ToolsAnswer = await scene.root.get('safekeepSettings:tools', { method: 'POST' });
+      expect(reported.map((tool) => tool.status)).toContain('blocking');
     });
   });
 

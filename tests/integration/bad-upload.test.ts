@@ -1,7 +1,7 @@
 import { readdirSync, unlinkSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dropExpired } from '../../src/server/runs/recovery';
+import { housekeep } from '../../src/server/runs/previous';
 import { Safekeep } from '../../src/server/safekeep';
 import { expectRefusal, type Scene, startScene } from '../support/bad-day';
 import { append, download, makeBackup, sendChunks, sha256 } from '../support/safekeep';
@@ -167,7 +167,7 @@ describe('an abandoned upload', () => {
     await append(scene.root, uploadId, 0, archive.subarray(0, 100));
     age(uploadId, '.part', 25);
     age(uploadId, '.json', 25);
-    await dropExpired(Safekeep.of(scene.host.app), new Date());
+    await housekeep(Safekeep.of(scene.host.app), new Date());
     expect(readdirSync(uploadsFolder())).toEqual([]);
     expectRefusal(await append(scene.root, uploadId, 100, archive.subarray(100)), 404, 'NOT_FOUND');
   });
@@ -177,7 +177,7 @@ describe('an abandoned upload', () => {
     age(uploadId, '.part', 30);
     age(uploadId, '.json', 30);
     await append(scene.root, uploadId, 0, archive.subarray(0, 100));
-    await dropExpired(Safekeep.of(scene.host.app), new Date());
+    await housekeep(Safekeep.of(scene.host.app), new Date());
     expect((await append(scene.root, uploadId, 100, archive.subarray(100))).status).toBe(200);
     expect((await finish(uploadId)).status).toBe(200);
     await abort(uploadId);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dropExpired } from '../../src/server/runs/recovery';
+import { housekeep } from '../../src/server/runs/previous';
 import { Safekeep } from '../../src/server/safekeep';
 import type { RunView } from '../../src/shared/runs';
 import { type FaultScene, SERVER_WAYS, startFaultScene } from '../support/fault-scene';
@@ -86,7 +86,7 @@ describe.each(WAYS)('on $name', (way) => {
       if (word) proxy.cutAt(WORDS[way.strategy]?.[word] ?? /^$/, where, () => proxy.refuse(refused));
       else if (how === 'away') {
         proxy.refuse();
-        void Safekeep.of(app).idle().then(proxy.accept);
+        void Safekeep.of(app).runs.idle().then(proxy.accept);
       } else proxy.refuse(Number(how) || 0);
     });
   }
@@ -102,7 +102,7 @@ describe.each(WAYS)('on $name', (way) => {
       return after;
     }
     // What could not be dropped while the server was away is dropped by the housekeeping.
-    if (how === 'away') await dropExpired(Safekeep.of(scene.host.app), new Date());
+    if (how === 'away') await housekeep(Safekeep.of(scene.host.app), new Date());
     expect(run.error?.code).toMatch(CODES);
     await scene.expectWhole({ run, state: before, code: run.error?.code ?? '', says: CAUSE });
     return before;

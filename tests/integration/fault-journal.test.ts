@@ -32,7 +32,7 @@ beforeAll(async () => {
   } finally {
     JournalFile.prototype.remove = remove;
   }
-  expect(JSON.parse(seen)).toMatchObject({ format: 1, state: 'switched over', direction: 'restore' });
+  expect(JSON.parse(seen)).toMatchObject({ format: 2, state: 'switched over', direction: 'restore' });
   good = seen;
   await host.stop({ keepData: true });
   file = path.join(storage, 'safekeep/main/journal.json');

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
-import type { BackupView, InspectAnswer } from '../../src/shared/api';
+import type { BackupView, InspectAnswer, PreviousAnswer } from '../../src/shared/api';
 import type { RunView } from '../../src/shared/runs';
 import { startApp, type TestApp } from '../support/app';
 import { download, endOfRun, logOf, makeBackup, makeRestore, sha256, upload } from '../support/safekeep';
@@ -29,7 +29,7 @@ describe.each(['sqlite', 'postgres', 'mariadb', 'mysql'] as const)('a backup and
       return rows.map(({ title }) => title);
     };
     const made = await makeBackup(root, { note: 'before the change' });
-    expect(made).toMatchObject({ note: 'before the change', contents: ['database', 'files'], trigger: 'manual' });
+    expect(made).toMatchObject({ note: 'before the change', contents: ['database', 'files'], trigger: 'api' });
     const bytes = await download(root, made.name);
     expect(sha256(bytes)).toBe(made.sha256);
 
@@ -47,7 +47,7 @@ describe.each(['sqlite', 'postgres', 'mariadb', 'mysql'] as const)('a backup and
     expect(backups.map(({ name, status }) => [name, status])).toEqual([[made.name, 'succeeded']]);
     const runs: RunView[] = await root.get('safekeepRuns:list');
     expect(runs.map(({ kind, status }) => `${kind} ${status}`)).toEqual(['restore succeeded', 'backup succeeded']);
-    expect(runs[0]?.undoUntil).toBeTruthy();
+    expect(runs[0]?.undo).toMatchObject({ state: 'available' });
 
     await root.get('things:create', { body: { title: 'after the restore' } });
     const undone = await endOfRun(
@@ -64,6 +64,10 @@ describe.each(['sqlite', 'postgres', 'mariadb', 'mysql'] as const)('a backup and
     );
     expect(redone.status, JSON.stringify(redone.error)).toBe('succeeded');
     expect(await titles()).toEqual(['first', 'second', 'after the restore']);
+    // The data of before the redo, and nothing else.
+    const { previous, live }: PreviousAnswer = await root.get('safekeepRuns:previous');
+    expect(previous.map(({ id }) => id)).toEqual([redone.id]);
+    expect(live).toMatchObject({ backupName: made.name, runId: run.id });
     expect(readdirSync(host.storage).filter((name) => name.includes('safekeep')).length).toBeLessThanOrEqual(2);
   });
 

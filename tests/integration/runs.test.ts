@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import SafekeepPlugin from '../../src/server';
-import { startBackup } from '../../src/server/runs/operations';
+import { startBackup } from '../../src/server/runs/backup';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView, SettingsAnswer } from '../../src/shared/api';
 import type { RunView } from '../../src/shared/runs';
@@ -15,6 +15,7 @@ afterEach(async () => {
   host = undefined;
 });
 
+const SLOT = /\.(previous|staged)$/;
 const names = (rows: BackupView[]) => rows.map(({ name }) => name);
 
 describe('the history', () => {
@@ -128,15 +129,15 @@ describe('a restore', () => {
       const users = await app.db.getModel('users').findAll({ raw: true });
       await app.db.getModel('users').destroy({ where: {}, hooks: false });
       const safekeep = Safekeep.of(app);
-      const { backupName } = await startBackup(safekeep, { trigger: 'manual' }, { userId: null, name: null });
-      await safekeep.idle();
+      const { backupName } = await startBackup(safekeep, {}, { userId: null, name: null, trigger: 'manual' });
+      await safekeep.runs.idle();
       await app.db.getModel('users').bulkCreate(users as never[], { hooks: false });
       await root.get('safekeepSettings:update', { body: { maxBackups: 7 } });
 
       const { runId } = await root.get('safekeepBackups:restore', { body: { name: backupName } });
       const run = await endOfRun(root, runId);
       expect(run).toMatchObject({ status: 'failed', error: { code: 'RESTORED_APP_UNHEALTHY' } });
-      expect(await logOf(root, runId)).toContain('Going back to the previous state');
+      expect(await logOf(root, runId)).toContain('Rolling back');
       expect(await app.db.getModel('users').count()).toBe(users.length);
       expect(((await root.get('safekeepSettings:get')) as SettingsAnswer).maxBackups).toBe(7);
       expect(existsSync(path.join(storage, 'safekeep/main/journal.json'))).toBe(false);
@@ -164,17 +165,18 @@ describe('the settings', () => {
     expect((await makeBackup(host.root)).contents).toEqual(['files']);
   });
 
-  it('keep no state aside when the undo period is 0', async () => {
+  it('keep no previous data when the undo window is 0', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root, storage } = host;
     await root.get('safekeepSettings:update', { body: { undoHours: 0 } });
     const run = await makeRestore(root, { name: (await makeBackup(root)).name });
     const reply = await root.call(`safekeepRuns:undo?filterByTk=${run.id}`, { method: 'POST' });
     expect([reply.status, reply.body.errors[0].code]).toEqual([409, 'NOTHING_TO_UNDO']);
-    const left = readdirSync(storage, { recursive: true, encoding: 'utf8' }).filter((file) =>
-      /\.(previous|staged)$/.test(file),
-    );
-    expect(left).toEqual([]);
+    // Discarded after the run: nobody waits for it.
+    const left = () => readdirSync(storage, { recursive: true, encoding: 'utf8' }).filter((file) => SLOT.test(file));
+    await expect.poll(left, { timeout: 20_000 }).toEqual([]);
+    const [pruned]: RunView[] = await root.get('safekeepRuns:list');
+    expect(pruned).toMatchObject({ kind: 'prune', status: 'succeeded', trigger: 'schedule' });
   });
 });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { TABLES_PART } from '../../src/engine/databases/mysql/dump';
 import type { DatabaseDriver, OpenPart } from '../../src/engine/databases/driver';
-import { startVerify } from '../../src/server/runs/operations';
+import { startVerify } from '../../src/server/runs/verify';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView, InspectAnswer } from '../../src/shared/api';
 import type { Manifest } from '../../src/shared/manifest';
@@ -281,7 +281,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
 
   if (strategy === 'file') {
     it('a schedule can have it done, without a user', async () => {
-      const { runId } = await startVerify(safekeep, { name, trigger: 'schedule' }, { userId: null, name: null });
+      const { runId } = await startVerify(safekeep, name, { userId: null, name: null, trigger: 'schedule' });
       const run = await endOfRun(scene.root, runId);
       expect(run).toMatchObject({ status: 'succeeded', trigger: 'schedule', startedBy: null, backupName: name });
     });
@@ -320,7 +320,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
 
   /** Cancels when the driver comes to that point, however fast the rest is. */
   function cancelledAt(point: 'stage' | 'check'): void {
-    const cancel = () => safekeep.active?.cancel();
+    const cancel = () => safekeep.runs.active?.cancel();
     const make = safekeep.driver.bind(safekeep);
     const spied = vi.spyOn(safekeep, 'driver').mockImplementation(() => {
       const driver = make();

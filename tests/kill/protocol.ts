@@ -1,6 +1,7 @@
 /** What a test asks of the child that it is going to kill, and what the child answers. Plain JSON. */
 import type { DatabaseConnection } from '../../src/engine/databases/driver';
 import type { RunRecord } from '../../src/engine/history/record';
+import type { PreviousData } from '../../src/engine/previous';
 import type { LogLine } from '../../src/shared/runs';
 
 /** The site that children work on, as far as a child must know it. */
@@ -41,6 +42,7 @@ export interface Shown {
   runs: RunState[];
   /** Archives of the list; `whole` tells whether seal and every hash are right. */
   backups: { name: string; whole: boolean; hasSidecar: boolean }[];
+  previous: PreviousData;
 }
 
 export interface Reply {

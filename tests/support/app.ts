@@ -77,7 +77,7 @@ async function createUser(app: Application, url: string, snippets: string[]): Pr
     .getRepository('users')
     .create({ values: { username: name, nickname: name, email: `${name}@example.com`, password, roles: [name] } });
   const api = new HostApi(url);
-  await api.credentials(`${name}@example.com`, password);
+  await api.signIn(`${name}@example.com`, password);
   return api;
 }
 
@@ -124,7 +124,7 @@ export async function startApp(options: TestAppOptions): Promise<TestApp> {
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${port}`;
     const root = new HostApi(url);
-    await root.credentials();
+    await root.signIn();
     const userWith = (snippets: string[]) => createUser(app, url, snippets);
     return { app, url, storage, database, root, anonymous: new HostApi(url), userWith, stop };
   } catch (error) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { HostApi } from '../../scripts/host-api.mjs';
 import SafekeepPlugin from '../../src/server';
-import { dropExpired } from '../../src/server/runs/recovery';
+import { housekeep } from '../../src/server/runs/previous';
 import { Safekeep } from '../../src/server/safekeep';
 import type { ApiError, RunView } from '../../src/shared/runs';
 import { startApp, type TestApp, type TestAppOptions } from './app';
@@ -46,7 +46,9 @@ export interface Scene {
   remember(): Promise<void>;
   /** Rows, definitions and files are those remembered, nothing lies around, and the app serves. */
   expectUntouched(): Promise<void>;
-  /** Lets go of what successful restores keep for an undo. */
+  /** The same without looking for leftovers. */
+  expectUntouchedData(): Promise<void>;
+  /** Discards what successful restores keep for an undo. */
   forgetPrevious(): Promise<void>;
 }
 
@@ -77,13 +79,21 @@ export async function startScene(options: Omit<TestAppOptions, 'plugin'> = {}): 
     remember: async () => {
       before = await look();
     },
+    expectUntouchedData: async () => {
+      if (!before) throw new Error('remember() comes first');
+      expectSameState(before, await look());
+    },
     expectUntouched: async () => {
       if (!before) throw new Error('remember() comes first');
       expectSameState(before, await look());
       expect(await leftovers(host)).toEqual([]);
       expect(await root.get('things:list?sort=id')).toMatchObject([{ title: 'first' }, { title: 'second' }]);
     },
-    forgetPrevious: () => dropExpired(Safekeep.of(host.app), new Date(Date.now() + A_YEAR_MS)),
+    forgetPrevious: async () => {
+      const safekeep = Safekeep.of(host.app);
+      await safekeep.runs.idle();
+      await housekeep(safekeep, new Date(Date.now() + A_YEAR_MS));
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { AppSupervisor } from '@nocobase/server';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { slotsOnlyIn } from '../../src/engine/previous';
 import { Safekeep } from '../../src/server/safekeep';
 import type { BackupView } from '../../src/shared/api';
 import type { RunView } from '../../src/shared/runs';
@@ -109,8 +110,8 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
   };
   const expectDone = async (run: RunView, state: 'old' | 'new') => {
     expect(run.status, `${JSON.stringify(run.error)}\n${await logOf(root, run.id)}`).toMatch(/^succeeded/);
-    const { slots } = (await Safekeep.of(app).history.load(run.id)) ?? {};
-    expect(slots?.database?.strategy).toBe(strategy);
+    const previous = await Safekeep.of(app).previous.read();
+    expect(slotsOnlyIn(previous, [run.id]).database?.strategy).toBe(strategy);
     await expectServes();
     await expectState(state);
   };

@@ -90,7 +90,7 @@ export async function startRealHost(options: RealHostOptions = {}): Promise<Real
     });
     child = startChild(host.program, host.args, { cwd: folder, env: host.env, stopSignal: 'SIGTERM', graceMs: 10_000 });
     await child.waitUntil(() => api.isHealthy(), START_TIMEOUT_MS);
-    await api.credentials();
+    await api.signIn();
   };
   const stop = async () => {
     await child?.stop();

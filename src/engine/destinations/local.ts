@@ -4,9 +4,17 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Manifest } from '../../shared/manifest';
 import type { Verification } from '../../shared/runs';
-import { NO_HARD_LINKS, renameDurably, syncFile, syncFolder, writeFileAtomically } from '../atomic-file';
+import {
+  NO_HARD_LINKS,
+  removeTemporaries,
+  renameDurably,
+  syncFile,
+  syncFolder,
+  writeFileAtomically,
+} from '../atomic-file';
 import { SafekeepError } from '../errors';
 import { HEARTBEAT_TIMEOUT_MS } from '../owner';
+import { ownedSuffix } from '../temporary-name';
 
 /** Names are handed in by the caller, who knows what a backup is called; this file only knows where it lies. */
 export interface ArchiveNaming {
@@ -168,19 +176,20 @@ export class LocalDestination {
   }
 
   /**
-   * Removes partial archives and temporary files of processes that are gone. A partial archive belongs to the run that makes
-   * it (`isAlive`); a temporary file lives for moments. What was touched within the heartbeat's timeout always stays.
-   * @returns the names of the files
+   * Removes what killed processes have left: temporary files, and partial archives. Of these, `lifeOf` tells whether a run
+   * still makes the backup; one that no run is known for goes when nothing has been written to it for a while.
+   * @returns the names of the partial archives
    */
-  async removeLeftovers(isAlive: (name: string) => boolean): Promise<string[]> {
-    const partial = this.naming.extension + this.naming.partialExtension;
+  async removeLeftovers(lifeOf: (name: string) => 'alive' | 'dead' | 'unknown'): Promise<string[]> {
+    await removeTemporaries(this.folder);
+    const ending = this.naming.extension + this.naming.partialExtension;
     const removed: string[] = [];
     for (const file of await readdir(this.folder)) {
-      const isPartial = file.endsWith(partial);
-      if (!isPartial && !file.endsWith('.tmp')) continue;
-      if (isPartial && isAlive(file.slice(0, -partial.length))) continue;
+      if (!file.endsWith(ending)) continue;
+      const life = lifeOf(file.slice(0, -ending.length));
       const stats = await stat(path.join(this.folder, file)).catch(() => null);
-      if (!stats || Date.now() - stats.mtimeMs < HEARTBEAT_TIMEOUT_MS) continue;
+      const isSilent = stats !== null && Date.now() - stats.mtimeMs > HEARTBEAT_TIMEOUT_MS;
+      if (life === 'alive' || (life === 'unknown' && !isSilent)) continue;
       await rm(path.join(this.folder, file), { force: true });
       removed.push(file);
     }
@@ -189,7 +198,7 @@ export class LocalDestination {
 
   /** Tells at once whether the folder can be written to. @throws FOLDER_NOT_WRITABLE */
   async probe(): Promise<void> {
-    const file = path.join(this.folder, `.probe-${process.pid}.tmp`);
+    const file = path.join(this.folder, `.probe-${ownedSuffix()}.tmp`);
     try {
       const handle = await open(file, 'w', 0o600);
       await handle.close();

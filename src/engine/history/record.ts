@@ -83,6 +83,15 @@ export function isFinal(record: Pick<RunRecord, 'status'>): boolean {
   return record.status !== 'pending' && record.status !== 'running';
 }
 
+/** Whether a run makes the backup of a name, once runs of processes that are gone have ended. */
+export function lifeByRecords(records: readonly RunRecord[]): (backupName: string) => 'alive' | 'dead' | 'unknown' {
+  return (name) => {
+    const record = records.find(({ kind, backupName }) => kind === 'backup' && backupName === name);
+    if (!record) return 'unknown';
+    return isFinal(record) ? 'dead' : 'alive';
+  };
+}
+
 export function toStoredError(error: SafekeepError): StoredError {
   return { code: error.code, params: { ...error.params } };
 }

@@ -31,7 +31,10 @@ export function readAction(work: (call: Call) => Promise<unknown>): Action {
  */
 export function action(work: (call: Call) => Promise<unknown>): Action {
   return readAction(async (call) => {
-    if (call.ctx.method !== 'POST') throw new SafekeepError('METHOD_NOT_ALLOWED');
+    if (call.ctx.method !== 'POST') {
+      call.ctx.set('Allow', 'POST');
+      throw new SafekeepError('METHOD_NOT_ALLOWED');
+    }
     return await work(call);
   });
 }

@@ -1,16 +1,18 @@
+import type { Trigger } from '../../shared/runs';
+
 /** Who starts a run. */
 export interface Actor {
   userId: string | number | null;
   name: string | null;
   /** manual: from the page. */
-  trigger: 'manual' | 'api';
+  trigger: Trigger;
 }
 
 /** The actor as the record of a run has it. */
 export function startedBy({ userId, name, trigger }: Actor): {
   userId: string | number | null;
   startedBy: string | null;
-  trigger: Actor['trigger'];
+  trigger: Trigger;
 } {
   return { userId, startedBy: name, trigger };
 }

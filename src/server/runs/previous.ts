@@ -2,8 +2,9 @@
 import type { SteppedRun } from '../../engine/context';
 import { SafekeepError } from '../../engine/errors';
 import type { RunRecord } from '../../engine/history/record';
-import { discardSlots, type Slots } from '../../engine/moves';
-import { afterSwitchover, isExpired, unreferenced, without, withoutSlots } from '../../engine/previous';
+import { discardUnreferenced } from '../../engine/discard';
+import type { Slots } from '../../engine/moves';
+import { afterSwitchover, isExpired, unreferenced, without } from '../../engine/previous';
 import type { Safekeep } from '../safekeep';
 import { type Actor, startedBy } from './actor';
 import { sweep } from './recovery';
@@ -38,7 +39,7 @@ export async function housekeep(safekeep: Safekeep, now: Date): Promise<void> {
     await run.step('prune', async () => {
       await sweep(safekeep);
       await safekeep.previous.change((found) => without(found, isExpired(now), 'expired', now));
-      await discardUnreferenced(safekeep, run);
+      await discardUnreferencedOf(safekeep, run);
     });
   };
   const recorder = await safekeep.runs.begin({ kind: 'prune', ...nobody }, work).catch((error: unknown) => {
@@ -64,10 +65,13 @@ async function isJournalLeft({ journal }: Safekeep): Promise<boolean> {
   return found !== null && (await journal.life(found)) !== 'alive';
 }
 
-/** Discards previous data for good. @throws BUSY, NOTHING_TO_UNDO */
+/** Discards previous data for good. @throws BUSY, NOT_FOUND, NOTHING_TO_UNDO */
 export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor): Promise<{ runId: string }> {
   const data = await safekeep.previous.read();
-  if (!data.states.some((state) => state.id === id)) throw new SafekeepError('NOTHING_TO_UNDO');
+  if (!data.states.some((state) => state.id === id)) {
+    const isKnown = (await safekeep.history.load(id)) !== null;
+    throw isKnown ? new SafekeepError('NOTHING_TO_UNDO') : new SafekeepError('NOT_FOUND', { what: 'run', name: id });
+  }
   const { record } = await safekeep.runs.begin({ kind: 'prune', undoOf: id, ...startedBy(actor) }, async (run) => {
     await run.step('prune', () => discardPrevious(safekeep, [id], run));
   });
@@ -77,20 +81,15 @@ export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor)
 /** Within a run: discards states and what only they hold. */
 export async function discardPrevious(safekeep: Safekeep, ids: readonly string[], run: Log): Promise<void> {
   await safekeep.previous.change((data) => without(data, ({ id }) => ids.includes(id), 'discarded', new Date()));
-  await discardUnreferenced(safekeep, run);
+  await discardUnreferencedOf(safekeep, run);
 }
 
-/** Within a run: discards slots that no state needs. What cannot be discarded now stays for the next housekeeping. */
-export async function discardUnreferenced(safekeep: Safekeep, run: Log): Promise<void> {
-  const slots = unreferenced(await safekeep.previous.read());
-  if (slots.length === 0) return;
+/** Within a run. */
+async function discardUnreferencedOf(safekeep: Safekeep, run: Log): Promise<void> {
   const driver = safekeep.driver();
-  const discarded: Slots[] = [];
   try {
-    for (const one of slots) if (await discardSlots(one, driver, run)) discarded.push(one);
+    await discardUnreferenced(safekeep.previous, driver, run);
   } finally {
     await driver.close();
-    await safekeep.previous.change((data) => withoutSlots(data, discarded));
   }
-  run.log('info', { text: 'Previous data deleted: {{count}}', params: { count: discarded.length } });
 }

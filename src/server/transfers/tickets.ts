@@ -3,6 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { NO_HARD_LINKS } from '../../engine/atomic-file';
 import { SafekeepError } from '../../engine/errors';
+import { ownedSuffix } from '../../engine/temporary-name';
 
 /** Long enough to resume a large download over a slow line. */
 const VALID_MS = 12 * 3600_000;
@@ -15,7 +16,7 @@ const claimSchema = z.object({ name: z.string(), expiresAt: z.number() });
  * works for any number of ranges, after a restart, and on every node that has the folder with the archives.
  */
 export class Tickets {
-  private key: Promise<Buffer> | undefined;
+  private key: Buffer | undefined;
 
   constructor(
     /** Keeps the signing key; mode 0600. */
@@ -38,10 +39,8 @@ export class Tickets {
   }
 
   private async sign(claim: string): Promise<Buffer> {
-    this.key ??= this.readKey();
-    return createHmac('sha256', await this.key)
-      .update(claim)
-      .digest();
+    this.key ??= await this.readKey();
+    return createHmac('sha256', this.key).update(claim).digest();
   }
 
   private async readKey(): Promise<Buffer> {
@@ -52,7 +51,7 @@ export class Tickets {
 
   /** Complete before it has its name: whoever comes first makes the key, all others read it. */
   private async makeKey(): Promise<Buffer> {
-    const made = `${this.keyFile}.${randomBytes(4).toString('hex')}.tmp`;
+    const made = `${this.keyFile}.${ownedSuffix()}.tmp`;
     await writeFile(made, randomBytes(KEY_BYTES), { flag: 'wx', mode: 0o600 });
     try {
       await link(made, this.keyFile).catch((error: NodeJS.ErrnoException) => {

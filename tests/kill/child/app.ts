@@ -4,7 +4,7 @@ import path from 'node:path';
 import { JournalFile } from '../../../src/engine/journal';
 import SafekeepPlugin from '../../../src/server';
 import { HostControl } from '../../../src/server/host/app-control';
-import { dropExpired } from '../../../src/server/runs/recovery';
+import { housekeep } from '../../../src/server/runs/previous';
 import { Safekeep } from '../../../src/server/safekeep';
 import type { RunView } from '../../../src/shared/runs';
 import { startApp, type TestApp } from '../../support/app';
@@ -77,13 +77,13 @@ async function obey(command: Command): Promise<void> {
     case 'undo':
       return await undo(app);
     case 'forget':
-      return await dropExpired(Safekeep.of(app.app), new Date(Date.now() + A_YEAR_MS));
+      return await housekeep(Safekeep.of(app.app), new Date(Date.now() + A_YEAR_MS));
   }
 }
 
 async function undo({ root }: TestApp): Promise<void> {
   const runs: RunView[] = await root.get('safekeepRuns:list?sort=-startedAt');
-  const kept = runs.find(({ undoUntil }) => undoUntil);
+  const kept = runs.find((run) => run.undo?.state === 'available');
   if (!kept) throw new Error('there is nothing to undo');
   const { runId } = await root.get('safekeepRuns:undo', { body: { filterByTk: kept.id } });
   const run = await endOfRun(root, runId);
@@ -95,11 +95,11 @@ async function shown(): Promise<Shown> {
   if (!app) throw new Error('the app has not started');
   const { root } = app;
   const safekeep = Safekeep.of(app.app);
-  await safekeep.idle();
-  await root.credentials();
+  await safekeep.runs.idle();
+  await root.signIn();
   if (!(await root.isHealthy())) throw new Error('the app says that it is not healthy');
   await root.get('things:list');
-  const files = await shownBy(safekeep.history, safekeep.destination);
+  const files = await shownBy(safekeep);
   const listed: RunView[] = await root.get('safekeepRuns:list?pageSize=200');
   const [inFiles, inList] = [
     files.runs.map(({ record }) => `${record.id} ${record.status}`),

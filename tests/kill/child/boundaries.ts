@@ -39,7 +39,7 @@ export async function between<T>(name: string, work: () => Promise<T>): Promise<
 
 /** Slots carry random letters, temporary files random digits. */
 function plain(name: string): string {
-  return name.replace(/safekeep-[a-z0-9-]+/, 'safekeep-#').replace(/\.[0-9a-f]{8}\.tmp$/, '.#.tmp');
+  return name.replace(/safekeep-[a-z0-9-]+/, 'safekeep-#').replace(/\.[0-9a-f-]+\.tmp$/, '.#.tmp');
 }
 
 type Operation = (...args: unknown[]) => Promise<unknown>;

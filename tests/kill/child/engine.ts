@@ -5,12 +5,15 @@ import { backupName } from '../../../src/engine/archive/format';
 import { ArchiveReader } from '../../../src/engine/archive/reader';
 import { openLocalArchive } from '../../../src/engine/archive/source';
 import type { RunContext } from '../../../src/engine/context';
-import { type AppControl, undo, type Slots } from '../../../src/engine/switchover';
-import { keepAside, letGoExpired } from '../../../src/engine/kept';
+import { discardUnreferenced } from '../../../src/engine/discard';
+import { type Slots, slotsOf } from '../../../src/engine/moves';
+import { afterSwitchover, isExpired, slotsToReach, without } from '../../../src/engine/previous';
 import { confirm, recover } from '../../../src/engine/recovery';
 import { restore } from '../../../src/engine/restore';
+import type { AppControl } from '../../../src/engine/switchover';
 import { removeAbandonedFolders } from '../../../src/engine/temporary-folder';
-import { isFinal, newRecord, type RunRecord } from '../../../src/engine/history/record';
+import { undo } from '../../../src/engine/undo';
+import { isFinal, lifeByRecords, newRecord, type RunRecord } from '../../../src/engine/history/record';
 import { RunRecorder } from '../../../src/server/runs/recorder';
 import { newRunId, randomLetters } from '../../../src/server/names';
 import type { RunKind } from '../../../src/shared/runs';
@@ -28,6 +31,7 @@ const log: RunContext['log'] = () => undefined;
 const app: AppControl = {
   enterMaintenance: () => Promise.resolve(),
   leaveMaintenance: () => Promise.resolve(),
+  holdMaintenance: () => Promise.resolve(),
   disconnect: () => Promise.resolve(),
   reload: () => Promise.resolve(),
   healthCheck: () => Promise.resolve(),
@@ -50,7 +54,7 @@ function startingNow(kind: RunKind): RunRecord {
   return newRecord({ id: newRunId(now), kind, trigger: 'manual', startedAt: now.toISOString(), contents });
 }
 
-/** As Safekeep.begin() and the operations do it. */
+/** As the server begins and ends a run. */
 async function inRun(engine: Engine, kind: RunKind, work: (run: WatchedRun) => Promise<void>): Promise<void> {
   const run = new WatchedRun(startingNow(kind), engine.history, () => undefined);
   await run.start();
@@ -61,8 +65,18 @@ async function inRun(engine: Engine, kind: RunKind, work: (run: WatchedRun) => P
 }
 
 async function keeping(engine: Engine, run: WatchedRun, slots: Slots): Promise<void> {
-  await between('keep', () => keepAside({ ...engine, log }, run.record, slots, UNDO_HOURS));
+  await between('keep', () => keep(engine, run.record.id, slots));
   await between('conclude', () => run.conclude());
+}
+
+async function keep({ previous }: Engine, runId: string, slots: Slots): Promise<void> {
+  const about = { runId, slots, at: new Date().toISOString(), by: null, origin: null, undoHours: UNDO_HOURS };
+  await previous.change((data) => afterSwitchover(data, about));
+}
+
+async function discardExpired({ previous, driver }: Engine, now: Date): Promise<void> {
+  await previous.change((data) => without(data, isExpired(now), 'expired', now));
+  await discardUnreferenced(previous, driver, { log });
 }
 
 async function makeBackup({ destination, site, driver }: Engine, run: WatchedRun): Promise<void> {
@@ -84,28 +98,32 @@ async function makeRestore(engine: Engine, archive: string, run: WatchedRun): Pr
       contents: ['database', 'files'] as const,
       filesMode: 'mirror' as const,
       undoHours: UNDO_HOURS,
-      acceptWarnings: [],
+      accepted: { acceptWarnings: [], discard: [] },
     };
     const whenUp = (slots: Slots) => keeping(engine, run, slots);
-    await restore(request, { ...engine, reader, app, whenUp }, run);
+    const facts = { previous: await engine.previous.read(), archive: { source: 'listed', verified: null } as const };
+    const discard = () => Promise.reject(new Error('nothing has to be discarded'));
+    await restore(request, { ...engine, ...facts, reader, app, whenUp, discard }, run);
   } finally {
     await reader.close();
   }
 }
 
 async function makeUndo(engine: Engine, run: WatchedRun): Promise<void> {
-  const kept = (await engine.history.all()).findLast(({ slots, undoUntil }) => slots && undoUntil);
-  if (!kept?.slots) throw new Error('there is nothing to undo');
+  const data = await engine.previous.read();
+  const last = data.states.at(-1);
+  if (!last) throw new Error('there is nothing to undo');
+  const reached = slotsToReach(data, last.id, new Date());
   const whenUp = (slots: Slots) => keeping(engine, run, slots);
-  await undo(kept.slots, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenUp }, run);
+  await undo(reached, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenUp }, run);
 }
 
-/** As an app that starts: recoverAtStart, then confirmRecovery, reconcile and dropExpired when it is up. */
+/** As an app that starts: recovery, then, when it runs, its confirmation, leftovers and housekeeping. */
 async function start(engine: Engine): Promise<void> {
   const parts = { ...engine, log };
   await recover(parts, { before: 'start' });
   reach('recovered');
-  await confirm(parts);
+  await confirm(parts, (found) => keep(engine, found.runId, slotsOf(found)));
   reach('confirmed');
   for (const record of await engine.history.all()) {
     if (isFinal(record)) continue;
@@ -114,12 +132,12 @@ async function start(engine: Engine): Promise<void> {
     record.finishedAt = new Date().toISOString();
     await engine.history.save(record);
   }
-  await engine.destination.removeLeftovers();
+  await engine.destination.removeLeftovers(lifeByRecords(await engine.history.all()));
   for (const folder of [engine.site.ownFolder, engine.history.folder]) await removeTemporaries(folder);
   await removeAbandonedFolders();
   await engine.driver.removeLeftovers?.();
   await recover(parts, { before: 'work' });
-  await letGoExpired(parts, new Date());
+  await discardExpired(engine, new Date());
 }
 
 async function obey(engine: Engine, command: Command): Promise<void> {
@@ -135,13 +153,13 @@ async function obey(engine: Engine, command: Command): Promise<void> {
     case 'install':
       throw new Error('there is no app here');
     case 'forget':
-      return await letGoExpired({ ...engine, log }, new Date(Date.now() + A_YEAR_MS));
+      return await discardExpired(engine, new Date(Date.now() + A_YEAR_MS));
   }
 }
 
 serve(
   engineOf(place()).then((engine) => ({
     obey: (command) => obey(engine, command),
-    shown: () => shownBy(engine.history, engine.destination),
+    shown: () => shownBy(engine),
   })),
 );

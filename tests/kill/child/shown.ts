@@ -2,9 +2,16 @@
 import { readBack } from '../../../src/engine/backup';
 import type { RunHistory } from '../../../src/engine/history/run-history';
 import type { LocalDestination } from '../../../src/engine/destinations/local';
+import type { PreviousFile } from '../../../src/engine/previous';
 import type { Shown } from '../protocol';
 
-export async function shownBy(history: RunHistory, destination: LocalDestination): Promise<Shown> {
+interface Kept {
+  history: RunHistory;
+  destination: LocalDestination;
+  previous: PreviousFile;
+}
+
+export async function shownBy({ history, destination, previous }: Kept): Promise<Shown> {
   const states = (await history.all()).map(async (record) => ({
     record,
     log: (await history.readLog(record.id, 0)).lines,
@@ -18,5 +25,5 @@ export async function shownBy(history: RunHistory, destination: LocalDestination
     );
     return { name, whole, hasSidecar: sidecar !== null };
   });
-  return { runs: await Promise.all(states), backups: await Promise.all(backups) };
+  return { runs: await Promise.all(states), backups: await Promise.all(backups), previous: await previous.read() };
 }

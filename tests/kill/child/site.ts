@@ -4,6 +4,7 @@ import * as format from '../../../src/engine/archive/format';
 import { checkManifest } from '../../../src/engine/archive/manifest';
 import type { DatabaseConnection, DatabaseDriver } from '../../../src/engine/databases/driver';
 import { JournalFile, placeOf } from '../../../src/engine/journal';
+import { PreviousFile } from '../../../src/engine/previous';
 import { RunHistory } from '../../../src/engine/history/run-history';
 import type { Site } from '../../../src/engine/site';
 import { LocalDestination } from '../../../src/engine/destinations/local';
@@ -20,6 +21,7 @@ export interface Engine {
   destination: LocalDestination;
   history: RunHistory;
   journal: JournalFile;
+  previous: PreviousFile;
 }
 
 export async function engineOf({ connection, folder }: Place): Promise<Engine> {
@@ -44,6 +46,7 @@ export async function engineOf({ connection, folder }: Place): Promise<Engine> {
     destination,
     history,
     journal,
+    previous: new PreviousFile(path.join(ownFolder, 'previous.json')),
   };
 }
 

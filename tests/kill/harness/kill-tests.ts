@@ -7,7 +7,7 @@ import type { Strategy } from './strategies';
 import { addTally, type Tally } from './tally';
 
 /** Instants at which an exchange is half way: the folders are exchanged and the database not; all is, and nothing says so. */
-const HALF_WAY = ['before driver.switch', 'after driver.switch'];
+const HALF_WAY = ['before driver.switchOver', 'after driver.switchOver'];
 /** How many instants at which a process dies without the programs it has started. */
 const ORPHANS = 3;
 

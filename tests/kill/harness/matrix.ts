@@ -1,5 +1,6 @@
 /** Kills an operation at every boundary and at random instants, and judges what the next start makes of it. */
 import type { Kill, Operation, Reply, Shown, Target } from '../protocol';
+import { slotsOnlyIn } from '../../../src/engine/previous';
 import type { KillChild } from './child';
 import { expectBackupTold, expectTold } from './history';
 import { numbersFrom } from './seed';
@@ -171,8 +172,7 @@ export class Matrix {
   private async judge(site: Site, shown: Shown): Promise<Side> {
     const { after } = SIDES[this.operation];
     const side = await site.side();
-    const records = shown.runs.map(({ record }) => record);
-    const kept = records.filter(({ slots, undoUntil }) => slots && undoUntil);
+    const kept = shown.previous.states;
     if (kept.length > 1) throw new Error(`${kept.length} states are kept for undo`);
     const run = shown.runs.find(({ record }) => !this.known.has(record.id));
     if (this.operation === 'backup') expectBackupTold(run, shown);
@@ -180,7 +180,7 @@ export class Matrix {
     const wantsCopy = this.operation === 'undo' || (this.operation === 'restore' && side === after);
     if (wantsCopy && kept.length === 0) throw new Error(`state ${side} is live and nothing is kept for undo`);
     if (!wantsCopy && kept.length > 0) throw new Error(`state ${side} is live and something is kept for undo`);
-    await site.expectInactive(kept[0]);
+    await site.expectInactive(kept[0] && slotsOnlyIn(shown.previous, [kept[0].id]));
     for (const { name, whole } of shown.backups) if (!whole) throw new Error(`the backup ${name} is damaged`);
     if (!shown.backups.some(({ name }) => name === site.archive)) throw new Error('the first backup is gone');
     return side;

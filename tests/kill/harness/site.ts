@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseConnection } from '../../../src/engine/databases/driver';
 import { SLOT_NAME } from '../../../src/engine/files/slots';
-import type { RunRecord } from '../../../src/engine/history/record';
+import type { Slots } from '../../../src/engine/moves';
 import * as compare from '../../support/compare';
 import { removeFolder, temporaryFolder } from '../../support/child';
 import type { FreshDatabase } from '../../support/servers';
@@ -133,28 +133,29 @@ export class Site {
   }
 
   /** @throws Error with what is aside and should not be, or should be and is not */
-  async expectInactive(kept: RunRecord | undefined): Promise<void> {
+  async expectInactive(kept: Slots | undefined): Promise<void> {
     const found = await this.inactive();
-    const id = kept?.slots?.database?.id ?? kept?.slots?.folders[0]?.id;
+    const id = kept?.database?.id ?? kept?.folders[0]?.id;
     const foreign = found.filter((name) => !id || !name.includes(id));
     if (foreign.length > 0) throw new Error(`left behind: ${foreign.join(', ')}`);
-    if (!kept?.slots) return;
-    const strategy = `${kept.slots.database?.dialect} ${kept.slots.database?.strategy}`;
+    if (!kept) return;
+    const strategy = `${kept.database?.dialect} ${kept.database?.strategy}`;
     if (strategy !== this.strategy.name) throw new Error(`restored in another way: ${strategy}`);
-    const wanted = (kept.slots.database ? this.strategy.copies : 0) + kept.slots.folders.length;
+    const wanted = (kept.database ? this.strategy.copies : 0) + kept.folders.length;
     const copies = found.filter((name) => !name.endsWith('.names'));
     if (copies.length !== wanted)
       throw new Error(`for undo there should be ${wanted} things, there are: ${found.join(', ')}`);
   }
 
   /** Archives besides the first, and runs that keep nothing, are no longer needed. */
-  forget({ runs, backups }: Shown): void {
+  forget({ runs, backups, previous }: Shown): void {
     const drop = (folder: string, name: string) => {
       const full = path.join(this.ownFolder, folder);
       for (const file of readdirSync(full).filter((each) => each.startsWith(name))) rmSync(path.join(full, file));
     };
     for (const { name } of backups) if (name !== this.archive) drop('backups', name);
-    for (const { record } of runs) if (!record.slots) drop('runs', record.id);
+    const isKept = (id: string) => previous.states.some((state) => state.id === id);
+    for (const { record } of runs) if (!isKept(record.id)) drop('runs', record.id);
   }
 
   private async look(): Promise<Picture> {
@@ -246,5 +247,7 @@ function isContent(name: string): boolean {
   const parts = name.split('/');
   if (parts.slice(0, -1).some((part) => SLOT_NAME.test(part))) return true;
   if (/^(uploads|outer\/mount)\//.test(name)) return !SLOT_NAME.test(parts.at(-1) ?? '');
-  return /^safekeep\/(main\/)?(backups\/[^/]+\.safekeep\.zip(\.json)?|runs\/[^/]+\.jsonl?)$/.test(name);
+  return /^safekeep\/(main\/)?(backups\/[^/]+\.safekeep\.zip(\.json)?|runs\/[^/]+\.jsonl?|previous\.json|ticket\.key)$/.test(
+    name,
+  );
 }

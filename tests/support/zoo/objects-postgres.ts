@@ -15,7 +15,14 @@ export async function createPostgresObjects(
   for (const sql of [...types, ...tables, ...constraints]) await connection.query(sql);
   await insertHardValues(connection);
   const database = quote(connection.target, connection.target.database ?? '');
-  const rest = [...indexes, ...tools(schema), ...views(people), ...comments, ...grants(schema), ...settings(database)];
+  const rest = [
+    ...indexes,
+    ...routines(schema),
+    ...views(people),
+    ...comments,
+    ...grants(schema),
+    ...settings(database),
+  ];
   for (const sql of rest) await connection.query(sql);
 }
 
@@ -96,7 +103,7 @@ const indexes = [
   `CLUSTER zoo_right USING zoo_right_pkey`,
 ];
 
-const tools = (schema: string): string[] => [
+const routines = (schema: string): string[] => [
   `CREATE FUNCTION zoo_log() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = ${schema}, pg_temp AS $body$
    BEGIN -- it's; a "comment" \\
      INSERT INTO ${schema}.zoo_audit (what) VALUES (TG_OP || E' \\\\ it''s $$');
