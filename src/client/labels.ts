@@ -116,7 +116,7 @@ export function destinationLabel(destination: string, t: Translate): string {
   return destination === 'local' ? t('This server') : destination;
 }
 
-export function stepLabel(kind: RunKind, step: string, t: Translate): string {
+export function stepLabel(step: string, t: Translate): string {
   const labels: Record<string, string> = {
     prepare: t('Prepare'),
     database: t('Database'),

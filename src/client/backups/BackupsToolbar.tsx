@@ -87,7 +87,7 @@ function SearchInput({ onSearch }: { onSearch: (text: string) => void }) {
       allowClear
       aria-label={t('Search notes and file names')}
       placeholder={t('Search notes and file names')}
-      style={{ width: 260 }}
+      style={{ width: 290 }}
       onChange={(event) => setText(event.target.value)}
       onSearch={(value) => onSearch(value.trim())}
       {...testId('search')}

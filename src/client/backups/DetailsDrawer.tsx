@@ -1,4 +1,5 @@
-import { Button, Drawer, Flex, Skeleton, Space, Tabs, theme } from 'antd';
+import { PushpinFilled } from '@ant-design/icons';
+import { Button, Drawer, Flex, Skeleton, Space, Tabs, Tag, theme } from 'antd';
 import type { BackupDetails, BackupView } from '../../shared/api';
 import { useApi } from '../api/useApi';
 import { FailureAlert } from '../components/FailureAlert';
@@ -17,6 +18,7 @@ import { hasArchive, restoreRefusal } from '../refusals';
 import { testId } from '../test-ids';
 import { BackupFacts } from './BackupFacts';
 import { FileRootsTable, PluginsTable, TablesTable } from './manifest-tables';
+import { LiveTag } from './LiveTag';
 import { useBackupActions, type BackupHandlers } from './useBackupActions';
 import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
@@ -124,7 +126,7 @@ function Details({ backup }: { backup: BackupDetails }) {
     runId && {
       key: 'log',
       label: t('Run log'),
-      children: <RunLog key={runId} runId={runId} kind="backup" live={live} height={420} />,
+      children: <RunLog key={runId} runId={runId} live={live} height={420} />,
     },
   ];
   return (
@@ -132,6 +134,12 @@ function Details({ backup }: { backup: BackupDetails }) {
       <Flex gap="small" align="center">
         <BackupStatusTag backup={backup} />
         <VerifiedSign backup={backup} />
+        {backup.isProtected && (
+          <Tag bordered={false} icon={<PushpinFilled />} style={{ marginInlineEnd: 0 }}>
+            {t('Protected')}
+          </Tag>
+        )}
+        {backup.live && <LiveTag live={backup.live} />}
       </Flex>
       {backup.note && <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</div>}
       {hasError(backup) && <FailureAlert failure={backup.error} />}

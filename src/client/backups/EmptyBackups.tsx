@@ -28,8 +28,8 @@ export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCrea
         <div style={{ maxWidth: 460, margin: '0 auto' }}>
           <Typography.Title level={5}>{t('No backups yet')}</Typography.Title>
           <Typography.Text type="secondary">
-            {t('A backup holds the database and the uploaded files in one archive.')}{' '}
-            {canCreate && t('Create the first one now, then download it to a second place.')}
+            <div>{t('A backup holds the database and the uploaded files in one archive.')}</div>
+            {canCreate && <div>{t('Create the first one now, then download it to a second place.')}</div>}
           </Typography.Text>
         </div>
       }

@@ -1,4 +1,4 @@
-import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space, Typography } from 'antd';
+import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space, theme } from 'antd';
 import { useState } from 'react';
 import type { PreviousView } from '../../shared/api';
 import { ALL_CONTENTS, type Content } from '../../shared/runs';
@@ -103,11 +103,14 @@ export function NewBackupDialog({ previous, onClose }: Props) {
 
 function PreviousFacts({ previous }: { previous: PreviousView }) {
   const t = useT();
+  const { token } = theme.useToken();
   return (
-    <Typography.Paragraph {...testId('create-previous')}>
-      {previousTitle(previous, t)} ({contentsLabel(previous.contents, t)}).{' '}
+    <div style={{ marginBottom: token.margin }} {...testId('create-previous')}>
+      <div>
+        {previousTitle(previous, t)} ({contentsLabel(previous.contents, t)})
+      </div>
       {t('The backup stays in the list after the undo window closes.')}
-    </Typography.Paragraph>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { PushpinFilled } from '@ant-design/icons';
-import { Flex, Grid, Tag, theme, Tooltip, Typography } from 'antd';
-import type { BackupView, LiveOrigin } from '../../shared/api';
+import { Flex, Grid, theme, Tooltip, Typography } from 'antd';
+import type { BackupView } from '../../shared/api';
 import { Elapsed } from '../components/Elapsed';
 import { actionsWidth, type FittingColumn } from '../components/fit-columns';
 import { RunProgress } from '../components/RunProgress';
@@ -13,9 +13,10 @@ import { destinationLabel, starterLabel, triggerLabel, verifiedSentence } from '
 import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
 import { BackupActions, type ActionHandlers } from './BackupActions';
+import { LiveTag } from './LiveTag';
 import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
-export const BACKUP_MIN_WIDTH = 200;
+export const BACKUP_MIN_WIDTH = 248;
 
 /** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
 export function useBackupColumns(actions: ActionHandlers, sort: string): FittingColumn<BackupView>[] {
@@ -35,7 +36,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
     {
       title: t('Contents'),
       dataIndex: 'contents',
-      width: 168,
+      width: 188,
       leaves: 4,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
@@ -97,7 +98,12 @@ function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void
           </Tooltip>
         )}
         <Tooltip title={formatTime(backup.startedAt)} placement="topLeft">
-          <TextButton ellipsis delete={isRefuted} onPress={onOpen} style={{ fontVariantNumeric: 'tabular-nums' }}>
+          <TextButton
+            ellipsis
+            delete={isRefuted}
+            onPress={onOpen}
+            style={{ fontVariantNumeric: 'tabular-nums', flexShrink: 0 }}
+          >
             {formatMoment(backup.startedAt, t)}
           </TextButton>
         </Tooltip>
@@ -113,22 +119,6 @@ function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void
         </Typography.Text>
       )}
     </div>
-  );
-}
-
-/** Marks the backup that the live data was restored from. */
-function LiveTag({ live: { at, by } }: { live: LiveOrigin }) {
-  const t = useT();
-  const time = formatMoment(at, t);
-  const title = by
-    ? t('The live data was restored from this backup on {{time}} by {{who}}.', { time, who: by })
-    : t('The live data was restored from this backup on {{time}}.', { time });
-  return (
-    <Tooltip title={title}>
-      <Tag color="processing" bordered={false} tabIndex={0} style={{ marginInlineEnd: 0 }} {...testId('live')}>
-        {t('Live data')}
-      </Tag>
-    </Tooltip>
   );
 }
 

@@ -1,5 +1,6 @@
 import { LoadingOutlined } from '@ant-design/icons';
 import { Alert, Flex, Grid, theme } from 'antd';
+import type { ReactNode } from 'react';
 import { readMaintenanceText } from '../../shared/maintenance';
 import type { RunView } from '../../shared/runs';
 import type { Failure } from '../api/failure';
@@ -11,14 +12,21 @@ import { RunProgress } from './RunProgress';
 import { RunResult } from './RunResult';
 import { RunSteps } from './RunSteps';
 
+interface Props {
+  run: RunView;
+  unavailable: Failure | null;
+  /** Buttons of the result, beside Undo. */
+  extra?: ReactNode;
+}
+
 /** A run in progress: bar, steps and run log; in the end its result. */
-export function RunPanel({ run, unavailable }: { run: RunView; unavailable: Failure | null }) {
+export function RunPanel({ run, unavailable, extra }: Props) {
   const { token } = theme.useToken();
   const isWide = Grid.useBreakpoint().md !== false;
   const hasEnded = isFinal(run);
   return (
     <Flex vertical gap={token.margin}>
-      {hasEnded ? <RunResult run={run} /> : <RunProgress run={run} />}
+      {hasEnded ? <RunResult run={run} extra={extra} /> : <RunProgress run={run} />}
       {unavailable && !hasEnded && (
         <UnavailableAlert unavailable={unavailable} isRestoring={run.kind === 'restore' || run.kind === 'undo'} />
       )}
@@ -27,7 +35,7 @@ export function RunPanel({ run, unavailable }: { run: RunView; unavailable: Fail
           <RunSteps run={run} />
         </div>
         <div style={{ flex: 1, minWidth: 0 }}>
-          <RunLog key={run.id} runId={run.id} kind={run.kind} live={!hasEnded} height={isWide ? 300 : 200} />
+          <RunLog key={run.id} runId={run.id} live={!hasEnded} height={isWide ? 300 : 200} />
         </div>
       </Flex>
     </Flex>

@@ -9,7 +9,7 @@ import { testId } from '../test-ids';
 export function RunProgress({ run, size = 'default' }: { run: RunView; size?: 'default' | 'small' }) {
   const t = useT();
   const { token } = theme.useToken();
-  const step = stepLabel(run.kind, run.step, t);
+  const step = stepLabel(run.step, t);
   const amount = isFinal(run) || size === 'small' ? '' : progressLabel(run.progress, t);
   const isGood = run.status.startsWith('succeeded');
   const isStopping = run.cancelling && !isFinal(run);

@@ -53,7 +53,7 @@ export function RunSteps({ run }: { run: RunView }) {
           >
             {icons[state]}
             <span style={{ fontWeight: state === 'current' ? token.fontWeightStrong : undefined }}>
-              {stepLabel(run.kind, step, t)}
+              {stepLabel(step, t)}
               {state === 'skipped' && <Typography.Text type="secondary"> ({t('skipped')})</Typography.Text>}
             </span>
           </Flex>

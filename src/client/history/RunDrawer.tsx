@@ -12,7 +12,6 @@ import { useT } from '../i18n';
 import { runLabel, triggerLabel } from '../labels';
 import { useRuns } from '../live/RunsProvider';
 import { PreviousActions } from '../previous/PreviousActions';
-import { previousTitle } from '../previous/labels';
 import { usePrevious } from '../previous/PreviousProvider';
 import { testId } from '../test-ids';
 
@@ -31,7 +30,12 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
     { key: 'source', label: t('Backup'), children: sourceText(run, t) },
     { key: 'contents', label: t('Contents'), children: run.contents.length > 0 && <ContentTags {...run} /> },
     { key: 'note', label: t('Note'), children: run.note },
-    { key: 'file', label: t('File name'), children: run.backupName && `${run.backupName}.safekeep.zip` },
+    {
+      key: 'file',
+      label: t('File name'),
+      span: 'filled' as const,
+      children: run.backupName && `${run.backupName}.safekeep.zip`,
+    },
   ];
   return (
     <Drawer
@@ -53,13 +57,11 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
           styles={{ content: { overflowWrap: 'anywhere', minWidth: 0 } }}
           items={facts.filter(({ children }) => Boolean(children))}
         />
-        <RunPanel run={run} unavailable={unavailable} />
-        {replaced && (
-          <Flex wrap justify="space-between" align="center" gap="small" {...testId('run-previous')}>
-            {previousTitle(replaced, t)}
-            <PreviousActions state={replaced} />
-          </Flex>
-        )}
+        <RunPanel
+          run={run}
+          unavailable={unavailable}
+          extra={replaced && <PreviousActions state={replaced} withoutUndo />}
+        />
       </Flex>
     </Drawer>
   );

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { maintenanceText } from '../../shared/maintenance';
 import type { RunView } from '../../shared/runs';
 import { createApi } from '../api/api';
 import { aRun, maintenance, refusal } from '../testing/fixtures';
@@ -98,5 +99,43 @@ describe('the live state of runs', () => {
     await store.poll();
     expect(store.getSnapshot().lost.has('run-7')).toBe(true);
     expect(await store.poll()).toBe(30_000);
+  });
+
+  it('shows a cancellation at once and no progress after it, until the run has ended', async () => {
+    listed = [aRun({ percent: 30 })];
+    await store.poll();
+    store.setCancelling('run-1', true);
+    expect(store.getSnapshot().runs.get('run-1')).toMatchObject({ cancelling: true, percent: 30 });
+    store.put(aRun({ percent: 55, step: 'checkStaged' }));
+    listed = [aRun({ percent: 60, cancelling: true })];
+    await store.poll();
+    expect(store.getSnapshot().active).toMatchObject({ cancelling: true, percent: 30, step: 'stageDatabase' });
+    listed = [aRun({ percent: 60, status: 'cancelled' })];
+    await store.poll();
+    expect(store.getSnapshot().runs.get('run-1')).toMatchObject({ cancelling: false, status: 'cancelled' });
+  });
+
+  it('goes on showing progress when the cancellation was refused', async () => {
+    listed = [aRun({ percent: 30 })];
+    await store.poll();
+    store.setCancelling('run-1', true);
+    store.setCancelling('run-1', false);
+    listed = [aRun({ percent: 60 })];
+    await store.poll();
+    expect(store.getSnapshot().active).toMatchObject({ cancelling: false, percent: 60 });
+  });
+
+  it('reads the step of a restore from the maintenance text', async () => {
+    listed = [aRun({ step: 'checkStaged', steps: ['open', 'checkStaged'], percent: 80 })];
+    await store.poll();
+    answer = () => {
+      throw maintenance(`${maintenanceText({ kind: 'restore', step: 'reload', percent: 92 })}: starting app`);
+    };
+    await store.poll();
+    expect(store.getSnapshot().active).toMatchObject({
+      step: 'reload',
+      steps: ['open', 'checkStaged', 'switchover', 'reload'],
+      percent: 92,
+    });
   });
 });

@@ -12,8 +12,14 @@ import { bringBackLabel } from './labels';
 import { useDiscard } from './useDiscard';
 import { useUndo } from './useUndo';
 
+interface Props {
+  state: PreviousView;
+  /** Where another button brings it back. */
+  withoutUndo?: boolean;
+}
+
 /** What the role can do with previous data: bring it back, save it as a backup, discard it. */
-export function PreviousActions({ state }: { state: PreviousView }) {
+export function PreviousActions({ state, withoutUndo = false }: Props) {
   const t = useT();
   const host = useHost();
   const { active } = useRuns();
@@ -23,7 +29,7 @@ export function PreviousActions({ state }: { state: PreviousView }) {
   const shared = { size: 'small' as const, reason: busyRefusal(active, t) };
   return (
     <Space wrap size="small">
-      {host.can('restore') && (
+      {!withoutUndo && host.can('restore') && (
         <GuardedButton {...shared} onClick={() => void undo(state)} {...testId('previous-undo', state.id)}>
           {bringBackLabel(state, t)}
         </GuardedButton>

@@ -2,9 +2,9 @@ import { Button, Flex, List, theme, Typography } from 'antd';
 import { useState } from 'react';
 import type { PreviousView } from '../../shared/api';
 import { FailureAlert } from '../components/FailureAlert';
-import { ContentTags } from '../components/tags';
 import { formatBytes, formatMoment } from '../format';
 import { useT, type Translate } from '../i18n';
+import { contentsLabel } from '../labels';
 import { testId } from '../test-ids';
 import { previousTitle } from './labels';
 import { PreviousActions } from './PreviousActions';
@@ -51,10 +51,7 @@ function PreviousItem({ state }: { state: PreviousView }) {
     <List.Item {...testId('previous', state.id)}>
       <Flex wrap justify="space-between" align="center" gap={token.marginXS} style={{ width: '100%' }}>
         <div style={{ flex: '1 1 360px', minWidth: 0 }}>
-          <Flex wrap gap={token.marginXS} align="center">
-            {previousTitle(state, t)}
-            <ContentTags contents={state.contents} />
-          </Flex>
+          <div>{previousTitle(state, t)}</div>
           <Typography.Text type="secondary" style={{ fontSize: token.fontSizeSM }}>
             {facts(state, t).join(' · ')}
           </Typography.Text>
@@ -65,8 +62,9 @@ function PreviousItem({ state }: { state: PreviousView }) {
   );
 }
 
-function facts({ startedBy, origin, bytes, until }: PreviousView, t: Translate): string[] {
+function facts({ contents, startedBy, origin, bytes, until }: PreviousView, t: Translate): string[] {
   return [
+    contentsLabel(contents, t),
     t('Kept until {{time}}', { time: formatMoment(until, t) }),
     ...(startedBy ? [t('Replaced by {{who}}', { who: startedBy })] : []),
     ...(origin ? [t('Restored from the backup of {{time}}', { time: formatMoment(origin.backupAt, t) })] : []),

@@ -1,4 +1,5 @@
-import { Alert, Button, Flex, Skeleton, theme, Typography } from 'antd';
+import { WarningFilled } from '@ant-design/icons';
+import { Button, Flex, Skeleton, theme, Typography } from 'antd';
 import { useId, useState } from 'react';
 import type { PreviewAnswer } from '../../shared/api';
 import type { Content } from '../../shared/runs';
@@ -26,22 +27,28 @@ export function Losses({ backupAt, ageMs, contents, preview: { data, failure, lo
   const { token } = theme.useToken();
   const heading = useId();
   const isPartial = contents.length === 1;
+  const backup = { time: formatMoment(backupAt, t), age: formatAge(ageMs, language) };
   return (
-    <section aria-labelledby={heading} {...testId('losses')}>
+    <section
+      aria-labelledby={heading}
+      style={{
+        padding: `${token.paddingXS}px ${token.paddingSM}px`,
+        background: token.colorWarningBg,
+        border: `${token.lineWidth}px ${token.lineType} ${token.colorWarningBorder}`,
+        borderRadius: token.borderRadiusLG,
+      }}
+      {...testId('losses')}
+    >
       <Typography.Text id={heading} strong style={{ display: 'block', marginBottom: token.marginXXS }}>
         {t('What will be lost')}
       </Typography.Text>
-      <Flex vertical gap={token.marginXS}>
+      <Flex vertical gap={token.marginXXS}>
         <span>
-          {t('The backup of {{time}} is {{age}} old.', {
-            time: formatMoment(backupAt, t),
-            age: formatAge(ageMs, language),
-          })}{' '}
           {contents.includes('database')
-            ? t('Everything entered or changed since then is replaced.')
-            : t('Files changed since then are replaced.')}
+            ? t('The backup of {{time}} is {{age}} old. Everything entered or changed since then is replaced.', backup)
+            : t('The backup of {{time}} is {{age}} old. Files changed since then are replaced.', backup)}
         </span>
-        {isPartial && <PartialAlert contents={contents} />}
+        {isPartial && <PartialWarning contents={contents} />}
         {failure && <FailureAlert failure={failure} onRetry={reload} />}
         {loading && !data && (
           <div role="status" aria-label={t('Counting…')}>
@@ -55,20 +62,16 @@ export function Losses({ backupAt, ageMs, contents, preview: { data, failure, lo
   );
 }
 
-function PartialAlert({ contents }: { contents: readonly Content[] }) {
+function PartialWarning({ contents }: { contents: readonly Content[] }) {
   const t = useT();
+  const { token } = theme.useToken();
   return (
-    <Alert
-      type="warning"
-      showIcon
-      role="note"
-      message={
-        contents.includes('database')
-          ? t('Only the database is restored. Records and uploaded files may no longer match.')
-          : t('Only the uploaded files are restored. Records and uploaded files may no longer match.')
-      }
-      {...testId('partial')}
-    />
+    <Flex gap={token.marginXS} role="note" {...testId('partial')}>
+      <WarningFilled style={{ color: token.colorWarning }} />
+      {contents.includes('database')
+        ? t('Only the database is restored. Records and uploaded files may no longer match.')
+        : t('Only the uploaded files are restored. Records and uploaded files may no longer match.')}
+    </Flex>
   );
 }
 

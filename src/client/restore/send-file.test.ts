@@ -1,10 +1,9 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadFinishAnswer } from '../../shared/api';
-import type { Api } from '../api/api';
 import { Failure } from '../api/failure';
 import { aManifest } from '../testing/fixtures';
-import { sendFile, type SendEvents } from './send-file';
+import { sendFile, type SendEvents, type Uploads } from './send-file';
 
 const NETWORK = new Failure('NETWORK', '', '', 0);
 const finished: UploadFinishAnswer = { uploadId: 'u', manifest: aManifest() };
@@ -14,7 +13,7 @@ function server(maxChunkBytes: number) {
   const appended: { offset: number; bytes: number }[] = [];
   const troubles: (Failure | null)[] = [];
   let received = 0;
-  const uploads: Api['uploads'] = {
+  const uploads: Uploads = {
     start: async () => ({ uploadId: 'u', maxChunkBytes, received: 0 }),
     append: async (_id, offset, chunk) => {
       appended.push({ offset, bytes: chunk.size });
@@ -25,7 +24,6 @@ function server(maxChunkBytes: number) {
       return { received };
     },
     finish: async () => finished,
-    abort: async () => undefined,
   };
   return { uploads, appended, troubles, arrive: (bytes: number) => (received += bytes) };
 }

@@ -6,6 +6,8 @@ import { Failure, toFailure } from '../api/failure';
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const PAUSE_MS = 3000;
 
+export type Uploads = Pick<Api['uploads'], 'start' | 'append' | 'finish'>;
+
 export interface SendEvents {
   onStart(uploadId: string): void;
   onProgress(sentBytes: number): void;
@@ -21,7 +23,7 @@ export interface SendEvents {
  */
 export async function sendFile(
   file: Blob & { name: string },
-  uploads: Api['uploads'],
+  uploads: Uploads,
   signal: AbortSignal,
   events: SendEvents,
 ): Promise<UploadFinishAnswer> {

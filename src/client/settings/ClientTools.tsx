@@ -18,7 +18,7 @@ export function ClientTools() {
   const { data, failure, loading, reload } = useLoad(() => api.settings.tools(), 'tools');
   return (
     <>
-      <Flex justify="space-between" align="center" style={{ marginBottom: token.marginSM }}>
+      <Flex gap="middle" align="center" style={{ marginBottom: token.marginSM }}>
         <Typography.Title level={5} style={{ margin: 0 }}>
           {t('Client tools')}
         </Typography.Title>
