@@ -72,8 +72,8 @@ function verdict(recovered: Recovered | null): string {
   if (!recovered) return 'There is no unfinished restore. Nothing was changed.';
   const { runId } = recovered.journal;
   return recovered.state === 'old'
-    ? `The state before the run ${runId} is live. Start NocoBase.`
-    : `The state after the run ${runId} is live, complete. Start NocoBase; if it does not come up, run: safekeep recover --back`;
+    ? `The data from before run ${runId} is live. Start NocoBase.`
+    : `The data of run ${runId} is live and complete. Start NocoBase; if it does not start, run: safekeep recover --back`;
 }
 
 /** It becomes part of a path. */

@@ -62,12 +62,12 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
   ['garbage', () => Buffer.from([0, 255, 128, 10, 7]), 'JOURNAL_UNREADABLE', /JSON/, /recovery\.md/],
   ['empty', () => '', 'JOURNAL_UNREADABLE', /JSON/, /recovery\.md/],
   ['cut', () => good.slice(0, good.length >> 1), 'JOURNAL_UNREADABLE', /JSON/, /recovery\.md/],
-  ['of another make', () => '{"format":1,"hello":"world"}', 'JOURNAL_UNREADABLE', /runId|database/, /recovery\.md/],
+  ['of another make', () => '{"format":2,"hello":"world"}', 'JOURNAL_UNREADABLE', /runId|database/, /recovery\.md/],
   [
     'of a future format',
-    changed((journal) => ({ ...journal, format: 2 })),
+    changed((journal) => ({ ...journal, format: 3 })),
     'JOURNAL_UNREADABLE',
-    /it has format 2, known is 1/,
+    /it has format 3, known is 2/,
     /Update Safekeep/,
   ],
   [

@@ -76,15 +76,17 @@ describe.each([
     return runId;
   }
 
-  it('after the switch: its next start keeps the restored state, and it can be undone', async () => {
+  it('after the switchover: its next start keeps the restored state, and it can be undone', async () => {
     const runId = await restoreUntil('switched over', () => host.kill());
     await host.start();
     expect([await titles(), uploaded()]).toEqual(['old', 'old']);
     expect(existsSync(journalFile())).toBe(false);
     const run: RunView = await host.api.get(`safekeepRuns:get?filterByTk=${runId}`);
     expect(run).toMatchObject({ status: 'succeeded with warnings', error: null });
-    expect(await logOf(host.api, runId)).toContain('the restored state was kept');
-    expect((await safekeep('status')).text).toContain(`Kept: the state before the restore ${runId}, until`);
+    expect(await logOf(host.api, runId)).toContain('the restored data was kept');
+    expect((await safekeep('status')).text).toMatch(
+      new RegExp(`Previous data, replaced at .* by run ${runId}, kept until`),
+    );
 
     const { runId: undoId } = await host.api.get(`safekeepRuns:undo?filterByTk=${runId}`, { method: 'POST' });
     const undone = await endOfRun(host.api, undoId);
@@ -94,7 +96,7 @@ describe.each([
 
   if (!withCommandLine) return;
 
-  it('before the switch: the command line refuses while it lives, then drops what was staged', async () => {
+  it('before the switchover: the command line refuses while it lives, then discards what was staged', async () => {
     const runId = await restoreUntil('staging', async () => {
       process.kill(host.pid(), 'SIGSTOP');
       const refused = await safekeep('recover');
@@ -103,10 +105,10 @@ describe.each([
       await host.kill();
     });
     const told = await safekeep('status');
-    expect(told.text).toContain(`Unfinished: restore ${runId}, state “staging”`);
+    expect(told.text).toContain(`Unfinished: restore ${runId}, state "staging"`);
     const recovered = await safekeep('recover');
     expect(recovered, recovered.text).toMatchObject({ code: 0 });
-    expect(recovered.text).toContain(`The state before the run ${runId} is live`);
+    expect(recovered.text).toContain(`The data from before run ${runId} is live`);
     expect(existsSync(journalFile())).toBe(false);
     expect((await safekeep('recover')).text).toContain('There is no unfinished restore');
 
@@ -116,12 +118,12 @@ describe.each([
     expect(run).toMatchObject({ status: 'interrupted', error: { code: 'INTERRUPTED' } });
   });
 
-  it('after the switch, and the app never comes up: the command line goes back when it is told to', async () => {
+  it('after the switchover, and the app never comes up: the command line goes back when it is told to', async () => {
     const runId = await restoreUntil('switched over', () => host.kill());
     const forward = await safekeep('recover');
-    expect(forward.text).toContain(`The state after the run ${runId} is live`);
+    expect(forward.text).toContain(`The data of run ${runId} is live`);
     const back = await safekeep('recover', '--back');
-    expect(back.text).toContain(`The state before the run ${runId} is live`);
+    expect(back.text).toContain(`The data from before run ${runId} is live`);
     await host.start();
     expect([await titles(), uploaded()]).toEqual(['old new', 'new']);
     const { text } = await safekeep('status');

@@ -300,8 +300,8 @@ describe('what can not be exchanged is told by the plan, and nothing is touched:
         format: 'esm',
         logLevel: 'error',
       });
-      const script = `import { exchangeModeOf } from ${JSON.stringify(outfile)};
-      for (const one of ['a', 'b', 'c']) console.log(await exchangeModeOf(${JSON.stringify(home)} + '/' + one + '/uploads').catch((error) => error.code));`;
+      const script = `import { switchoverModeOf } from ${JSON.stringify(outfile)};
+      for (const one of ['a', 'b', 'c']) console.log(await switchoverModeOf(${JSON.stringify(home)} + '/' + one + '/uploads').catch((error) => error.code));`;
       const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
         ...user,
         cwd: '/',
