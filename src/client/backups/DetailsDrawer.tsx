@@ -2,6 +2,7 @@ import { PushpinFilled } from '@ant-design/icons';
 import { Button, Drawer, Flex, Skeleton, Space, Tabs, Tag, theme } from 'antd';
 import type { BackupDetails, BackupView } from '../../shared/api';
 import { useApi } from '../api/useApi';
+import { DRAWER_STYLES } from '../components/drawer-styles';
 import { FailureAlert } from '../components/FailureAlert';
 import { GuardedButton } from '../components/GuardedButton';
 import { RunLog } from '../components/RunLog';
@@ -43,6 +44,7 @@ export function DetailsDrawer({ name, changes, onClose, ...handlers }: Props) {
       open
       width={760}
       onClose={onClose}
+      styles={DRAWER_STYLES}
       title={data ? t('Backup of {{time}}', { time: formatMoment(data.startedAt, t) }) : t('Backup')}
       drawerRender={(node) => (
         <div {...testId('details-drawer')} style={{ height: '100%' }}>

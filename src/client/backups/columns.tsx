@@ -21,7 +21,7 @@ export const BACKUP_MIN_WIDTH = 248;
 /** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
 export function useBackupColumns(actions: ActionHandlers, sort: string): FittingColumn<BackupView>[] {
   const t = useT();
-  const { md } = Grid.useBreakpoint();
+  const { lg } = Grid.useBreakpoint();
   const sortable = (field: string) => ({
     sorter: true,
     sortOrder: sort === field ? ('ascend' as const) : sort === `-${field}` ? ('descend' as const) : null,
@@ -70,6 +70,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Size'),
       dataIndex: 'bytes',
       width: 92,
+      leaves: 5,
       align: 'right',
       ...sortable('bytes'),
       render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
@@ -78,7 +79,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Actions'),
       key: 'actions',
       width: actionsWidth(174),
-      fixed: md ? 'right' : undefined,
+      fixed: lg ? 'right' : undefined,
       render: (_, backup) => <BackupActions backup={backup} {...actions} />,
     },
   ];

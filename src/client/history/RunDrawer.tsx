@@ -1,6 +1,7 @@
 import { Descriptions, Drawer, Flex } from 'antd';
 import type { RunView } from '../../shared/runs';
 import { CancelButton } from '../components/CancelButton';
+import { DRAWER_STYLES } from '../components/drawer-styles';
 import { Elapsed } from '../components/Elapsed';
 import { RunPanel } from '../components/RunPanel';
 import { sourceText } from '../components/RunResult';
@@ -43,6 +44,7 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
       width={820}
       title={runLabel(run, t)}
       onClose={onClose}
+      styles={DRAWER_STYLES}
       extra={<CancelButton run={run}>{t('Cancel the run')}</CancelButton>}
       drawerRender={(node) => (
         <div {...testId('run-drawer')} style={{ height: '100%' }}>

@@ -1,4 +1,4 @@
-import { Button, Flex, theme, Typography } from 'antd';
+import { Button, Flex, Grid, theme, Typography } from 'antd';
 import type { RunView } from '../../shared/runs';
 import { CancelButton } from '../components/CancelButton';
 import { Elapsed } from '../components/Elapsed';
@@ -18,6 +18,7 @@ export const SOURCE_MIN_WIDTH = 210;
 
 export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
   const t = useT();
+  const { lg } = Grid.useBreakpoint();
   return [
     {
       title: t('Run'),
@@ -49,7 +50,7 @@ export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunVi
       title: t('Actions'),
       key: 'actions',
       width: actionsWidth(186),
-      fixed: 'right',
+      fixed: lg ? 'right' : undefined,
       render: (_, run) => <RunRowActions run={run} onOpen={onOpen} />,
     },
   ];

@@ -101,6 +101,15 @@ describe('the live state of runs', () => {
     expect(await store.poll()).toBe(30_000);
   });
 
+  it('takes no progress back when an answer comes later than a newer message', async () => {
+    listed = [aRun({ percent: 30 })];
+    await store.poll();
+    store.put(aRun({ percent: 55, step: 'checkStaged' }));
+    listed = [aRun({ percent: 54 })];
+    await store.poll();
+    expect(store.getSnapshot().active).toMatchObject({ percent: 55, step: 'checkStaged' });
+  });
+
   it('shows a cancellation at once and no progress after it, until the run has ended', async () => {
     listed = [aRun({ percent: 30 })];
     await store.poll();

@@ -132,7 +132,7 @@ export class RunTracker {
   private merge(run: RunView): boolean {
     const known = this.runs.get(run.id);
     if (known && isFinal(known) && !isFinal(run)) return false;
-    this.runs.set(run.id, this.frozen(run, known));
+    this.runs.set(run.id, this.advanced(run, known));
     const followed = this.tracked.has(run.id) || (known !== undefined && !isFinal(known));
     const finished = isFinal(run) && followed && !(known && isFinal(known));
     if (isFinal(run)) {
@@ -143,11 +143,13 @@ export class RunTracker {
     return finished;
   }
 
-  /** A run that is being cancelled makes no progress any more. */
-  private frozen(run: RunView, known: RunView | undefined): RunView {
-    if (isFinal(run) || !(run.cancelling || this.cancelling.has(run.id))) return run;
-    const { step, steps, progress, percent } = known ?? run;
-    return { ...run, step, steps, progress, percent, cancelling: true };
+  /** An answer that was overtaken takes no progress back, and a run that is being cancelled makes none. */
+  private advanced(run: RunView, known: RunView | undefined): RunView {
+    if (isFinal(run)) return run;
+    const cancelling = run.cancelling || this.cancelling.has(run.id);
+    if (!known || (!cancelling && run.percent >= known.percent)) return { ...run, cancelling };
+    const { step, steps, progress, percent } = known;
+    return { ...run, step, steps, progress, percent, cancelling };
   }
 
   private publish(): void {

@@ -13,6 +13,8 @@ import { WhatWillHappen } from './WhatWillHappen';
 interface Props {
   plan: RestorePlan;
   inspection: InspectAnswer;
+  /** The archive was uploaded: it may be somebody else's. */
+  isForeign: boolean;
   typedName: string;
   onType: (name: string) => void;
   /** Enter in the name field. */
@@ -22,15 +24,23 @@ interface Props {
 }
 
 /** What is lost, what happens, and the name of the app that confirms it. */
-export function ConfirmStep({ plan, inspection, typedName, onType, onEnter, onUndoFirst, onSaveFirst }: Props) {
+export function ConfirmStep({
+  plan,
+  inspection,
+  isForeign,
+  typedName,
+  onType,
+  onEnter,
+  onUndoFirst,
+  onSaveFirst,
+}: Props) {
   const t = useT();
   const api = useApi();
   const { token } = theme.useToken();
   const { manifest, appName, discards } = inspection;
-  const { contents, choices, choose, target } = plan;
+  const { contents, choices, choose } = plan;
   const [now] = useState(() => Date.now());
   const preview = useLoad(() => api.backups.preview(plan.preview ?? {}), JSON.stringify(plan.preview));
-  const isUpload = target !== null && 'uploadId' in target;
   return (
     <Flex vertical gap={token.marginSM}>
       {discards.length > 0 && (
@@ -42,7 +52,7 @@ export function ConfirmStep({ plan, inspection, typedName, onType, onEnter, onUn
           onSave={onSaveFirst}
         />
       )}
-      {isUpload && contents.includes('database') && <ForeignArchiveAlert />}
+      {isForeign && contents.includes('database') && <ForeignArchiveAlert />}
       <Losses
         backupAt={manifest.createdAt}
         ageMs={now - Date.parse(manifest.createdAt)}

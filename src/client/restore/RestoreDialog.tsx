@@ -149,6 +149,7 @@ export function RestoreDialog({ source, onClose, onStarted, onSavePrevious, onKe
           <ConfirmStep
             plan={plan}
             inspection={inspection}
+            isForeign={source.kind === 'file'}
             typedName={typedName}
             onType={setTypedName}
             onEnter={confirm}

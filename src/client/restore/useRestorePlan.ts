@@ -20,7 +20,6 @@ export interface RestoreChoices {
 }
 
 export interface RestorePlan {
-  target: RestoreTarget | null;
   /** The last good inspection; stays while the next one is on its way. */
   inspection: InspectAnswer | null;
   /** The entry of the list, read with the inspection; null for an upload. */
@@ -81,7 +80,6 @@ export function useRestorePlan(target: RestoreTarget | null): RestorePlan {
   const mode = contents.includes('files') ? { filesMode: choices.filesMode } : {};
   const isDiscardAccepted = discards.every((id) => choices.discard.includes(id));
   return {
-    target,
     inspection,
     backup: data?.backup ?? null,
     available,

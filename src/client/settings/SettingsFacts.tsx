@@ -1,4 +1,4 @@
-import { Descriptions } from 'antd';
+import { Descriptions, theme } from 'antd';
 import type { Settings } from '../../shared/api';
 import { useT } from '../i18n';
 import { contentsLabel } from '../labels';
@@ -7,11 +7,13 @@ import { testId } from '../test-ids';
 /** The settings as they are, for a role that cannot change them. */
 export function SettingsFacts({ settings }: { settings: Settings }) {
   const t = useT();
+  const { token } = theme.useToken();
   const { maxBackups, defaultContents, undoHours } = settings;
   return (
     <Descriptions
       column={1}
       size="small"
+      style={{ marginBottom: token.margin }}
       items={[
         {
           key: 'max',
