@@ -1,5 +1,5 @@
 import type { CheckStatus, VerifiedView } from '../shared/api';
-import type { Content, Progress, RunKind, RunStatus, RunView, Trigger, UndoView } from '../shared/runs';
+import type { Content, Progress, RunKind, RunStatus, RunView, Trigger } from '../shared/runs';
 import type { Failure } from './api/failure';
 import { formatBytes, formatMoment, formatNumber } from './format';
 import type { Translate } from './i18n';
@@ -46,16 +46,25 @@ export function runLabel(run: Pick<RunView, 'kind' | 'direction' | 'undoOf'>, t:
   return kindLabel(run.kind, t);
 }
 
-/** What bringing back the data that a run replaced is called: the undo of an undo is a redo. */
-export function undoLabel({ kind, direction }: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
-  return kind === 'undo' && direction !== 'redo' ? t('Redo') : t('Undo');
+/** Whether bringing back the data that a run replaced is a redo: the undo of an undo. */
+export const isRedo = ({ kind, direction }: Pick<RunView, 'kind' | 'direction'>): boolean =>
+  kind === 'undo' && direction !== 'redo';
+
+/** What bringing it back is called. */
+export function undoLabel(run: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
+  return isRedo(run) ? t('Redo') : t('Undo');
 }
 
-/** Whether, and until when, the data that a run replaced can be brought back. */
-export function undoSentence(undo: UndoView, t: Translate): string {
-  switch (undo.state) {
-    case 'available':
-      return t('Undo available until {{time}}', { time: formatMoment(undo.until, t) });
+/** Until when the data that a run replaced can be brought back, or why it cannot; '' for a run that replaced none. */
+export function undoSentence(run: Pick<RunView, 'kind' | 'direction' | 'undo'>, t: Translate): string {
+  const { undo } = run;
+  switch (undo?.state) {
+    case undefined:
+      return '';
+    case 'available': {
+      const time = formatMoment(undo.until, t);
+      return isRedo(run) ? t('Redo available until {{time}}', { time }) : t('Undo available until {{time}}', { time });
+    }
     case 'live again':
       return t('Brought back on {{time}}', { time: formatMoment(undo.at, t) });
     case 'expired':

@@ -3,7 +3,7 @@ import { act, fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BackupView } from '../../shared/api';
 import type { HostRequest } from '../host';
-import { aBackup, anOrigin, aRun, refusal } from '../testing/fixtures';
+import { aBackup, aCheck, anInspection, anOrigin, aRun, refusal } from '../testing/fixtures';
 import { fakeHost, prepareBrowser, renderPage, type FakeHost } from '../testing/render-page';
 import { BackupsPage } from './BackupsPage';
 
@@ -233,16 +233,36 @@ describe('the Backups tab', () => {
       expect(screen.getByTestId('safekeep-run-banner').textContent).toContain('Verification');
     });
 
-    it('is asked for in the menu', async () => {
-      serve(host, [aBackup({ name: 'good' })]);
-      host.answer('safekeepBackups:verify', () => ({ data: { runId: 'run-8' } }));
-      host.answer('safekeepRuns:get', () => ({ data: aRun({ id: 'run-8', kind: 'verify', backupName: 'good' }) }));
-      renderPage(<BackupsPage />, host);
-      fireEvent.click(await screen.findByTestId('safekeep-more:good'));
-      fireEvent.click(await screen.findByTestId('safekeep-verify'));
-      await screen.findByTestId('safekeep-verified:good');
-      const asked = host.requests.find(({ url }) => url === 'safekeepBackups:verify');
-      expect(asked?.params).toEqual({ filterByTk: 'good' });
+    describe('when it is started here', () => {
+      const run = aRun({ id: 'run-8', kind: 'verify', backupName: 'good' });
+      beforeEach(() => {
+        serve(host, [aBackup({ name: 'good' })]);
+        host.answer('safekeepBackups:verify', () => ({ data: { runId: 'run-8' } }));
+        host.answer('safekeepRuns:get', () => ({ data: run }));
+        host.answer('safekeepBackups:get', () => ({ data: { ...aBackup({ name: 'good' }), manifest: null } }));
+        host.answer('safekeepBackups:inspect', () => ({ data: anInspection([aCheck('archive', 'ok')]) }));
+        renderPage(<BackupsPage />, host);
+      });
+      const end = () => act(() => host.send({ ...run, status: 'succeeded' }));
+
+      it('ends with a note after the menu has started it', async () => {
+        fireEvent.click(await screen.findByTestId('safekeep-more:good'));
+        fireEvent.click(await screen.findByTestId('safekeep-verify'));
+        await screen.findByTestId('safekeep-verified:good');
+        const asked = host.requests.find(({ url }) => url === 'safekeepBackups:verify');
+        expect(asked?.params).toEqual({ filterByTk: 'good' });
+        end();
+        expect((await screen.findByText('Verification: succeeded')).closest('.ant-notification-notice')).toBeTruthy();
+      });
+
+      it('ends without one on top of the check that has started it', async () => {
+        fireEvent.click(await screen.findByTestId('safekeep-restore:good'));
+        fireEvent.click(await screen.findByTestId('safekeep-verify-first'));
+        await screen.findByTestId('safekeep-verifying');
+        end();
+        await screen.findByTestId('safekeep-verify-first');
+        expect(document.querySelector('.ant-notification-notice')).toBeNull();
+      });
     });
   });
 

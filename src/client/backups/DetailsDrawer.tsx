@@ -1,5 +1,5 @@
 import { PushpinFilled } from '@ant-design/icons';
-import { Button, Drawer, Flex, Skeleton, Space, Tabs, Tag, theme } from 'antd';
+import { Button, Drawer, Flex, Skeleton, Space, Tabs, Tag, theme, Typography } from 'antd';
 import type { BackupDetails, BackupView } from '../../shared/api';
 import { useApi } from '../api/useApi';
 import { DRAWER_STYLES } from '../components/drawer-styles';
@@ -143,7 +143,9 @@ function Details({ backup }: { backup: BackupDetails }) {
         )}
         {backup.live && <LiveTag live={backup.live} />}
       </Flex>
-      {backup.note && <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</div>}
+      {backup.note && (
+        <Typography.Text style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</Typography.Text>
+      )}
       {hasError(backup) && <FailureAlert failure={backup.error} />}
       <Tabs items={tabs.filter((tab) => typeof tab === 'object' && tab !== null)} />
     </>

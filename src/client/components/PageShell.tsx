@@ -1,4 +1,4 @@
-import { App, Card } from 'antd';
+import { App, Card, Typography } from 'antd';
 import { useEffect, type ReactNode } from 'react';
 import type { RunView } from '../../shared/runs';
 import { useHost } from '../host';
@@ -39,18 +39,19 @@ export function PageShell({ name, children }: Props) {
 function FinishedNotes() {
   const t = useT();
   const { notification } = App.useApp();
-  const { onFinished, watched } = useRuns();
+  const { onFinished, watched, isQuiet } = useRuns();
   const watchedId = watched?.runId;
   useEffect(
     () =>
       onFinished((run: RunView) => {
-        if (run.id === watchedId) return;
+        if (run.id === watchedId || isQuiet(run.id)) return;
         const kind = runLabel(run, t);
         const error = hasError(run) ? run.error : null;
-        const description = [sourceText(run, t), run.note, error?.message, error?.hint].filter(Boolean).map((line) => (
-          <div key={line} style={{ overflowWrap: 'anywhere' }}>
+        const lines = [sourceText(run, t), run.note, error?.message, error?.hint].filter(Boolean);
+        const description = lines.map((line) => (
+          <Typography.Paragraph key={line} ellipsis={{ rows: 2 }} style={{ margin: 0, overflowWrap: 'anywhere' }}>
             {line}
-          </div>
+          </Typography.Paragraph>
         ));
         const options = { description, placement: 'bottomRight' as const };
         if (run.status === 'succeeded') {
@@ -67,7 +68,7 @@ function FinishedNotes() {
           notification.error({ ...options, message: t('{{kind}}: failed', { kind }), role: 'alert' });
         }
       }),
-    [onFinished, watchedId, notification, t],
+    [onFinished, watchedId, isQuiet, notification, t],
   );
   return null;
 }

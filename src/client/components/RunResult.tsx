@@ -39,7 +39,7 @@ export function RunResult({ run, extra, onDismiss }: Props) {
               {about}
             </Typography.Text>
           )}
-          {run.undo && <span {...testId('undo-state')}>{undoSentence(run.undo, t)}</span>}
+          {run.undo && <span {...testId('undo-state')}>{undoSentence(run, t)}</span>}
           {(isUndoable || extra) && (
             <Space style={{ marginTop: 4 }} wrap>
               {isUndoable && (

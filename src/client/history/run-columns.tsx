@@ -18,7 +18,7 @@ export const SOURCE_MIN_WIDTH = 210;
 
 export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunView>[] {
   const t = useT();
-  const { lg } = Grid.useBreakpoint();
+  const { xl } = Grid.useBreakpoint();
   return [
     {
       title: t('Run'),
@@ -50,7 +50,7 @@ export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunVi
       title: t('Actions'),
       key: 'actions',
       width: actionsWidth(186),
-      fixed: lg ? 'right' : undefined,
+      fixed: xl ? 'right' : undefined,
       render: (_, run) => <RunRowActions run={run} onOpen={onOpen} />,
     },
   ];
@@ -130,13 +130,12 @@ function RunRowActions({ run, onOpen }: { run: RunView; onOpen: (id: string) => 
       {run.undo && (
         <Typography.Text
           type="secondary"
-          ellipsis={{ tooltip: true }}
           style={{ display: 'block', fontSize: token.fontSizeSM, paddingInlineStart: 8 }}
           {...testId('undo-state', run.id)}
         >
           {run.undo.state === 'available'
             ? t('until {{time}}', { time: formatMoment(run.undo.until, t) })
-            : undoSentence(run.undo, t)}
+            : undoSentence(run, t)}
         </Typography.Text>
       )}
     </>

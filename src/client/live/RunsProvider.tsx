@@ -19,6 +19,9 @@ import { readWatchedRun, writeWatchedRun, type WatchedRun } from './watched-run'
 interface Runs extends LiveRuns {
   /** Follows a run this page has started and asks for its state at once. */
   follow(runId: string): void;
+  /** The same for a run whose end is shown where it was started: no note appears on top of that. */
+  followQuietly(runId: string): void;
+  isQuiet(runId: string): boolean;
   /** Shows a run as being cancelled at once; `false` takes that back. */
   setCancelling(runId: string, isCancelling: boolean): void;
   /** The restore whose progress or result is to be shown, across reloads. */
@@ -64,6 +67,15 @@ export function RunsProvider({ children }: { children: ReactNode }) {
     },
     [store],
   );
+  const [quiet] = useState(() => new Set<string>());
+  const followQuietly = useCallback(
+    (runId: string) => {
+      quiet.add(runId);
+      follow(runId);
+    },
+    [quiet, follow],
+  );
+  const isQuiet = useCallback((runId: string) => quiet.has(runId), [quiet]);
   const watch = useCallback((run: WatchedRun | null) => {
     writeWatchedRun(run);
     setWatched(run);
@@ -82,8 +94,8 @@ export function RunsProvider({ children }: { children: ReactNode }) {
 
   const value = useMemo(() => {
     const { onFinished, setCancelling } = store;
-    return { ...live, follow, watched, watch, onFinished, setCancelling };
-  }, [live, follow, watched, watch, store]);
+    return { ...live, follow, followQuietly, isQuiet, watched, watch, onFinished, setCancelling };
+  }, [live, follow, followQuietly, isQuiet, watched, watch, store]);
   return <RunsContext.Provider value={value}>{children}</RunsContext.Provider>;
 }
 

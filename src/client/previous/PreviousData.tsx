@@ -67,7 +67,9 @@ function facts({ contents, startedBy, origin, bytes, until }: PreviousView, t: T
     contentsLabel(contents, t),
     t('Kept until {{time}}', { time: formatMoment(until, t) }),
     ...(startedBy ? [t('Replaced by {{who}}', { who: startedBy })] : []),
-    ...(origin ? [t('Restored from the backup of {{time}}', { time: formatMoment(origin.backupAt, t) })] : []),
+    origin
+      ? t('Restored from the backup of {{time}}', { time: formatMoment(origin.backupAt, t) })
+      : t('Not restored from a backup'),
     ...(bytes === null ? [] : [formatBytes(bytes)]),
   ];
 }

@@ -2,7 +2,7 @@ import type { PreviousView } from '../../shared/api';
 import type { RunView } from '../../shared/runs';
 import { formatMoment } from '../format';
 import type { Translate } from '../i18n';
-import { undoLabel } from '../labels';
+import { isRedo, undoLabel } from '../labels';
 
 /** Data that a run replaced, as far as bringing it back needs to know it. */
 export type Replaced = Pick<PreviousView, 'id' | 'replacedBy' | 'replacedAt' | 'contents'>;
@@ -32,11 +32,7 @@ export interface UndoWords {
 }
 
 export function undoWordsOfRun(run: RunView, t: Translate): UndoWords {
-  const label = undoLabel(run, t);
-  return {
-    label,
-    title: run.kind === 'undo' && run.direction !== 'redo' ? t('Redo this restore?') : t('Undo this restore?'),
-  };
+  return { label: undoLabel(run, t), title: isRedo(run) ? t('Redo this restore?') : t('Undo this restore?') };
 }
 
 export function undoWordsOf(state: Replaced, t: Translate): UndoWords {

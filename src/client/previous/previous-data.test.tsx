@@ -50,7 +50,7 @@ describe('previous data', () => {
     keep(LIVE, SECOND, FIRST);
     show();
     expect((await item('first')).textContent).toMatch(
-      /^Data before the restore on \d+ Nov 2026, [\d:]+Database, Uploaded files · Kept until \d+ Jan 2999, [\d:]+ · Replaced by Anna Weber · 12\.3 MB/,
+      /^Data before the restore on \d+ Nov 2026, [\d:]+Database, Uploaded files · Kept until \d+ Jan 2999, [\d:]+ · Replaced by Anna Weber · Not restored from a backup · 12\.3 MB/,
     );
     expect((await item('second')).textContent).toMatch(/Database · .* · Restored from the backup of \d+ Nov 2026/);
   });

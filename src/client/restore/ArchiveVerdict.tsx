@@ -37,7 +37,7 @@ export function ArchiveVerdict({ check, backup, onVerified }: Props) {
   const host = useHost();
   const api = useApi();
   const { token } = theme.useToken();
-  const { active, follow, onFinished } = useRuns();
+  const { active, followQuietly, onFinished } = useRuns();
   const [error, setError] = useState<ApiError | null>(null);
   const name = backup?.name ?? null;
   const verification = useVerification(name);
@@ -54,7 +54,7 @@ export function ArchiveVerdict({ check, backup, onVerified }: Props) {
   const verify = (listed: string) => {
     setError(null);
     api.backups.verify(listed).then(
-      ({ runId }) => follow(runId),
+      ({ runId }) => followQuietly(runId),
       (thrown: unknown) => setError(toFailure(thrown)),
     );
   };

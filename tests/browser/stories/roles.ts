@@ -16,9 +16,10 @@ export function lookOnly(sceneOf: SceneOf, clientOf: (scene: ReturnType<SceneOf>
       for (const right of ['new-backup', 'restore-file', 'settings-save', 'tools', 'live-undo']) {
         expect(await safekeep.get(right).count(), `${right} on ${place}`).toBe(0);
       }
+      const rights = ['restore:', 'download:', 'undo:', 'previous-undo:', 'previous-save:', 'previous-discard:'];
+      const disabled = ['button', 'input'].map((tag) => `[data-testid^="safekeep-"] ${tag}:disabled`);
       const buttons = safekeep.page.locator(
-        `[data-testid^="safekeep-restore:"], [data-testid^="safekeep-download:"], [data-testid^="safekeep-undo:"],
-         [data-testid^="safekeep-previous-"], [data-testid^="safekeep-"] button:disabled, [data-testid^="safekeep-"] input:disabled`,
+        [...rights.map((right) => `[data-testid^="safekeep-${right}"]`), ...disabled].join(', '),
       );
       expect(await buttons.count(), place).toBe(0);
     };
