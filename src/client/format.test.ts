@@ -16,13 +16,13 @@ describe('what people read', () => {
   });
 
   it('durations name two units at most', () => {
-    const told = [200, 42_000, 185_000, 7_860_000].map((ms) => formatDuration(ms, fill));
-    expect(told).toEqual(['< 1 s', '42 s', '3 min 5 s', '2 h 11 min']);
+    const lengths = [200, 42_000, 185_000, 7_860_000].map((ms) => formatDuration(ms, fill));
+    expect(lengths).toEqual(['< 1 s', '42 s', '3 min 5 s', '2 h 11 min']);
   });
 });
 
 describe('when', () => {
-  it('is told in the order and the words of the language', () => {
+  it('has the order and the words of the language', () => {
     const chinese = (sentence: string) => (sentence === 'D MMM YYYY, HH:mm' ? 'YYYY年M月D日 HH:mm' : sentence);
     expect(formatMoment('2026-11-21T12:00:00.000Z', fill)).toMatch(/^21 Nov 2026, \d\d:00$/);
     expect(formatMoment('2026-11-21T12:00:00.000Z', chinese)).toMatch(/^2026年11月21日 \d\d:00$/);

@@ -42,7 +42,7 @@ export function formatAge(ms: number, language: string): string {
   return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
 }
 
-/** Milliseconds as people say them: '< 1 s', '42 s', '3 min 5 s', '2 h 10 min'. */
+/** Milliseconds for people: '< 1 s', '42 s', '3 min 5 s', '2 h 10 min'. */
 export function formatDuration(ms: number, t: Translate): string {
   const seconds = Math.round(ms / 1000);
   if (seconds < 1) return t('< 1 s');

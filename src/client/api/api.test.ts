@@ -3,7 +3,7 @@ import type { HostRequest } from '../host';
 import { createApi } from './api';
 
 describe('every request of the page', () => {
-  it('says that it comes from the page, so that the history tells a person from a script', async () => {
+  it('carries the header of the page, so that the history distinguishes a person from a script', async () => {
     const requests: HostRequest[] = [];
     const api = createApi({
       request: async (request) => {

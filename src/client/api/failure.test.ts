@@ -3,7 +3,7 @@ import { maintenance, noNetwork, refusal } from '../testing/fixtures';
 import { toFailure } from './failure';
 
 describe('what a failed request means', () => {
-  it('is what the server says, with its code and hint', () => {
+  it('is what the server reports, with its code and hint', () => {
     const failure = toFailure(refusal(409, 'UPLOAD_OUT_OF_ORDER', 'Not this byte.', { expected: 7 }));
     expect(failure).toMatchObject({
       code: 'UPLOAD_OUT_OF_ORDER',
@@ -29,7 +29,7 @@ describe('what a failed request means', () => {
     expect(toFailure(refusal(503, 'DATABASE_UNREACHABLE', 'No database.')).isUnavailable).toBe(false);
   });
 
-  it('tells a missing right from a missing sign-in', () => {
+  it('distinguishes a missing permission from a missing session', () => {
     const answered = (status: number) => ({
       isAxiosError: true,
       response: { status, data: { errors: [{ message: 'No' }] } },

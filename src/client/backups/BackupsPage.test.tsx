@@ -26,7 +26,7 @@ describe('the Backups tab', () => {
     host.answer('safekeepSettings:get', () => ({ data: { defaultContents: ['database'] } }));
   });
 
-  it('tells a newcomer what to do', async () => {
+  it('shows a newcomer what to do', async () => {
     renderPage(<BackupsPage />, host);
     fireEvent.click(await screen.findByTestId('safekeep-empty-new-backup'));
     expect(await screen.findByTestId('safekeep-create-dialog')).toBeTruthy();
@@ -82,7 +82,7 @@ describe('the Backups tab', () => {
     expect((await screen.findByTestId('safekeep-protect')).textContent).toBe('Protect');
   });
 
-  it('leads with when and why, and says who or what made a backup', async () => {
+  it('leads with when and why, and names who or what made a backup', async () => {
     serve(host, [
       aBackup({ name: 'one', note: 'Before the upgrade' }),
       aBackup({ name: 'two', trigger: 'api', startedBy: 'Anna Weber' }),
@@ -135,7 +135,7 @@ describe('the Backups tab', () => {
       );
     });
 
-    it('says that it is being cancelled at once, and stops the bar', async () => {
+    it('shows at once that it is being cancelled, and stops the bar', async () => {
       let answer: (value: unknown) => void = () => undefined;
       host.answer('safekeepRuns:cancel', () => new Promise((resolve) => (answer = resolve)));
       renderPage(<BackupsPage />, host);

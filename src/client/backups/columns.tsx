@@ -85,7 +85,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
   ];
 }
 
-/** When, marks, and the note: what people tell backups apart by. */
+/** When it was made, its marks and its note: what distinguishes backups for people. */
 function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
   const t = useT();
   const { token } = theme.useToken();

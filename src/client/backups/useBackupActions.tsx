@@ -101,7 +101,7 @@ function DeleteText({ backup, t }: { backup: BackupView; t: Translate }) {
         {backup.note}
       </p>
       {hasArchive(backup)
-        ? t('The archive is deleted for good. This cannot be undone.')
+        ? t('The archive is deleted permanently. This cannot be undone.')
         : t('The entry is removed from the list.')}
     </>
   );

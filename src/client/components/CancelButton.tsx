@@ -4,7 +4,7 @@ import { useCancel } from '../hooks/useCancel';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
 
-/** Cancels a run, where the role and the step allow it; says at once that it is being cancelled. */
+/** Cancels a run, where the role and the step allow it; its label changes at once. */
 export function CancelButton({ run, children, ...button }: { run: RunView } & ButtonProps) {
   const t = useT();
   const { mayCancel, cancel } = useCancel();

@@ -37,7 +37,7 @@ describe('the History tab', () => {
     renderPage(<HistoryPage />, host);
   };
 
-  it('offers to undo a restore, until when, and says what becomes of the live data', async () => {
+  it('offers to undo a restore, until when, and names the fate of the live data', async () => {
     show(done({ id: 'run-1', undo: AVAILABLE }));
     expect(await text('undo:run-1')).toBe('Undo');
     expect(await text('undo-state:run-1')).toMatch(/^until \d+ Jan 2999, \d\d:\d\d$/);
@@ -66,7 +66,7 @@ describe('the History tab', () => {
     expect(screen.getByRole('dialog').textContent).toContain('Redo this restore?');
   });
 
-  it('says why and since when there is no undo any more', async () => {
+  it('shows why and since when an undo is no longer possible', async () => {
     const at = '2026-11-22T08:00:00.000Z';
     show(
       done({ id: 'live', undo: { state: 'live again', at } }),
@@ -92,7 +92,7 @@ describe('the History tab', () => {
     expect(document.querySelectorAll('[data-testid^="safekeep-"]:disabled')).toHaveLength(0);
   });
 
-  it('tells from which backup or file a run read, and what of it', async () => {
+  it('shows which backup or file a run read, and which contents', async () => {
     show(
       done({ id: 'listed', note: 'Spring', contents: ['database'] }),
       done({ id: 'upload', uploadId: 'u', uploadName: 'march.safekeep.zip', contents: ['files'] }),
@@ -152,7 +152,7 @@ describe('the History tab', () => {
     ).toBe('skipped');
   });
 
-  it('tells of a failed restore on which data the app runs, with message and hint in full', async () => {
+  it('shows on which data the app runs after a failed restore, with message and hint in full', async () => {
     const error = {
       code: 'RESTORED_APP_UNHEALTHY',
       message: 'The app failed to start on the restored data.',

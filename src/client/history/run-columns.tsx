@@ -59,7 +59,7 @@ export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunVi
 /** Which backup or file, and what of it. */
 function SourceCell({ run }: { run: RunView }) {
   const t = useT();
-  // The heading says already that it is a backup.
+  // The heading already names it a backup.
   const source = run.backupAt && !run.uploadId ? formatMoment(run.backupAt, t) : sourceText(run, t);
   return (
     <div style={{ minWidth: 0 }} {...testId('run-source', run.id)}>

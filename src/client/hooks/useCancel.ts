@@ -28,7 +28,7 @@ export function useCancel() {
   const { follow, setCancelling } = useRuns();
   const report = useReport();
 
-  /** True as well while it is being cancelled: its button then says so. */
+  /** True as well while it is being cancelled: its button then shows that. */
   const mayCancel = (run: RunView) =>
     !isFinal(run) && !POINT_OF_NO_RETURN.includes(run.step) && host.can(RIGHTS[run.kind]);
 

@@ -19,7 +19,7 @@ export function RunBanner() {
   const { live } = usePrevious();
   const mine = watched ? runs.get(watched.runId) : undefined;
   const shown = active && active.kind !== 'backup' ? active : mine;
-  // The banner of the live data says the same, for as long as it matters.
+  // The banner of the live data shows the same, for as long as it matters.
   const isCovered = watched?.open === false && mine?.status === 'succeeded' && mine.id === live?.runId;
   useEffect(() => {
     if (isCovered) watch(null);

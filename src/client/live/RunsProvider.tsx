@@ -38,7 +38,7 @@ const isRunView = (value: unknown): value is RunView =>
 export function RunsProvider({ children }: { children: ReactNode }) {
   const host = useHost();
   const api = useApi();
-  // One store for good: a client that has read the rights makes a new host, and what the old store has learnt would be lost.
+  // One store for the life of the page: a client that has read the permissions makes a new host.
   const [store] = useState(() => new RunTracker(api));
   const live = useSyncExternalStore(store.subscribe, store.getSnapshot);
   const [watched, setWatched] = useState(readWatchedRun);

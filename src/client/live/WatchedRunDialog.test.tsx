@@ -90,7 +90,7 @@ describe('a restore that is watched', () => {
     expect(readWatchedRun()).toBeNull();
   });
 
-  it('goes on showing the steps in maintenance, above the dialog of the host', async () => {
+  it('still shows the steps in maintenance, above the dialog of the host', async () => {
     serve({});
     renderPage(page, host);
     await pass(100);

@@ -37,7 +37,7 @@ describe('the live state of runs', () => {
     expect(store.getSnapshot().active?.id).toBe('run-1');
   });
 
-  it('tells once that a run it has seen under way is over, and has the lists read again', async () => {
+  it('reports once that a run it has seen in progress has ended, and has the lists read again', async () => {
     listed = [aRun()];
     await store.poll();
     const before = store.getSnapshot().revision;
@@ -49,7 +49,7 @@ describe('the live state of runs', () => {
     expect(store.getSnapshot().revision).toBeGreaterThan(before);
   });
 
-  it('says nothing about runs that were over before it looked', async () => {
+  it('is silent about runs that had ended before it looked', async () => {
     listed = [aRun({ status: 'failed' })];
     await store.poll();
     expect(finished).toEqual([]);
@@ -94,7 +94,7 @@ describe('the live state of runs', () => {
     expect(finished).toEqual(['run-7 failed']);
   });
 
-  it('forgets a tracked run the server does not know, and says so', async () => {
+  it('forgets a tracked run the server does not know, and marks it lost', async () => {
     store.track('run-7');
     await store.poll();
     expect(store.getSnapshot().lost.has('run-7')).toBe(true);
@@ -124,7 +124,7 @@ describe('the live state of runs', () => {
     expect(store.getSnapshot().runs.get('run-1')).toMatchObject({ cancelling: false, status: 'cancelled' });
   });
 
-  it('goes on showing progress when the cancellation was refused', async () => {
+  it('shows progress again when the cancellation was refused', async () => {
     listed = [aRun({ percent: 30 })];
     await store.poll();
     store.setCancelling('run-1', true);

@@ -12,9 +12,9 @@ export const isFinal = (run: RunView): boolean => FINAL_STATUSES.includes(run.st
 export interface LiveRuns {
   /** Latest known state of runs, by id. */
   runs: ReadonlyMap<string, RunView>;
-  /** The newest run under way. */
+  /** The newest run in progress. */
   active: RunView | null;
-  /** Set while the server does not answer (maintenance, restart, no network). */
+  /** Set while the server is unavailable (maintenance, restart, no network). */
   unavailable: Failure | null;
   /** Grows when lists should be read again: a run began or ended, or the server came back. */
   revision: number;
@@ -48,7 +48,7 @@ export class RunTracker {
     return () => this.listeners.delete(listener);
   };
 
-  /** `listener` hears of every run that was seen under way, or was tracked, and is now final. */
+  /** Calls `listener` with every run that was seen in progress, or was tracked, and is now final. */
   readonly onFinished = (listener: (run: RunView) => void): (() => void) => {
     this.finishListeners.add(listener);
     return () => this.finishListeners.delete(listener);

@@ -71,7 +71,7 @@ describe('previous data', () => {
     await item('third');
   });
 
-  it('goes straight back to any of it, after saying what comes back and what becomes of the live data', async () => {
+  it('comes back straight from any depth, after the dialog has named it and the fate of the live data', async () => {
     keep(LIVE, SECOND, FIRST);
     show();
     await item('first');
@@ -113,14 +113,16 @@ describe('previous data', () => {
     );
   });
 
-  it('is discarded for good only after a question, in red', async () => {
+  it('is discarded only after a question, in red', async () => {
     keep(LIVE, SECOND, FIRST);
     show();
     await item('first');
     press('previous-discard:first');
     const confirm = await screen.findByTestId('safekeep-discard-confirm');
     expect(confirm.className).toContain('ant-btn-dangerous');
-    expect(screen.getByRole('dialog').textContent).toMatch(/Discard this data\?Data before the restore on .*for good/);
+    expect(screen.getByRole('dialog').textContent).toMatch(
+      /Discard this data\?Data before the restore on .*permanently/,
+    );
     expect(host.requests.map(({ url }) => url)).not.toContain('safekeepRuns:discard');
     fireEvent.click(confirm);
     await waitFor(() => expect(host.requests.map(({ url }) => url)).toContain('safekeepRuns:discard'));
@@ -134,7 +136,7 @@ describe('previous data', () => {
     expect(screen.getByTestId('safekeep-live-banner').querySelector('button')).toBeNull();
   });
 
-  it('waits while another run is in progress, and says so', async () => {
+  it('waits while another run is in progress, with the reason', async () => {
     keep(LIVE, SECOND);
     host.answer('safekeepRuns:list', () => ({ data: [aRun({ kind: 'backup' })], meta: { count: 1 } }));
     show();

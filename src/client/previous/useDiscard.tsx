@@ -7,7 +7,7 @@ import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 import { previousTitle, type Replaced } from './labels';
 
-/** Discarding previous data for good, after a confirmation. */
+/** Discarding previous data permanently, after a confirmation. */
 export function useDiscard(): (data: Replaced) => void {
   const t = useT();
   const api = useApi();
@@ -20,7 +20,7 @@ export function useDiscard(): (data: Replaced) => void {
       content: (
         <>
           <p>{previousTitle(data, t)}</p>
-          {t('It is deleted for good and can no longer be brought back.')}
+          {t('It is deleted permanently and can no longer be brought back.')}
         </>
       ),
       okText: t('Discard'),

@@ -11,7 +11,7 @@ import { testId } from '../test-ids';
 import { previousTitle, type Replaced, replacedBy, type UndoWords, undoWordsOf, undoWordsOfRun } from './labels';
 import { usePrevious } from './PreviousProvider';
 
-/** Bringing previous data back, after a confirmation that says what comes back and what becomes of the live data. */
+/** Bringing previous data back, after a confirmation that names it and the fate of the live data. */
 export function useUndo() {
   const t = useT();
   const host = useHost();

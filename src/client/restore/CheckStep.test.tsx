@@ -59,7 +59,7 @@ describe('the check', () => {
   });
 
   describe('of the archive', () => {
-    it('says when it was verified', async () => {
+    it('shows when it was verified', async () => {
       checks = [line({ current: 'verified' })];
       backup = { verified: verified('restorable', '87 tables match.') };
       await open();

@@ -86,7 +86,7 @@ describe('what a restore does', () => {
     return rows.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent));
   };
 
-  it('is said before anyone confirms: strategy, downtime, disk space, undo', async () => {
+  it('is shown before anyone confirms: strategy, downtime, disk space, undo', async () => {
     expect(await planOf()).toEqual([
       ['Restored', 'Database, Uploaded files'],
       ['Database', 'The backup is loaded into a new file.'],
@@ -127,7 +127,7 @@ describe('previous data that has to go for lack of disk space', () => {
     expect(screen.queryByTestId('safekeep-accept:freeSpace')).toBeNull();
     const alert = screen.getByTestId('safekeep-discards');
     expect(alert.className).toContain('ant-alert-error');
-    expect(alert.textContent).toMatch(/discards previous data for good:Data before the restore on .*12\.3 MB/);
+    expect(alert.textContent).toMatch(/permanently discards previous data:Data before the restore on .*12\.3 MB/);
     typeName();
     expect(button('restore-submit').disabled).toBe(true);
     fireEvent.click(button('accept-discard'));

@@ -25,7 +25,7 @@ export function Discards({ discards, isAccepted, onAccept, onUndo, onSave }: Pro
       type="error"
       showIcon
       role="alert"
-      message={t('For lack of disk space, this restore discards previous data for good:')}
+      message={t('For lack of disk space, this restore permanently discards previous data:')}
       description={
         <Flex vertical gap={token.marginXS}>
           {discards.map((state) => (
@@ -51,7 +51,7 @@ export function Discards({ discards, isAccepted, onAccept, onUndo, onSave }: Pro
             onChange={({ target }) => onAccept(target.checked)}
             {...testId('accept-discard')}
           >
-            {t('Discard this data for good')}
+            {t('Permanently discard this data')}
           </Checkbox>
         </Flex>
       }

@@ -18,7 +18,7 @@ describe('the restore dialog', () => {
       data: anInspection(checks.map((check) => aCheck(...check))),
     }));
 
-  it('stays open when the backup cannot be read, and says why', async () => {
+  it('stays open when the backup cannot be read, with the reason', async () => {
     scene.host.answer('safekeepBackups:inspect', () => {
       throw refusal(422, 'ARCHIVE_DAMAGED', 'The backup is damaged: a bit has flipped.');
     });
@@ -124,7 +124,7 @@ describe('a local file', () => {
     expect(screen.getByTestId('safekeep-foreign-archive').textContent).toContain('functions and triggers');
   });
 
-  it('can be kept in the list, from where the restore goes on', async () => {
+  it('can be kept in the list, and is then restored from there', async () => {
     scene.host.answer('safekeepBackups:keepUpload', () => ({ data: { name: NAME } }));
     chooseFile('main.safekeep.zip');
     fireEvent.click(await screen.findByTestId('safekeep-keep-upload'));
@@ -134,7 +134,7 @@ describe('a local file', () => {
     expect(screen.queryByTestId('safekeep-keep-upload')).toBeNull();
     await waitFor(() => expect(button('restore-next').disabled).toBe(false));
     fireEvent.click(screen.getByText('Cancel'));
-    // What is in the list is not thrown away with the dialog.
+    // What is in the list is not deleted with the dialog.
     expect(sentTo(scene.host, 'safekeepBackups:uploadAbort')).toEqual([]);
   });
 

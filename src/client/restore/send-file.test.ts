@@ -59,7 +59,7 @@ describe('sending a file', () => {
     expect(heard.log).toEqual(['start', 'sent 40', 'sent 80', 'sent 100', 'check']);
   });
 
-  it('pauses while the network is away and goes on with the same chunk', async () => {
+  it('pauses while the network is down and continues with the same chunk', async () => {
     const { uploads, appended, troubles } = server(40);
     troubles.push(null, NETWORK, NETWORK);
     const heard = events();
@@ -70,7 +70,7 @@ describe('sending a file', () => {
     expect(heard.log.filter((line) => line === 'pause')).toHaveLength(2);
   });
 
-  it('goes on from the byte the server has when only the answer was lost', async () => {
+  it('continues from the byte the server has when only the answer was lost', async () => {
     const { uploads, appended, troubles, arrive } = server(40);
     troubles.push(null, NETWORK);
     const sending = sendFile(file(100), uploads, new AbortController().signal, events());
@@ -81,7 +81,7 @@ describe('sending a file', () => {
     expect(appended.map(({ offset }) => offset)).toEqual([0, 40, 40, 65]);
   });
 
-  it('goes on at once when the browser is online again', async () => {
+  it('continues at once when the browser is online again', async () => {
     const { uploads, troubles } = server(100);
     troubles.push(NETWORK);
     const sending = sendFile(file(100), uploads, new AbortController().signal, events());

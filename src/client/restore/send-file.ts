@@ -63,8 +63,8 @@ export async function sendFile(
 }
 
 /**
- * A chunk whose answer was lost may have arrived: the server then refuses its repetition and says which byte it expects.
- * Any other failure goes on to the caller.
+ * A chunk whose answer was lost may have arrived: the server then refuses its repetition and returns the byte it expects.
+ * Any other failure is thrown.
  */
 function whereToGoOn(error: unknown): number {
   const failure = toFailure(error);

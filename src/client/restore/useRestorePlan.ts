@@ -15,7 +15,7 @@ export interface RestoreChoices {
   filesMode: FilesMode;
   /** Codes of accepted warnings. */
   accepted: readonly string[];
-  /** Ids of the previous data that may be discarded for good. */
+  /** Ids of the previous data that may be discarded. */
   discard: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export interface RestorePlan {
 const ORDER = { blocking: 0, warning: 1, ok: 2 } as const;
 const orderOf = ({ code, status }: CheckView) => (code === 'archive' ? -1 : ORDER[status]);
 
-/** Inspects the target, again whenever the contents are chosen anew, and keeps what the user has decided. */
+/** Inspects the target, again whenever other contents are chosen, and keeps what the user has decided. */
 export function useRestorePlan(target: RestoreTarget | null): RestorePlan {
   const api = useApi();
   const [choices, setChoices] = useState<RestoreChoices>({

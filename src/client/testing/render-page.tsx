@@ -106,7 +106,7 @@ export async function prepareBrowser(): Promise<void> {
     unobserve() {}
     disconnect() {}
   };
-  // jsdom would match every rule of every sheet for each element anew.
+  // jsdom would match every rule of every sheet for each element again.
   window.getComputedStyle = (element) => (element instanceof HTMLElement ? element.style : document.body.style);
   await i18next.use(initReactI18next).init({
     lng: 'en-US',

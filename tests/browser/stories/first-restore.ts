@@ -79,7 +79,7 @@ export function firstRestore(sceneOf: SceneOf): void {
 
     const redo = safekeep.page.locator('[data-testid^="safekeep-undo:"]');
     await redo.getByText('Redo').waitFor();
-    // The restore itself cannot be undone twice, and its row says why.
+    // The restore itself cannot be undone twice, and its row shows why.
     expect(await redo.count()).toBe(1);
     await safekeep.page.locator('[data-testid^="safekeep-undo-state:"]', { hasText: 'Brought back on' }).waitFor();
     await safekeep.screenshot('history-undone');
@@ -135,10 +135,10 @@ async function lookAtConfirmation(safekeep: SafekeepPage, database: string): Pro
   // One customer more was added than removed, and their documents.
   // TODO-ROWS await losses.getByText(/attachments\s*5 → 4/).waitFor();
   expect(await losses.innerText()).toMatch(/The backup of .* is \d+ minutes? old\./);
-  const told = (await safekeep.get('restore-plan').innerText()).replace(/\s+/g, ' ');
-  expect(told).toMatch(database === 'sqlite' ? /a new file beside the database file/ : /a new database beside/);
-  expect(told).toMatch(/Downtime The app is .* Disk space About [\d.]+ MB more/);
-  expect(told).toContain('The previous data is kept for 72 hours.');
+  const plan = (await safekeep.get('restore-plan').innerText()).replace(/\s+/g, ' ');
+  expect(plan).toMatch(database === 'sqlite' ? /a new file beside the database file/ : /a new database beside/);
+  expect(plan).toMatch(/Downtime The app is .* Disk space About [\d.]+ MB more/);
+  expect(plan).toContain('The previous data is kept for 72 hours.');
   expect(await safekeep.get('restore-submit').isDisabled()).toBe(true);
   await safekeep.get('confirm-name').fill('other');
   expect(await safekeep.get('restore-submit').isDisabled()).toBe(true);

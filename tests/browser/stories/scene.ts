@@ -1,4 +1,4 @@
-/** What every story is told with. */
+/** What every story needs. */
 import { randomBytes } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import type { HostApi } from '../../../scripts/host-api.mjs';
@@ -13,7 +13,7 @@ export interface Scene {
   browser: Browser;
   /** With the sample. */
   host: RealHost;
-  /** The client in which the story is told, and the other one. */
+  /** The client in which the story happens, and the other one. */
   client: Client;
   otherClient: Client;
   /** For files; temporary. */
