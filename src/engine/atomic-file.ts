@@ -59,13 +59,15 @@ export async function writeFileAtomically(file: string, content: string): Promis
 }
 
 const TEMPORARY = '.tmp';
+/** Far longer than writing a small file takes, even over a network. */
+const IDLE_MS = 10 * 60_000;
 
 /** Removes what killed writers have left in a folder. */
 export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.endsWith(TEMPORARY)) continue;
     const stats = await stat(path.join(folder, name)).catch(() => null);
-    const isLeft = stats && (await isAbandoned(name.slice(0, -TEMPORARY.length), stats.mtime));
+    const isLeft = stats && (await isAbandoned(name.slice(0, -TEMPORARY.length), stats.mtime, IDLE_MS));
     if (isLeft) await rm(path.join(folder, name), { force: true });
   }
 }

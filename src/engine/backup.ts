@@ -7,7 +7,7 @@ import { DATABASE_PREFIX, encodeEntryPath, FILES_PREFIX, FORMAT } from './archiv
 import { ArchiveReader } from './archive/reader';
 import { openLocalArchive } from './archive/source';
 import { ArchiveWriter } from './archive/writer';
-import { readableBytes } from './compatibility';
+import { readableBytes } from './bytes';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';

@@ -1,16 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content } from '../shared/runs';
-import {
-  type ArchiveFacts,
-  type Check,
-  compatibilityOf,
-  type CurrentSite,
-  readableBytes,
-  refuseUnlessFit,
-} from './compatibility';
+import { readableBytes } from './bytes';
+import { type ArchiveFacts, type Check, compatibilityOf, type CurrentSite, refuseUnlessFit } from './compatibility';
 import type { ToolReport } from './databases/driver';
-import { fill, type SafekeepError } from './errors';
+import type { SafekeepError } from './errors';
+import { fill } from './messages';
 
 const facts: DatabaseFacts = {
   dialect: 'postgres',

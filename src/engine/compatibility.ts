@@ -1,10 +1,12 @@
 /** Whether a backup fits this app, told side by side. Pure: facts in, table out. */
 import semver from 'semver';
 import type { CheckStatus } from '../shared/api';
+import { CHECK_NAMES } from '../shared/names';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
-import { fill, SafekeepError } from './errors';
+import { readableBytes } from './bytes';
+import { SafekeepError } from './errors';
 
 export interface Check {
   code: string;
@@ -71,8 +73,13 @@ export interface Accepted {
 
 /** @throws INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK */
 export function refuseUnlessFit(checks: readonly Check[], discards: readonly string[], accepted: Accepted): void {
-  const tell = (found: Check[]) =>
-    found.map((one) => `${one.code} (${told(one.backup)} → ${told(one.current)})`).join(', ');
+  const tell = (found: Check[]): Message[] =>
+    found.map(({ code, backup, current }): Message => {
+      const name = { text: CHECK_NAMES[code] ?? code };
+      return backup.text === ''
+        ? { text: '{{name}}: {{current}}', params: { name, current } }
+        : { text: '{{name}}: {{backup}} → {{current}}', params: { name, backup, current } };
+    });
   const blocking = checks.filter((check) => check.status === 'blocking');
   if (blocking.length > 0) throw new SafekeepError('INCOMPATIBLE', { checks: tell(blocking) });
   // Accepted by naming what is to be discarded, never by a general yes.
@@ -82,10 +89,6 @@ export function refuseUnlessFit(checks: readonly Check[], discards: readonly str
     ({ status, code }) => status === 'warning' && code !== 'freeSpace' && !accepted.acceptWarnings.includes(code),
   );
   if (open.length > 0) throw new SafekeepError('WARNINGS_NOT_ACCEPTED', { checks: tell(open) });
-}
-
-function told(message: Message): string {
-  return fill(message.text, message.params);
 }
 
 function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] {
@@ -281,12 +284,4 @@ function archiveCheck({ source, verified }: ArchiveFacts): Check {
         ? line('ok', 'uploaded, checksum verified')
         : line('ok', 'never verified', 'Verify it first to be sure that it can be restored.');
   }
-}
-
-/** '12.3 MB', decimal units. */
-export function readableBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? 'B'}`;
 }

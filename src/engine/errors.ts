@@ -2,6 +2,13 @@
  * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
  * are also the translation keys (locale/), `{{name}}` is filled from `params`.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { THING_NAMES } from '../shared/names';
+import type { Params } from '../shared/runs';
+import { readableBytes } from './bytes';
+import { fill } from './messages';
+
 export interface ErrorKind {
   /** HTTP status the API answers with. */
   status: number;
@@ -99,6 +106,11 @@ export const ERRORS = {
     message: 'The database can not be reached: {{detail}}',
     hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
   },
+  SERVER_FAILED: {
+    status: 503,
+    message: 'The database server could not complete the operation: {{detail}}',
+    hint: "Check the database server's free disk space, memory and log, then try again.",
+  },
   STAGED_DATA_DIFFERS: {
     status: 500,
     message: 'The loaded data does not match the backup: {{detail}}.',
@@ -169,8 +181,8 @@ export const ERRORS = {
   // Runs and requests
   BUSY: {
     status: 409,
-    message: 'Another run is under way: {{kind}}, started {{startedAt}}.',
-    hint: 'Wait until it has finished or cancel it.',
+    message: 'Another run is in progress: {{kind}}.',
+    hint: 'Wait until it has finished, or cancel it.',
   },
   CANCELLED: {
     status: 409,
@@ -267,7 +279,7 @@ export class SafekeepError extends Error {
 
   constructor(
     readonly code: ErrorCode,
-    readonly params: Record<string, string | number> = {},
+    readonly params: Params = {},
     options?: { cause?: unknown },
   ) {
     super(fill(ERRORS[code].message, params), options);
@@ -280,11 +292,6 @@ export class SafekeepError extends Error {
   get hint(): string {
     return fill(ERRORS[this.code].hint, this.params);
   }
-}
-
-/** Fills `{{name}}` places; an unknown name stays as it is. */
-export function fill(text: string, params: Record<string, string | number> = {}): string {
-  return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (place, name: string) => String(params[name] ?? place));
 }
 
 /** What Node.js, the drivers of the databases and the servers call a connection that is broken or can not be had. */
@@ -303,6 +310,23 @@ export function isConnectionLost(error: unknown): boolean {
   return isConnectionLost(cause) || isConnectionLost(parent);
 }
 
+/** NO_SPACE for a write that failed. `needed`: bytes, where that is known; otherwise it was more than is free. */
+export function diskFull(folder: string, cause: unknown, needed?: number): SafekeepError {
+  const free = readableBytes(freeBytes(folder));
+  const wanted = needed === undefined ? `> ${free}` : readableBytes(needed);
+  return new SafekeepError('NO_SPACE', { folder, needed: wanted, free }, { cause });
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(folder);
+    return parent === folder ? 0 : freeBytes(parent);
+  }
+}
+
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
@@ -314,7 +338,7 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   const { name, code = '', message, path } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
-    return new SafekeepError('NO_SPACE', { folder: path ?? folder, needed: 'more', free: '0 B' }, { cause: error });
+    return diskFull(path ?? folder, error);
   }
   if (path !== undefined && NOT_ALLOWED.includes(code)) {
     return new SafekeepError('FOLDER_NOT_WRITABLE', { folder: path, detail: message }, { cause: error });
@@ -322,4 +346,9 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   const detail = message || code || String(error);
   if (isConnectionLost(error)) return new SafekeepError('DATABASE_UNREACHABLE', { detail }, { cause: error });
   return new SafekeepError('INTERNAL', { detail }, { cause: error });
+}
+
+/** NOT_FOUND. */
+export function notFound(what: keyof typeof THING_NAMES, name: string, options?: { cause?: unknown }): SafekeepError {
+  return new SafekeepError('NOT_FOUND', { what: { text: THING_NAMES[what] }, name }, options);
 }

@@ -75,7 +75,7 @@ export type PreviousData = z.infer<typeof previousSchema>;
 
 const MAX_ENDINGS = 200;
 
-const NOTHING: PreviousData = {
+export const NO_PREVIOUS: PreviousData = {
   format: 1,
   lastRun: null,
   live: { origin: null, versions: {} },
@@ -225,7 +225,7 @@ export class PreviousFile {
       if (error.code === 'ENOENT') return null;
       throw this.unreadable(error.message, error);
     });
-    if (text === null) return NOTHING;
+    if (text === null) return NO_PREVIOUS;
     try {
       return previousSchema.parse(JSON.parse(text));
     } catch (cause) {

@@ -68,6 +68,7 @@ function supervise(call: ToolCall): Supervised {
     child.kill();
   }, idleMs);
   const alive = () => void timer.refresh();
+  child.stdin.on('drain', alive);
 
   let tail = '';
   let pending = '';
@@ -117,6 +118,8 @@ export function openTool(call: ToolCall): OpenTool {
       exited.then(() => done(), done);
     },
     destroy(error, done) {
+      // What the program has written and nobody reads any more would keep its end from being seen.
+      child.stdout.destroy();
       child.kill();
       exited.then(
         () => done(error),

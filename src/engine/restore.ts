@@ -2,6 +2,7 @@
  * The restore, top to bottom: fill slots aside, check them, and only then exchange them with what is live. Until the
  * exchange nothing live changes; after it the previous state is aside and `takeBack` brings it back.
  */
+import { CONTENT_NAMES } from '../shared/names';
 import type { ArchiveEntry, Manifest } from '../shared/manifest';
 import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
@@ -69,7 +70,8 @@ export async function inspect(
   purpose: 'restore' | 'verify' = 'restore',
 ): Promise<Inspection> {
   for (const content of request.contents) {
-    if (!manifest.contents.includes(content)) throw new SafekeepError('NOT_IN_BACKUP', { content });
+    if (!manifest.contents.includes(content))
+      throw new SafekeepError('NOT_IN_BACKUP', { content: { text: CONTENT_NAMES[content] } });
   }
   const backupDatabase = request.contents.includes('database') ? manifest.database : null;
   const database = await driver.describe(site.scope);

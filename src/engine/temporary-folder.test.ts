@@ -11,8 +11,8 @@ it('removes the folder of a process that is gone, and no other', async () => {
   // As this process, but begun at another time; and as another machine's.
   const [, mark = '', pid = '', started = ''] = /safekeep-(\w+)-(\d+)-(\d*)-/.exec(own) ?? [];
   const sibling = (name: string) => path.join(path.dirname(own), name);
-  const dead = sibling(`safekeep-${mark}-${pid}-${started}1-abcdef`);
-  const foreign = sibling(`safekeep-${mark.replace(/./g, '0')}-${pid}-${started}1-abcdef`);
+  const dead = sibling(`safekeep-${mark}-${pid}-${started}1-0123abcd`);
+  const foreign = sibling(`safekeep-${mark.replace(/./g, '0')}-${pid}-${started}1-0123abcd`);
   made.push(own, dead, foreign);
   for (const folder of [dead, foreign]) mkdirSync(path.join(folder, 'below'), { recursive: true });
   await removeAbandonedFolders();

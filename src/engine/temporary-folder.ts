@@ -19,7 +19,8 @@ export async function removeAbandonedFolders(): Promise<void> {
     if (!name.startsWith(PREFIX)) continue;
     const folder = path.join(os.tmpdir(), name);
     const stats = await stat(folder).catch(() => null);
-    if (!stats || !(await isAbandoned(name, stats.mtime))) continue;
+    // Nothing tells whether a process of another container lives that shares the temporary folder.
+    if (!stats || !(await isAbandoned(name, stats.mtime, Infinity))) continue;
     // Another user's, in a folder that everyone shares.
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }

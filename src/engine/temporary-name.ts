@@ -12,15 +12,15 @@ export function ownedSuffix(): string {
 }
 
 /**
- * Whether the process that made a name ending with such a suffix is gone. Of another machine's process only the last touch
- * is known. False for any other name.
+ * Whether the process that made a name ending with such a suffix has ended. A process of another machine, or in another
+ * container, has ended when it has not touched the file for `idleMs`. False for any other name.
  */
-export async function isAbandoned(name: string, lastTouched: Date): Promise<boolean> {
+export async function isAbandoned(name: string, lastTouched: Date, idleMs: number): Promise<boolean> {
   const [, mark, pid, started = ''] = SUFFIX.exec(name) ?? [];
   if (mark === undefined) return false;
-  const { host, space } = thisProcess();
-  const isHere = mark === markOf({ host, space });
-  const owner: Owner = { host, space: isHere ? space : '?', pid: Number(pid), started };
+  const here = thisProcess();
+  if (mark !== markOf(here)) return Date.now() - lastTouched.getTime() > idleMs;
+  const owner: Owner = { ...here, pid: Number(pid), started };
   return (await lifeOf(owner, lastTouched)) === 'dead';
 }
 

@@ -12,7 +12,7 @@ import type { RunContext } from '../engine/context';
 import { driverFor } from '../engine/databases';
 import type { DatabaseDriver } from '../engine/databases/driver';
 import { LocalDestination } from '../engine/destinations/local';
-import { fill } from '../engine/errors';
+import { fill } from '../engine/messages';
 import { lifeByRecords, type RunRecord } from '../engine/history/record';
 import { RunHistory } from '../engine/history/run-history';
 import { JournalFile, placeOf } from '../engine/journal';

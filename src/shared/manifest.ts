@@ -46,6 +46,11 @@ export interface ManifestDatabase extends DatabaseFacts {
   /** The dump's entries in the order in which they are loaded. */
   parts: string[];
   tables: TableRows[];
+  /**
+   * PostgreSQL, where data was dumped that was not live: under which name each of the app's schemas stands in the dump. Everywhere
+   * else in the manifest they bear their live names.
+   */
+  schemasInDump?: Record<string, string>;
 }
 
 export interface ManifestFileRoot {

@@ -32,8 +32,10 @@ export interface ApiError {
 /** A message that is not translated yet: an English sentence with `{{name}}` places, and what goes into them. */
 export interface Message {
   text: string;
-  params?: Record<string, string | number>;
+  params?: Params;
 }
+/** Names and numbers stay as they are; messages are translated, a list of them is joined. */
+export type Params = Readonly<Record<string, string | number | Message | readonly Message[]>>;
 
 export type LogLevel = 'info' | 'warn' | 'error';
 

@@ -161,14 +161,20 @@ describe('a download', () => {
   });
 
   it('that asks for the rest of other bytes gets the whole', async () => {
-    const reply = await fetch(await ticket(), { headers: { range: 'bytes=1000-', 'if-range': '"of another archive"' } });
+    const reply = await fetch(await ticket(), {
+      headers: { range: 'bytes=1000-', 'if-range': '"of another archive"' },
+    });
     expect(reply.status).toBe(200);
     expect(sha256(Buffer.from(await reply.arrayBuffer()))).toBe(fingerprint);
   });
 
   it('with a ticket that was changed or is older than twelve hours is refused', async () => {
     const url = await ticket();
-    await refused(url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')), 403, 'TICKET_INVALID');
+    await refused(
+      url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+      403,
+      'TICKET_INVALID',
+    );
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 12 * 3_600_000 + 1000 });
     try {
       await refused(url, 403, 'TICKET_INVALID');

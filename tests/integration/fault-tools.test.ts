@@ -20,7 +20,7 @@ const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
       'TOOL_FAILED',
       /pg_restore.*ends early/,
     ],
-    ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|psql/],
+    ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|PostgreSQL/],
     ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_FAILED', /pg_restore.*SIGKILL/],
     ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore said nothing for 1 seconds/],
   ],

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
-import { connect, expectSame, fingerprint, type Fingerprint } from '../support/compare';
+import { connect, expectSame, fingerprint } from '../support/compare';
 import {
   ALL,
   altered,
+  anyKeyNames,
   connectionTo,
   databasesOf,
   dropped,
@@ -18,18 +19,6 @@ import {
   runOf,
   staged,
 } from '../support/mysql-driver';
-
-/** The same without the names of foreign keys, by which they are listed. */
-function anyKeyNames({ tables, schema }: Fingerprint): Fingerprint {
-  const isKey = (line: string) => /^ {2}CONSTRAINT (?:`[^`]*` )?FOREIGN KEY/.test(line);
-  const plain = (line: string) => line.replace(/^( {2}CONSTRAINT) `[^`]*` /, '$1 ').replace(/,$/, '');
-  const paragraphs = schema.split('\n\n').map((text) => {
-    const lines = text.split('\n');
-    const keys = lines.filter(isKey).map(plain).sort();
-    return lines.map((line) => (isKey(line) ? keys.shift() : line)).join('\n');
-  });
-  return { tables, schema: paragraphs.join('\n\n') };
-}
 
 /** Foreign keys of every kind, and what else must follow when tables change their names. */
 const HARD = (p: string) => [

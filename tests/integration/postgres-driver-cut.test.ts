@@ -2,8 +2,6 @@ import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
-import { PsqlSession } from '../../src/engine/databases/postgres/psql';
-import { SafekeepError } from '../../src/engine/errors';
 import { expectSame, fingerprint } from '../support/compare';
 import { connectionTo, databaseFor, sql, stage, take, testRun, WAYS } from '../support/postgres-driver';
 import type { FreshDatabase } from '../support/servers';
@@ -28,13 +26,12 @@ const cutConnection = () => Object.assign(new Error('Connection terminated unexp
 type Moment = 'before' | 'after';
 
 /**
- * Cuts the connection at the k-th statement that the work sends, over whichever of its connections that goes; psql counts as one.
+ * Cuts the connection at the k-th statement that the work sends, over whichever of its connections that goes.
  * @returns how many statements there were, and whether it came to the cut
  */
 async function cutAt(k: number, moment: Moment, work: () => Promise<void>): Promise<{ sent: number; error: unknown }> {
   let sent = 0;
   const query = pg.Client.prototype.query as (this: pg.Client, ...args: unknown[]) => Promise<unknown>;
-  const run = PsqlSession.prototype.run;
   const destroy = (client: pg.Client) =>
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
@@ -46,13 +43,6 @@ async function cutAt(k: number, moment: Moment, work: () => Promise<void>): Prom
       throw cutConnection();
     };
     return cut() as never;
-  });
-  vi.spyOn(PsqlSession.prototype, 'run').mockImplementation(async function (this: PsqlSession, script: string) {
-    sent += 1;
-    if (sent !== k) return run.call(this, script);
-    if (moment === 'after') await run.call(this, script);
-    await this.kill();
-    throw new SafekeepError('TOOL_FAILED', { tool: 'psql', detail: 'server closed the connection unexpectedly' });
   });
   try {
     const error = await work().then(

@@ -431,7 +431,7 @@ describe.each(WAYS)('roles, by $strategy', (way) => {
     const plan = await stage(driver, 'g1', dump, PUBLIC, run);
     expect(plan.strategy).toBe(strategy);
     expect(run.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
-      `psql: ERROR:  role "${lost}" does not exist`,
+      `PostgreSQL: ERROR:  role "${lost}" does not exist`,
     ]);
     await driver.switchOver(plan, run);
     await driver.discard(plan);

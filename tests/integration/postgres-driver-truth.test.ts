@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
-import { findTools, TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import { expectSame, fingerprint } from '../support/compare';
 import {
+  altered,
   connectionTo,
   databaseFor,
   everything,
@@ -37,24 +37,9 @@ async function start(way: Way) {
 
 beforeEach(async () => void (folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-truth-'))));
 afterEach(async () => {
-  delete process.env[TOOLS_PATH_VARIABLE];
   await rm(folder, { recursive: true });
   await db.drop();
 });
-
-/** A pg_restore whose script is edited by sed on its way. */
-async function editedBy(expression: string) {
-  const tools = path.join(folder, 'tools');
-  await mkdir(tools);
-  for (const name of ['pg_dump', 'pg_restore', 'psql']) {
-    const [real] = await findTools([name]);
-    const edit = name === 'pg_restore' ? ` | sed '${expression}'; exit \${PIPESTATUS[0]}` : '';
-    const text = `#!/bin/bash\n[ "$1" = --version ] && exec ${real?.path} --version\n${real?.path} "$@"${edit}\n`;
-    await writeFile(path.join(tools, name), text);
-    await chmod(path.join(tools, name), 0o755);
-  }
-  process.env[TOOLS_PATH_VARIABLE] = tools;
-}
 
 interface Broken {
   name: string;
@@ -97,7 +82,7 @@ const BROKEN: Broken[] = [
     name: 'a view on a column that is missing',
     make: 'CREATE VIEW public.w AS SELECT v AS twice FROM public.t',
     then: 'DROP VIEW public.w',
-    told: 'VIEW public.w: ERROR:  column t.gone does not exist',
+    told: 'VIEW public.w: ERROR:  column t.g does not exist',
   },
 ];
 
@@ -110,11 +95,11 @@ describe.each(WAYS)('a dump in which one object can not be restored, by $strateg
       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relowner <> '${owner}'::regrole
       LOOP EXECUTE format('ALTER TABLE %s OWNER TO ${owner}', r.c); END LOOP; END $$`);
     const driver = createPostgresDriver(app);
-    const dump = await take(driver, PUBLIC);
+    const whole = await take(driver, PUBLIC);
+    const dump = told.includes('t.g ') ? altered(whole, '"t"."v" AS "twice"', '"t"."g" AS "twice"') : whole;
     await db.asAdmin(then);
     await sql(app, 'INSERT INTO t VALUES (2)');
     const live = await fingerprint(app);
-    if (told.includes('t.gone')) await editedBy('s/"t"."v" AS "twice"/"t"."gone" AS "twice"/');
     const backup = { ...dump.backup, extensions: [] };
     const plan = requirePlan(await driver.plan('z1', backup, PUBLIC));
     expect(plan.strategy).toBe(way.strategy);
@@ -138,8 +123,8 @@ describe.each(WAYS)('a dump in which one object can not be restored, by $strateg
     const dump = await take(driver, PUBLIC);
     const plan = await stage(driver, 'z2', dump, PUBLIC);
     await driver.discard(plan);
-    await editedBy('/^REFRESH MATERIALIZED VIEW/d');
-    await expect(stage(driver, 'z3', dump, PUBLIC)).rejects.toMatchObject({
+    const unfilled = altered(dump, 'REFRESH MATERIALIZED VIEW "public"."m";', 'SET row_security = off;');
+    await expect(stage(driver, 'z3', unfilled, PUBLIC)).rejects.toMatchObject({
       code: 'STAGED_DATA_DIFFERS',
       params: { detail: 'not filled: m' },
     });

@@ -9,7 +9,7 @@ export type ToolFamily = 'postgres' | 'mariadb';
 
 /** The programs of each family; the first one dumps, the second one loads. */
 const PROGRAMS: Record<ToolFamily, string[]> = {
-  postgres: ['pg_dump', 'pg_restore', 'psql'],
+  postgres: ['pg_dump', 'pg_restore'],
   mariadb: ['mariadb-dump', 'mariadb'],
 };
 

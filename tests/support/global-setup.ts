@@ -44,10 +44,12 @@ function start(): Running {
   const starting = [startPostgres(), startMariadb()] as const;
   return {
     users: 0,
-    servers: Promise.all(starting).then(([{ stop: _p, ...postgres }, { stop: _m, ...mariadb }]) => ({
-      postgres,
-      mariadb,
-    })),
+    servers: Promise.all(starting).then(
+      ([{ stop: _p, ...postgres }, { stop: _m, kill: _k, start: _s, ...mariadb }]) => ({
+        postgres,
+        mariadb,
+      }),
+    ),
     async stop() {
       for (const result of await Promise.allSettled(starting)) {
         if (result.status === 'fulfilled') await result.value.stop();

@@ -14,14 +14,21 @@ export interface MariadbServer {
   password: string;
   /** Path of the Unix socket. */
   socket: string;
+  /** As a power cut does; the server is down afterwards. */
+  kill(): Promise<void>;
+  /** Up again after `kill`, on the same port and data. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
  * Starts a private MariaDB server in a temporary folder; sign-in needs the password, over TCP and the socket alike. `more`:
- * settings of the server besides ours.
+ * settings of the server besides ours. `onData`: called with the folder of its data, empty yet.
  */
-export async function startMariadb(more: Record<string, string | number> = {}): Promise<MariadbServer> {
+export async function startMariadb(
+  more: Record<string, string | number> = {},
+  onData?: (folder: string) => void,
+): Promise<MariadbServer> {
   const install = 'apt-get install mariadb-server mariadb-client';
   const installDb = findProgram(['mariadb-install-db', 'mysql_install_db'], [], install);
   const mariadbd = findProgram(['mariadbd'], [], install);
@@ -33,6 +40,7 @@ export async function startMariadb(more: Record<string, string | number> = {}): 
   const user = 'admin';
   const password = randomBytes(12).toString('hex');
   mkdirSync(data, { mode: 0o700 });
+  onData?.(data);
   writeFileSync(
     firstStatements,
     [
@@ -69,23 +77,42 @@ export async function startMariadb(more: Record<string, string | number> = {}): 
     ...more,
   };
   const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
-  const child = startChild(mariadbd, [...common, ...args, '--skip-name-resolve'], {
-    ...systemId,
-    cwd: folder,
-    stopSignal: 'SIGTERM',
-    graceMs: 15_000,
-  });
+  const launch = () =>
+    startChild(mariadbd, [...common, ...args, '--skip-name-resolve'], {
+      ...systemId,
+      cwd: folder,
+      stopSignal: 'SIGTERM',
+      graceMs: 15_000,
+    });
+  let child = launch();
+  const isUp = () => child.waitUntil(() => answers({ host, port, user, password }), 60_000);
   const stop = async () => {
     await child.stop();
     removeFolder(folder);
   };
   try {
-    await child.waitUntil(() => answers({ host, port, user, password }), 60_000);
+    await isUp();
   } catch (error) {
     await stop();
     throw error;
   }
-  return { host, port, user, password, socket, stop };
+  return {
+    host,
+    port,
+    user,
+    password,
+    socket,
+    kill: async () => {
+      child.process.kill('SIGKILL');
+      await child.stop();
+    },
+    start: async () => {
+      writeFileSync(firstStatements, '');
+      child = launch();
+      await isUp();
+    },
+    stop,
+  };
 }
 
 async function answers(config: mysql.ConnectionOptions): Promise<boolean> {

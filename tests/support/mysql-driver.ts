@@ -1,13 +1,19 @@
 /** What the tests of the MySQL and MariaDB driver share: a database, a run, a dump in memory, a staged plan. */
+import { readFileSync } from 'node:fs';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach } from 'vitest';
 import type { RunContext } from '../../src/engine/context';
-import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
+import type { DatabaseConnection, DatabasePlan, DumpScope, FileRecord } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
+import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { Message } from '../../src/shared/runs';
 import { fingerprint, type Fingerprint, withConnection } from './compare';
+import { findProgram } from './child';
 import { type FreshDatabase, freshDatabase } from './servers';
 import { createMysqlObjects } from './zoo/objects-mysql';
 
@@ -61,19 +67,32 @@ export function runOf(): TestRun {
 export interface Dumped {
   backup: ManifestDatabase;
   parts: Map<string, Buffer>;
+  records: FileRecord[];
 }
 
-export async function dumpAll(to: DatabaseConnection, scope = ALL, run = runOf()): Promise<Dumped> {
+export async function dumpAll(
+  to: DatabaseConnection,
+  scope = ALL,
+  run = runOf(),
+  inactive?: DatabasePlan,
+): Promise<Dumped> {
   const driver = createMysqlDriver(to);
-  const facts = await driver.describe(scope);
-  const dump = await driver.dump(scope, run);
+  const facts = await driver.describe(scope, inactive);
+  const dump = await driver.dump(scope, run, inactive);
   try {
     const parts = new Map<string, Buffer>();
     for await (const part of dump.parts) parts.set(part.name, await buffer(part.stream));
-    return { backup: { ...facts, ...(await dump.result()) }, parts };
+    const records = await allOf(dump.fileRecords?.());
+    return { backup: { ...facts, ...(await dump.result()) }, parts, records };
   } finally {
     await dump.close();
   }
+}
+
+export async function allOf<T>(items: AsyncIterable<T> | undefined): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items ?? []) found.push(item);
+  return found;
 }
 
 export async function planned(
@@ -144,6 +163,19 @@ export async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
   };
 }
 
+/** The same without the names of foreign keys, by which they are listed; on MySQL with 'FOREIGN KEY|CHECK' of checks too. */
+export function anyKeyNames({ tables, schema }: Fingerprint, kinds = 'FOREIGN KEY'): Fingerprint {
+  const named = new RegExp(`^( {2}CONSTRAINT) (?:\`(?:[^\`]|\`\`)*\` )?(${kinds})`);
+  const isKey = (line: string) => named.test(line);
+  const plain = (line: string) => line.replace(named, '$1 $2').replace(/,$/, '');
+  const paragraphs = schema.split('\n\n').map((text) => {
+    const lines = text.split('\n');
+    const keys = lines.filter(isKey).map(plain).sort();
+    return lines.map((line) => (isKey(line) ? keys.shift() : line)).join('\n');
+  });
+  return { tables, schema: paragraphs.join('\n\n') };
+}
+
 /** What is ours in the database, whatever kind it is. */
 export const oursIn = async (database: FreshDatabase) => {
   const rows = await database.asAdmin(
@@ -154,3 +186,27 @@ export const oursIn = async (database: FreshDatabase) => {
   );
   return rows.map(({ n }) => String(n));
 };
+
+const FIXTURES = path.join(__dirname, '../fixtures/dumps');
+
+/** The statements of a schema in tests/fixtures/dumps. */
+export const statementsOf = (file: string) =>
+  readFileSync(path.join(FIXTURES, file), 'utf8')
+    .split(/\n\n+/)
+    .map((paragraph) => paragraph.replace(/^--.*\n?/gm, '').trim())
+    .filter(Boolean);
+
+/** Puts a program of that name in front of the dump tool: a shell script that finds the real one in $REAL. */
+export async function inFrontOfTheDumpTool(script: string): Promise<void> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-tools-'));
+  dropped.push(() => rm(folder, { recursive: true }));
+  const real = findProgram(['mariadb-dump'], [], 'apt-get install mariadb-client');
+  const file = path.join(folder, 'mariadb-dump');
+  await writeFile(file, `#!/bin/sh\nREAL=${real}\n[ "$1" = --version ] && exec $REAL --version\n${script}\n`);
+  await chmod(file, 0o755);
+  await symlink(findProgram(['mariadb'], [], 'apt-get install mariadb-client'), path.join(folder, 'mariadb'));
+  process.env[TOOLS_PATH_VARIABLE] = folder;
+  dropped.push(async () => {
+    delete process.env[TOOLS_PATH_VARIABLE];
+  });
+}

@@ -11,8 +11,8 @@ import type {
 } from '../../src/engine/databases/driver';
 import type { ManifestDatabase } from '../../src/shared/manifest';
 import type { LogLine, Progress } from '../../src/shared/runs';
-import { fill } from '../../src/engine/errors';
-import { type FreshDatabase, freshDatabase } from './servers';
+import { fill } from '../../src/engine/messages';
+import { type FreshDatabase, freshDatabase, type ServerAddress } from './servers';
 
 /** The ways a restore can go, by what the app's role may do. */
 export const WAYS = [
@@ -23,8 +23,8 @@ export const WAYS = [
 export type Way = { strategy: (typeof WAYS)[number]['strategy']; mayCreateDatabases: boolean };
 
 /** A database whose owner has the rights that lead to the strategy. */
-export async function databaseFor({ strategy, mayCreateDatabases }: Way): Promise<FreshDatabase> {
-  const db = await freshDatabase('postgres', { mayCreateDatabases });
+export async function databaseFor({ strategy, mayCreateDatabases }: Way, on?: ServerAddress): Promise<FreshDatabase> {
+  const db = await freshDatabase('postgres', { mayCreateDatabases, on });
   // As before PostgreSQL 15, where everybody may create in a schema of the superuser.
   if (strategy === 'objects') {
     await db.asAdmin('ALTER SCHEMA public OWNER TO postgres; GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC');
@@ -104,6 +104,17 @@ export async function take(driver: DatabaseDriver, scope: DumpScope, run: RunCon
   } finally {
     await dump.close();
   }
+}
+
+/** The same dump with one text in place of another of the same length, wherever it stands: in definitions as in rows. */
+export function altered({ backup, bytes }: TakenDump, text: string, by: string): TakenDump {
+  const [old, changed] = [text, by.padEnd(Buffer.byteLength(text))].map((words) =>
+    Buffer.from(words).toString('latin1'),
+  );
+  const found = bytes.toString('latin1');
+  if (old?.length !== changed?.length) throw new Error(`${by} is longer than ${text}`);
+  if (!found.includes(old ?? '')) throw new Error(`${text} is not in the dump`);
+  return { backup, bytes: Buffer.from(found.split(old ?? '').join(changed), 'latin1') };
 }
 
 /** Hands out the dump in chunks, as an archive would; counts how often its end was reached. */

@@ -7,7 +7,19 @@ import './global-setup';
 
 export type ServerDialect = 'postgres' | 'mariadb' | 'mysql';
 
+/** A server and its administrator. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
 export interface FreshDatabaseOptions {
+  /** Another server than those that the test run shares. */
+  on?: ServerAddress;
+  /** Of the database and its user; random by default. */
+  name?: string;
   /** May the user create further databases (staging beside the live one)? Default true. */
   mayCreateDatabases?: boolean;
 }
@@ -29,20 +41,31 @@ export interface FreshDatabase {
 /** The dialect 'mysql' gets a database on the MariaDB server. */
 export async function freshDatabase(
   dialect: ServerDialect,
-  { mayCreateDatabases = true }: FreshDatabaseOptions = {},
+  { mayCreateDatabases = true, on, name = `t${randomBytes(5).toString('hex')}` }: FreshDatabaseOptions = {},
 ): Promise<FreshDatabase> {
-  const name = `t${randomBytes(5).toString('hex')}`;
   const password = randomBytes(9).toString('hex');
   const create = dialect === 'postgres' ? freshPostgres : freshMariadb;
-  return { dialect, username: name, password, database: name, ...(await create(name, password, mayCreateDatabases)) };
+  const server = on ?? sharedServer(dialect);
+  const made = await create(server, name, password, mayCreateDatabases);
+  return { dialect, username: name, password, database: name, ...made };
+}
+
+function sharedServer(dialect: ServerDialect): ServerAddress {
+  if (dialect !== 'postgres') return inject('servers').mariadb;
+  const { superuser: user, ...server } = inject('servers').postgres;
+  return { ...server, user };
 }
 
 type ServerPart = Pick<FreshDatabase, 'host' | 'port' | 'asAdmin' | 'drop'>;
 
-async function freshPostgres(name: string, password: string, mayCreateDatabases: boolean): Promise<ServerPart> {
-  const { host, port, superuser, password: adminPassword } = inject('servers').postgres;
+async function freshPostgres(
+  { host, port, user, password: adminPassword }: ServerAddress,
+  name: string,
+  password: string,
+  mayCreateDatabases: boolean,
+): Promise<ServerPart> {
   const asAdmin = async (sql: string, database = name) => {
-    const client = new pg.Client({ host, port, user: superuser, password: adminPassword, database });
+    const client = new pg.Client({ host, port, user, password: adminPassword, database });
     await client.connect();
     try {
       return (await client.query<Record<string, unknown>>(sql)).rows;
@@ -65,8 +88,12 @@ async function freshPostgres(name: string, password: string, mayCreateDatabases:
   return { host, port, asAdmin, drop };
 }
 
-async function freshMariadb(name: string, password: string, mayCreateDatabases: boolean): Promise<ServerPart> {
-  const { host, port, user, password: adminPassword } = inject('servers').mariadb;
+async function freshMariadb(
+  { host, port, user, password: adminPassword }: ServerAddress,
+  name: string,
+  password: string,
+  mayCreateDatabases: boolean,
+): Promise<ServerPart> {
   const asAdmin = async (sql: string, database: string | undefined = name) => {
     const connection = await mysql.createConnection({ host, port, user, password: adminPassword, database });
     try {

@@ -1,6 +1,6 @@
 /** A real disk that is really full: a memory file system of a given size, mounted over a folder. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export interface SmallDisk {
@@ -8,6 +8,8 @@ export interface SmallDisk {
   fill(leftBytes: number): void;
   /** Gives the space back that fill() took. */
   clear(): void;
+  /** Everyone may write there. */
+  open(): void;
   unmount(): void;
 }
 
@@ -22,6 +24,7 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
       const { bavail, bsize } = statfsSync(folder);
       writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - leftBytes)));
     },
+    open: () => chmodSync(folder, 0o777),
     clear: () => rmSync(filler, { force: true }),
     unmount: () => execFileSync('umount', ['--lazy', folder]),
   };

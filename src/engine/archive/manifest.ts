@@ -23,6 +23,7 @@ const databaseSchema = z.object({
   tool: z.object({ name: z.string(), version: z.string() }),
   parts: z.array(z.string().regex(/^[A-Za-z0-9._-]+$/)).min(1),
   tables: z.array(z.object({ name: z.string(), rows: count.nullable(), dataExcluded: z.boolean().optional() })),
+  schemasInDump: z.record(z.string(), z.string()).optional(),
 });
 
 export const manifestSchema: z.ZodType<Manifest> = z.object({

@@ -1,7 +1,7 @@
 import { createReadStream, read } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { SafekeepError } from '../errors';
+import { notFound } from '../errors';
 
 /** Random access to the bytes of an archive, wherever it lies. */
 export interface ArchiveSource {
@@ -14,7 +14,7 @@ export interface ArchiveSource {
 /** @throws NOT_FOUND */
 export async function openLocalArchive(file: string): Promise<ArchiveSource> {
   const handle = await open(file, 'r').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') throw new SafekeepError('NOT_FOUND', { what: 'file', name: file }, { cause });
+    if (cause.code === 'ENOENT') throw notFound('file', file, { cause });
     throw cause;
   });
   const { size } = await handle.stat();

@@ -85,7 +85,7 @@ export interface Dump {
   /** To be consumed one after the other; each stream must be read to its end before the next part is asked for. */
   parts: AsyncIterable<DumpPart>;
   /** What the manifest says about the dump; only valid once every part has ended. */
-  result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>>;
+  result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts' | 'schemasInDump'>>;
   /**
    * The file records that the dump holds, exactly: read in the dump's own moment or from its own bytes, never from the live
    * database later. Rows without a filename or storage are left out. Only valid once every part has ended.

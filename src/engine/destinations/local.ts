@@ -12,7 +12,8 @@ import {
   syncFolder,
   writeFileAtomically,
 } from '../atomic-file';
-import { SafekeepError } from '../errors';
+import { notFound, SafekeepError } from '../errors';
+import { messageSchema } from '../messages';
 import { HEARTBEAT_TIMEOUT_MS } from '../owner';
 import { ownedSuffix } from '../temporary-name';
 
@@ -214,7 +215,7 @@ export class LocalDestination {
   }
 
   private checked(name: string): string {
-    if (!this.naming.isName(name)) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+    if (!this.naming.isName(name)) throw notFound('backup', name);
     return name;
   }
 
@@ -233,10 +234,6 @@ export class LocalDestination {
   }
 }
 
-const messageSchema = z.object({
-  text: z.string(),
-  params: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
-});
 const verifiedSchema: z.ZodType<Verification> = z.object({
   at: z.string(),
   runId: z.string(),

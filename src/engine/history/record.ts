@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode, SafekeepError } from '../errors';
+import type { Params } from '../../shared/runs';
+import { paramsSchema } from '../messages';
 import { ownerSchema, thisProcess } from '../owner';
 
 const codeSchema = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
-const paramsSchema = z.record(z.string(), z.union([z.string(), z.number()]));
 
 /** An error as it is stored: translated only when it is shown. A code of another version becomes INTERNAL. */
 export const storedErrorSchema = z
@@ -14,7 +15,7 @@ export const storedErrorSchema = z
   });
 export interface StoredError {
   code: ErrorCode;
-  params: Record<string, string | number>;
+  params: Params;
 }
 
 /** The record of a run as its file has it: the truth that survives a restore. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isBackupName } from '../../engine/archive/format';
-import { SafekeepError } from '../../engine/errors';
+import { notFound, SafekeepError } from '../../engine/errors';
 import { isFinal } from '../../engine/history/record';
 import type {
   BackupDetails,
@@ -123,7 +123,7 @@ export const backupActions: Record<string, Action> = {
 
   ticket: action(async ({ safekeep, ctx }): Promise<TicketAnswer> => {
     const { name } = parse(nameSchema, inputOf(ctx));
-    if (!(await safekeep.destination.get(name))) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+    if (!(await safekeep.destination.get(name))) throw notFound('backup', name);
     const { ticket, expiresAt } = await safekeep.tickets.issue(name, Date.now());
     const base = (process.env.API_BASE_PATH ?? '/api/').replace(/\/*$/, '/');
     const app = safekeep.app.name === 'main' ? '' : `&__appName=${encodeURIComponent(safekeep.app.name)}`;
@@ -146,6 +146,6 @@ async function viewerOf(safekeep: Safekeep, translate: Translate): Promise<(row:
 async function rowOf(safekeep: Safekeep, name: string): Promise<BackupRow> {
   // A name that no backup can have is not shown to the database, which may choke on it (NUL).
   const row = isBackupName(name) ? await safekeep.index.backup(name) : null;
-  if (!row) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+  if (!row) throw notFound('backup', name);
   return row;
 }

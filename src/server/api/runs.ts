@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SafekeepError } from '../../engine/errors';
+import { notFound, SafekeepError } from '../../engine/errors';
 import type { RunRecord } from '../../engine/history/record';
 import type { PreviousData } from '../../engine/previous';
 import type { PreviousAnswer, RunLogAnswer } from '../../shared/api';
@@ -68,7 +68,7 @@ export const runActions: Record<string, Action> = {
 async function recordOf(safekeep: Safekeep, id: string): Promise<RunRecord> {
   const active = safekeep.runs.active?.record;
   const record = active?.id === id ? active : await safekeep.history.load(id);
-  if (!record) throw new SafekeepError('NOT_FOUND', { what: 'run', name: id });
+  if (!record) throw notFound('run', id);
   return record;
 }
 

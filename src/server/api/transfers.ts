@@ -3,7 +3,7 @@ import { type Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { z } from 'zod';
 import { openLocalArchive } from '../../engine/archive/source';
-import { SafekeepError } from '../../engine/errors';
+import { notFound, SafekeepError } from '../../engine/errors';
 import type { Safekeep } from '../safekeep';
 import type { KeepUploadAnswer, UploadAppendAnswer, UploadFinishAnswer, UploadStartAnswer } from '../../shared/api';
 import { busyWith } from '../runs/runs';
@@ -56,7 +56,7 @@ export const transferActions: Record<string, Action> = {
     const name = await safekeep.tickets.check(ticket, Date.now());
     if (name === null) throw new SafekeepError('TICKET_INVALID');
     const stored = await safekeep.destination.get(name);
-    if (!stored) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+    if (!stored) throw notFound('backup', name);
     const source = await openLocalArchive(safekeep.destination.archivePath(name));
     // A download that goes on must go on with the same bytes.
     const etag = `"${stored.sidecar?.sha256 ?? stored.bytes}"`;

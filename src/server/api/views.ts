@@ -1,5 +1,6 @@
 /** Records and rows as the API tells them. */
-import { fill, type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
+import { type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
+import { fill } from '../../engine/messages';
 import { isExpired, type PreviousData } from '../../engine/previous';
 import type { BackupView, CheckView, LiveOrigin } from '../../shared/api';
 import type { Check } from '../../engine/compatibility';
@@ -20,23 +21,22 @@ import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } 
 export type Translate = (sentence: string) => string;
 
 export function tell(message: Message, translate: Translate): string {
-  return message.text === '' ? '' : fill(translate(message.text), message.params);
+  return message.text === '' ? '' : fill(translate(message.text), message.params, translate);
 }
-
-/** Parameters whose values are words of ours rather than names or numbers. */
-const WORDS = new Set(['kind', 'what', 'content']);
 
 export function apiError(error: SafekeepError, translate: Translate): ApiError {
   const { message, hint } = ERRORS[error.code];
-  const translated = Object.entries(error.params).map(([name, value]) => {
-    return [name, WORDS.has(name) ? translate(String(value)) : value] as const;
-  });
-  const params = Object.fromEntries(translated);
+  const { code, params } = error;
   return {
-    code: error.code satisfies ErrorCode,
-    message: fill(translate(message), params),
-    hint: fill(translate(hint), params),
-    params: error.params,
+    code: code satisfies ErrorCode,
+    message: tell({ text: message, params }, translate),
+    hint: tell({ text: hint, params }, translate),
+    params: Object.fromEntries(
+      Object.entries(params).map(([name, value]) => [
+        name,
+        typeof value === 'object' ? fill(`{{${name}}}`, params) : value,
+      ]),
+    ),
   };
 }
 

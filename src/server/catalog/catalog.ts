@@ -4,7 +4,7 @@ import { ArchiveReader } from '../../engine/archive/reader';
 import { openLocalArchive } from '../../engine/archive/source';
 import type { ArchiveFacts } from '../../engine/compatibility';
 import type { LocalDestination, Sidecar, StoredBackup } from '../../engine/destinations/local';
-import { SafekeepError } from '../../engine/errors';
+import { notFound, SafekeepError } from '../../engine/errors';
 import type { RunRecord } from '../../engine/history/record';
 import type { RunHistory } from '../../engine/history/run-history';
 import { type RetentionDecision, retain } from '../../engine/retention';
@@ -23,7 +23,7 @@ export class Catalog {
   async open(name: string): Promise<ArchiveReader> {
     const source = await openLocalArchive(this.destination.archivePath(name)).catch((error: unknown) => {
       if (!(error instanceof SafekeepError) || error.code !== 'NOT_FOUND') throw error;
-      throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+      throw notFound('backup', name);
     });
     return await ArchiveReader.open(source);
   }
@@ -69,7 +69,7 @@ export class Catalog {
   /** Changes what was set by hand, in the sidecar and in the list. @throws NOT_FOUND, SIDECAR_UNREADABLE */
   async change(name: string, change: Partial<Sidecar>): Promise<void> {
     const sidecar = await this.destination.changeSidecar(name, (own) => ({ ...own, ...change }));
-    if (!sidecar) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+    if (!sidecar) throw notFound('backup', name);
     await this.index.saveBackup(rowOfSidecar(name, sidecar));
   }
 

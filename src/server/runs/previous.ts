@@ -1,6 +1,6 @@
 /** Previous data of an app: what runs replaced, until it is brought back, discarded, or its undo window closes. */
 import type { SteppedRun } from '../../engine/context';
-import { SafekeepError } from '../../engine/errors';
+import { notFound, SafekeepError } from '../../engine/errors';
 import type { RunRecord } from '../../engine/history/record';
 import { discardUnreferenced } from '../../engine/discard';
 import type { Slots } from '../../engine/moves';
@@ -70,7 +70,7 @@ export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor)
   const data = await safekeep.previous.read();
   if (!data.states.some((state) => state.id === id)) {
     const isKnown = (await safekeep.history.load(id)) !== null;
-    throw isKnown ? new SafekeepError('NOTHING_TO_UNDO') : new SafekeepError('NOT_FOUND', { what: 'run', name: id });
+    throw isKnown ? new SafekeepError('NOTHING_TO_UNDO') : notFound('run', id);
   }
   const { record } = await safekeep.runs.begin({ kind: 'prune', undoOf: id, ...startedBy(actor) }, async (run) => {
     await run.step('prune', () => discardPrevious(safekeep, [id], run));

@@ -1,4 +1,5 @@
 /** The runs of one app: starts them one at a time and records how they end. */
+import { KIND_NAMES } from '../../shared/names';
 import type { Application } from '@nocobase/server';
 import { SafekeepError } from '../../engine/errors';
 import { isFinal, newRecord, type RunRecord } from '../../engine/history/record';
@@ -133,8 +134,9 @@ export class Runs {
   }
 }
 
-export function busyWith(record: Pick<RunRecord, 'kind' | 'startedAt'> | undefined): SafekeepError {
-  return new SafekeepError('BUSY', { kind: record?.kind ?? 'run', startedAt: record?.startedAt ?? '' });
+export function busyWith(record: Pick<RunRecord, 'kind'> | undefined): SafekeepError {
+  // Another node may hold the lock before the record of its run is there.
+  return new SafekeepError('BUSY', { kind: { text: record ? KIND_NAMES[record.kind] : 'on another node' } });
 }
 
 function startingNow(newRun: NewRun): RunRecord {

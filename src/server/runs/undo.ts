@@ -1,4 +1,4 @@
-import { SafekeepError } from '../../engine/errors';
+import { notFound } from '../../engine/errors';
 import type { Slots } from '../../engine/moves';
 import { slotsToReach } from '../../engine/previous';
 import { undo } from '../../engine/undo';
@@ -11,7 +11,7 @@ import { sweep } from './recovery';
 /** Brings back the data that a restore, or an undo, replaced. @throws BUSY, NOTHING_TO_UNDO, NOT_FOUND */
 export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor): Promise<{ runId: string }> {
   const earlier = await safekeep.history.load(runId);
-  if (!earlier) throw new SafekeepError('NOT_FOUND', { what: 'run', name: runId });
+  if (!earlier) throw notFound('run', runId);
   const reach = async () => slotsToReach(await safekeep.previous.read(), runId, new Date());
   const { database, folders } = await reach();
   const contents = [...(database ? ['database' as const] : []), ...(folders.length > 0 ? ['files' as const] : [])];

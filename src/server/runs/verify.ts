@@ -1,5 +1,5 @@
 import { ArchiveReader } from '../../engine/archive/reader';
-import { SafekeepError } from '../../engine/errors';
+import { notFound } from '../../engine/errors';
 import { type Verdict, verdictOn, verify } from '../../engine/verify';
 import { newSlotId } from '../names';
 import type { Safekeep } from '../safekeep';
@@ -10,7 +10,7 @@ import type { RunRecorder } from './recorder';
 /** Verifies one backup and records the result in its sidecar. @throws BUSY, NOT_FOUND */
 export async function startVerify(safekeep: Safekeep, name: string, actor: Actor): Promise<{ runId: string }> {
   const stored = await safekeep.destination.get(name);
-  if (!stored) throw new SafekeepError('NOT_FOUND', { what: 'backup', name });
+  if (!stored) throw notFound('backup', name);
   const { note = '', startedAt = null, manifest } = stored.sidecar ?? {};
   const about = { kind: 'verify' as const, backupName: name, backupAt: startedAt, note, contents: manifest?.contents };
   const { record } = await safekeep.runs.begin({ ...about, ...startedBy(actor) }, async (run) => {

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { syncFile, writeFileAtomically } from '../../engine/atomic-file';
 import { ArchiveReader } from '../../engine/archive/reader';
 import { openLocalArchive } from '../../engine/archive/source';
-import { readableBytes } from '../../engine/compatibility';
-import { SafekeepError } from '../../engine/errors';
+import { readableBytes } from '../../engine/bytes';
+import { notFound, SafekeepError } from '../../engine/errors';
 import type { UploadStartAnswer } from '../../shared/api';
 import type { Manifest } from '../../shared/manifest';
 import { randomLetters } from '../names';
@@ -170,7 +170,7 @@ export class UploadStore {
   }
 
   private unknown(uploadId: string): never {
-    throw new SafekeepError('NOT_FOUND', { what: 'upload', name: uploadId });
+    throw notFound('upload', uploadId);
   }
 
   private dataFile(uploadId: string): string {

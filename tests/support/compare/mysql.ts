@@ -10,7 +10,7 @@ function exact(column: string, type: string): string {
   if (type === 'json') return `SHA2(CAST(${column} AS CHAR), 256)`;
   if (type === 'float') return `CAST(${column} + 0e0 AS CHAR)`;
   if (type === 'bit') return `CAST(${column} + 0 AS CHAR)`;
-  if (/char|enum|set/.test(type)) return `HEX(${column})`;
+  if (/char|enum|set|vector/.test(type)) return `HEX(${column})`;
   return `CAST(${column} AS CHAR)`;
 }
 

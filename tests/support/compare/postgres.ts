@@ -42,8 +42,11 @@ export async function postgresSchema(
   return parts.sort().join('\n\n');
 }
 
+/** Folder with a pg_dump that is not older than the server; default: the installed one. */
+export const COMPARE_TOOLS_VARIABLE = 'SAFEKEEP_COMPARE_TOOLS';
+
 async function pgDump({ target }: RawConnection): Promise<string> {
-  const folders = versionedFolders('/usr/lib/postgresql', 'bin');
+  const folders = [process.env[COMPARE_TOOLS_VARIABLE] ?? [], versionedFolders('/usr/lib/postgresql', 'bin')].flat();
   const program = findProgram(['pg_dump'], folders, 'apt-get install postgresql-client-15');
   const { host = '', port = 5432, username = '', database = '', password } = target;
   const args = ['--schema-only', '-w', '-h', host, '-p', String(port), '-U', username, '-d', database];

@@ -60,26 +60,29 @@ export function belongsTo(connection: DatabaseConnection, session: MysqlSession)
   return (name) => !isOursByName(name) && session.fold(name).startsWith(prefix);
 }
 
-/** Tables of the scope whose rows stay out, as the database writes them. */
-export function excludedTables(scope: DumpScope, tables: string[], session: MysqlSession): string[] {
+/** Those of the tables whose rows stay out. */
+export function excludedTables<T extends { liveName: string }>(
+  scope: DumpScope,
+  tables: T[],
+  session: MysqlSession,
+): T[] {
   const wanted = new Set(scope.excludeRowsOf.map((name) => session.fold(name)));
-  return tables.filter((name) => wanted.has(session.fold(name)));
+  return tables.filter(({ liveName }) => wanted.has(session.fold(liveName)));
 }
 
+/** Facts about the session's own database and some of its tables. */
 export async function describeMysql(
   session: MysqlSession,
   connection: DatabaseConnection,
   scope: DumpScope,
+  tables: (MysqlObject & { liveName: string })[],
 ): Promise<DatabaseFacts> {
-  const belongs = belongsTo(connection, session);
-  const tables = (await objectsIn(session, session.database)).filter(({ name }) => belongs(name));
-  const names = tables.map(({ name }) => name);
-  const excluded = new Set(excludedTables(scope, names, session));
+  const excluded = new Set(excludedTables(scope, tables, session));
   const sizes = await session.rows(
     'SELECT TABLE_NAME AS name, DATA_LENGTH AS bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?',
     [session.database],
   );
-  const counted = new Set(names.filter((name) => !excluded.has(name)));
+  const counted = new Set(tables.filter((table) => !excluded.has(table)).map(({ name }) => name));
   const [charset] = await session.rows(
     `SELECT DEFAULT_CHARACTER_SET_NAME AS encoding, DEFAULT_COLLATION_NAME AS collation
        FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?`,

@@ -4,12 +4,18 @@ import type { Connection as CoreConnection, ConnectionOptions } from 'mysql2';
 import type { Connection } from 'mysql2/promise';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection } from '../driver';
+import { comparable } from '../tools';
+import type { SharedConstraints } from './rewrite';
+import { serverError } from './server-errors';
 
 export type MysqlValue = string | number | Buffer | null;
 export type MysqlRow = Record<string, MysqlValue>;
 
 /** How long a statement waits for tables that other sessions use, in seconds; the server's own default is a day or a year. */
 const LOCK_WAIT_SECONDS = 5;
+
+/** How much later than its own limit a server may end a statement. */
+const GRACE_MS = 500;
 
 export interface MysqlServer {
   flavour: 'mysql' | 'mariadb';
@@ -70,14 +76,30 @@ export class MysqlSession {
     return Array.isArray(rows) ? (rows as MysqlRow[]) : [];
   }
 
-  /** As `rows`, one after the other, for answers of any size. Nothing else may be asked before the last one. */
-  stream(sql: string): AsyncIterable<MysqlRow> {
-    return this.core.query(sql).stream({ highWaterMark: 1_000 });
+  /**
+   * As `rows`, one after the other, for answers of any size. Nothing else may be asked before the last one; the session is gone
+   * when not all were taken.
+   */
+  async *stream(sql: string): AsyncGenerator<MysqlRow> {
+    let ended = false;
+    try {
+      yield* this.core.query(sql).stream({ highWaterMark: 1_000 }) as AsyncIterable<MysqlRow>;
+      ended = true;
+    } finally {
+      if (!ended) this.core.destroy();
+    }
   }
 
   /** First column of the first row. */
   async value(sql: string, params: MysqlValue[] = []): Promise<MysqlValue> {
     const [row] = await this.rows(sql, params);
+    return (row && Object.values(row)[0]) ?? null;
+  }
+
+  /** As `value`, but after so long the session is given up; the error then has the code PROTOCOL_SEQUENCE_TIMEOUT. */
+  async valueWithin(sql: string, timeoutMs: number): Promise<MysqlValue> {
+    const [rows] = await this.connection.query({ sql, timeout: timeoutMs + GRACE_MS });
+    const [row] = rows as MysqlRow[];
     return (row && Object.values(row)[0]) ?? null;
   }
 
@@ -96,7 +118,10 @@ export class MysqlSession {
   }
 }
 
-/** Opens, works, closes. An error of the server that `work` does not handle becomes TOOL_FAILED with the server's words. */
+/**
+ * Opens, works, closes. An error of the server that `work` does not handle becomes TOOL_FAILED with the server's words, or
+ * DATABASE_UNREACHABLE or SERVER_FAILED where it speaks of the server itself.
+ */
 export async function withMysql<T>(to: DatabaseConnection, work: (session: MysqlSession) => Promise<T>): Promise<T> {
   const session = await MysqlSession.open(to);
   try {
@@ -108,16 +133,24 @@ export async function withMysql<T>(to: DatabaseConnection, work: (session: Mysql
   }
 }
 
-export function asServerError(error: unknown, server: MysqlServer): unknown {
-  if (!errnoOf(error)) return error;
+/** `about`: what the server was asked for, in front of its words. */
+export function asServerError(error: unknown, server: MysqlServer, about = ''): unknown {
+  const errno = errnoOf(error);
+  if (!errno) return error;
   const tool = server.flavour === 'mariadb' ? 'MariaDB' : 'MySQL';
-  return new SafekeepError('TOOL_FAILED', { tool, detail: (error as Error).message }, { cause: error });
+  return serverError({ errno, detail: about + (error as Error).message, tool, cause: error }, server.flavour);
 }
 
 /** The server's number of an error, 0 for errors that are not the server's. */
 export function errnoOf(error: unknown): number {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown };
   return typeof errno === 'number' && typeof sqlState === 'string' ? errno : 0;
+}
+
+/** MariaDB keeps CHECK constraints, and from 12.1 on foreign keys too, by table. */
+export function sharedConstraints({ flavour, version }: Pick<MysqlServer, 'flavour' | 'version'>): SharedConstraints {
+  const isMysql = flavour === 'mysql';
+  return { foreignKeys: isMysql || comparable(version).compare('12.1.0') < 0, checks: isMysql };
 }
 
 export const ER_ACCESS_DENIED = [1044, 1045, 1142, 1227];

@@ -3,56 +3,75 @@ import { Readable } from 'node:stream';
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
-import { SafekeepError } from '../../errors';
-import { type FloatTable, floatCorrections, floatTables } from './floats';
+import { SafekeepError, toSafekeepError } from '../../errors';
 import { readFromTool, toolName } from '../../process';
-import type { DatabaseConnection, Dump, DumpPart, DumpScope } from '../driver';
-import {
-  type MysqlObject,
-  belongsTo,
-  everythingIn,
-  excludedTables,
-  holdsNoRows,
-  isTransactional,
-  objectsIn,
-} from './catalog';
+import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileTable } from '../driver';
+import { RecordSpool } from '../record-spool';
+import { excludedTables, holdsNoRows, isTransactional, objectsIn } from './catalog';
 import { type Credentials, dumpFlags, requireTool, credentialsFile } from './client';
-import { type MysqlServer, MysqlSession, withMysql } from './connection';
-import { storedObjectsOf, warnUnreadable } from './stored-objects';
-import { END_MARK, writeStoredObjects } from './stored-objects-file';
+import { type MysqlServer, MysqlSession, sharedConstraints, withMysql } from './connection';
+import { FileRows } from './file-rows';
+import { type FloatTable, floatCorrections, floatTables } from './floats';
+import { DumpRewriter } from './rewrite';
 import { DumpScanner } from './scan';
+import { errnoPrinted, serverError } from './server-errors';
+import { objectsOf, type Source, sourceOf, type SourceTable, storedObjectsIn } from './source';
+import { correction, createTable, kindOf, statementOf } from './statements';
+import { warnUnreadable } from './stored-objects';
+import { END_MARK, writeStoredObjects } from './stored-objects-file';
 
 export const TABLES_PART = '1-tables.sql';
 export const STORED_OBJECTS_PART = '2-stored-objects.sql';
 
 interface Prepared {
   server: MysqlServer;
+  /** The one that holds the tables. */
   database: string;
   tool: { path: string; version: string };
-  /** Tables of the app. */
-  tables: MysqlObject[];
-  /** Those of them whose rows stay out. */
+  /** Tables of the app, and its sequences. */
+  tables: SourceTable[];
+  sequences: SourceTable[];
+  /** Names of those tables whose rows stay out. */
   excluded: string[];
-  /** Whatever else the database holds, tables of Safekeep's own too, and all views: their code is in the second part. */
+  /** Names of whatever else the database holds, tables of Safekeep's own too, and all views: their code is in the second part. */
   ignored: string[];
   floats: FloatTable[];
+  fileTables: Map<string, FileTable>;
   storedObjects: string;
 }
 
-/** @throws DATABASE_UNREACHABLE, TOOL_MISSING, TOOL_TOO_OLD */
-export async function dumpMysql(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
-  const prepared = await withMysql(connection, (session) => prepare(session, connection, scope, run));
-  const credentials = await credentialsFile(connection, prepared.server, prepared.tool.version);
-  const scanner = new DumpScanner();
+/**
+ * @param inactive the data in the inactive slot of this plan instead of the live data
+ * @throws DATABASE_UNREACHABLE, TOOL_MISSING, TOOL_TOO_OLD, NOTHING_TO_UNDO
+ */
+export async function dumpMysql(
+  connection: DatabaseConnection,
+  scope: DumpScope,
+  run: RunContext,
+  inactive?: DatabasePlan,
+): Promise<Dump> {
+  const source = await sourceOf(connection, inactive);
+  const prepared = await withMysql(source.connection, (session) => prepare(session, source, scope, run));
+  const credentials = await credentialsFile(source.connection, prepared.server, prepared.tool.version);
+  const records = new RecordSpool();
+  const fileRows = new FileRows(prepared.fileTables, (record) => records.add(record));
+  const warn = warnUnknownStatements(run);
+  const scanner = new DumpScanner({
+    onStatement: (text) => {
+      warn(text);
+      fileRows.onStatement(text);
+    },
+    rowsOf: (table) => fileRows.rowsOf(table),
+  });
   let open: Readable | null = null;
   let done = false;
   async function* parts(): AsyncGenerator<DumpPart> {
-    open = Readable.from(readTables(connection, prepared, credentials, scanner, run), {
+    open = Readable.from(readTables(source.connection, prepared, credentials, { scanner, records }, run), {
       objectMode: false,
       highWaterMark: 1 << 20,
     });
     yield { name: TABLES_PART, stream: open };
-    await checkComplete(connection, prepared, scanner, run);
+    await checkComplete(source.connection, prepared, scanner, run);
     open = Readable.from([Buffer.from(prepared.storedObjects, 'utf8')], { objectMode: false });
     done = true;
     yield { name: STORED_OBJECTS_PART, stream: open };
@@ -63,27 +82,38 @@ export async function dumpMysql(connection: DatabaseConnection, scope: DumpScope
       if (!done) throw new SafekeepError('INTERNAL', { detail: 'the dump was not read to its end' });
       return resultOf(prepared, scanner);
     },
+    fileRecords: () => records.read(),
     close: async () => {
       open?.destroy();
+      await records.remove();
       await credentials.remove();
     },
   };
 }
 
-async function prepare(
-  session: MysqlSession,
-  connection: DatabaseConnection,
-  scope: DumpScope,
-  run: RunContext,
-): Promise<Prepared> {
+/** Names each kind of statement once that a restore under other names would refuse. */
+function warnUnknownStatements(run: RunContext): (statement: string) => void {
+  const seen = new Set<string>();
+  return (statement) => {
+    const known = statementOf(statement);
+    if (known !== null && known.kind !== 'whole') return;
+    if (known !== null && (createTable(statement) ?? correction(statement)) !== null) return;
+    const kind = kindOf(statement);
+    if (seen.has(kind)) return;
+    seen.add(kind);
+    run.log('warn', {
+      text: 'The dump holds a statement that Safekeep does not know: {{statement}}. Only a database user with the privilege to create databases can restore this backup.',
+      params: { statement: kind },
+    });
+  };
+}
+
+async function prepare(session: MysqlSession, source: Source, scope: DumpScope, run: RunContext): Promise<Prepared> {
   const tool = await requireTool(session.server, 'dump');
-  const belongs = belongsTo(connection, session);
-  const objects = await everythingIn(session, session.database);
-  const isOwn = ({ kind, name }: MysqlObject) => kind !== 'view' && belongs(name);
-  const tables = objects.filter((object) => object.kind === 'table' && isOwn(object));
-  const names = tables.map(({ name }) => name);
-  const excluded = excludedTables(scope, names, session);
-  const found = await storedObjectsOf(session, belongs);
+  const { own, others } = await objectsOf(session, source);
+  const tables = own.filter(({ kind }) => kind === 'table');
+  const excluded = excludedTables(scope, tables, session).map(({ name }) => name);
+  const found = await storedObjectsIn(session, source);
   const floats = (await floatTables(session, tables)).filter(({ name }) => !excluded.includes(name));
   warnUnreadable(found, run);
   await warnSpecialTables(session, tables, floats, run);
@@ -92,43 +122,57 @@ async function prepare(
     database: session.database,
     tool,
     tables,
+    sequences: own.filter(({ kind }) => kind === 'sequence'),
     excluded,
     floats,
-    ignored: objects.filter((object) => !isOwn(object)).map(({ name }) => name),
+    fileTables: fileTablesIn(session, scope, tables),
+    ignored: others,
     storedObjects: writeStoredObjects(found.storedObjects),
   };
 }
 
+/** By the names that the tables have now. */
+function fileTablesIn(session: MysqlSession, scope: DumpScope, tables: SourceTable[]): Map<string, FileTable> {
+  const wanted = new Map(scope.fileTables.map((table) => [session.fold(table.table), table]));
+  return new Map(
+    tables.flatMap(({ name, liveName }) => {
+      const table = wanted.get(session.fold(liveName));
+      return table ? [[name, table] as const] : [];
+    }),
+  );
+}
+
 async function warnSpecialTables(
   session: MysqlSession,
-  tables: MysqlObject[],
+  tables: SourceTable[],
   floats: FloatTable[],
   run: RunContext,
 ): Promise<void> {
-  const warn = (message: Message, named: string[]) => {
-    if (named.length > 0) run.log('warn', { ...message, params: { tables: named.join(', ') } });
+  const warn = (message: Message, named: SourceTable[]) => {
+    const names = named.map(({ liveName }) => liveName).join(', ');
+    if (named.length > 0) run.log('warn', { ...message, params: { tables: names } });
   };
-  const names = (which: (table: MysqlObject) => boolean) => tables.filter(which).map(({ name }) => name);
+  const named = (names: string[]) => tables.filter(({ name }) => names.includes(name));
   warn(
     {
       text: 'These tables have a storage engine without transactions; changes while the backup runs can make them differ from the rest: {{tables}}',
     },
-    names((table) => !isTransactional(table) && !holdsNoRows(table)),
+    tables.filter((table) => !isTransactional(table) && !holdsNoRows(table)),
   );
   warn(
     { text: 'The rows of these tables lie outside of the database and are left out: {{tables}}' },
-    names(holdsNoRows),
+    tables.filter(holdsNoRows),
   );
-  warn({ text: 'Of these system-versioned tables the current rows are backed up, not their history: {{tables}}' }, [
-    ...names(({ systemVersioned }) => systemVersioned),
-  ]);
+  warn(
+    { text: 'Of these system-versioned tables the current rows are backed up, not their history: {{tables}}' },
+    tables.filter(({ systemVersioned }) => systemVersioned),
+  );
   warn(
     {
       text: 'The FLOAT values of these tables are backed up with six digits, since the tables have no primary key: {{tables}}',
     },
-    floats.filter(({ key }) => key.length === 0).map(({ name }) => name),
+    named(floats.filter(({ key }) => key.length === 0).map(({ name }) => name)),
   );
-  const own = new Set(tables.map(({ name }) => name));
   const sequenced = await session.column(
     "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE '%nextval(%'",
     [session.database],
@@ -137,16 +181,19 @@ async function warnSpecialTables(
     {
       text: 'Defaults of these tables use a sequence under the name of this database; they work only in a database of the same name: {{tables}}',
     },
-    sequenced.filter((name) => own.has(name)),
+    named(sequenced),
   );
 }
 
-/** The first part: structure of the tables without rows, then everything else with rows, then exact FLOAT values. */
+/**
+ * The first part: structure of the tables without rows, then everything else with rows, then exact FLOAT values. All tables
+ * under the names that they have while they are live.
+ */
 async function* readTables(
   connection: DatabaseConnection,
   prepared: Prepared,
   credentials: Credentials,
-  scanner: DumpScanner,
+  { scanner, records }: { scanner: DumpScanner; records: RecordSpool },
   run: RunContext,
 ): AsyncGenerator<Buffer> {
   const { server, database, tool, excluded, ignored } = prepared;
@@ -154,19 +201,18 @@ async function* readTables(
   const ignore = [...ignored, ...excluded].map((name) => `--ignore-table=${database}.${name}`);
   const calls = excluded.length > 0 ? [[...flags, '--no-data', database, ...excluded]] : [];
   calls.push([...flags, ...ignore, database]);
+  const rewriter = rewriterFor(prepared, scanner);
+  const passed = async (chunk: Buffer) => {
+    if (rewriter) return await rewriter.rewrite(chunk);
+    scanner.read(chunk);
+    return chunk;
+  };
   for (const args of calls) {
-    const output = readFromTool({
-      path: tool.path,
-      args,
-      env: credentials.env,
-      signal: run.signal,
-      onStderrLine: (line) =>
-        run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } }),
-    });
-    for await (const chunk of withoutSandboxLine(output)) {
-      scanner.read(chunk);
-      yield chunk;
+    for await (const chunk of withoutSandboxLine(outputOf(args, prepared, credentials, run))) {
+      yield await passed(chunk);
+      await records.relieve();
     }
+    if (rewriter) yield await rewriter.end();
     if (!scanner.isComplete) {
       throw new SafekeepError('DUMP_INCOMPLETE', { detail: `${toolName(tool.path)} did not write its end mark` });
     }
@@ -174,11 +220,49 @@ async function* readTables(
   if (prepared.floats.length === 0) return;
   const session = await MysqlSession.open(connection);
   try {
-    for await (const line of floatCorrections(session, prepared.floats)) yield Buffer.from(line, 'utf8');
-    yield Buffer.from(`\n${END_MARK}\n`);
+    for await (const line of floatCorrections(session, prepared.floats)) yield await passed(Buffer.from(line, 'utf8'));
+    yield await passed(Buffer.from(`\n${END_MARK}\n`));
+    if (rewriter) yield await rewriter.end();
   } finally {
     await session.close();
   }
+}
+
+/** What the dump tool writes. Errors as `serverError` gives them, where it names one of the server. */
+async function* outputOf(
+  args: string[],
+  { tool, server }: Prepared,
+  { env }: Credentials,
+  run: RunContext,
+): AsyncGenerator<Buffer> {
+  const name = toolName(tool.path);
+  const onStderrLine = (line: string) => run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: name, line } });
+  try {
+    const output = readFromTool({ path: tool.path, args, env, signal: run.signal, onStderrLine });
+    for await (const chunk of output) yield chunk as Buffer;
+  } catch (error) {
+    const failure = toSafekeepError(error);
+    const detail = String(failure.params.detail);
+    if (failure.code !== 'TOOL_FAILED') throw failure;
+    throw serverError({ errno: errnoPrinted(detail), detail, tool: name, cause: failure }, server.flavour);
+  }
+}
+
+/** Gives tables that have other names now those that they have while they are live; null where none has. */
+function rewriterFor({ server, tables, sequences }: Prepared, scanner: DumpScanner): DumpRewriter | null {
+  const liveNames = new Map([...tables, ...sequences].map(({ name, liveName }) => [name, liveName]));
+  if ([...liveNames].every(([name, liveName]) => name === liveName)) return null;
+  return new DumpRewriter(scanner, {
+    tableName: async (name) => {
+      const liveName = liveNames.get(name);
+      if (liveName === undefined) throw new SafekeepError('DUMP_INCOMPLETE', { detail: `table ${name} is not known` });
+      return liveName;
+    },
+    isTable: (name) => liveNames.has(name),
+    isTaken: () => false,
+    shared: sharedConstraints(server),
+    onRenamedConstraint: () => undefined,
+  });
 }
 
 const SANDBOX_LINE = /^\/\*M?!999999\\- enable the sandbox mode \*\/\s*$/;
@@ -230,9 +314,11 @@ function resultOf(
 ): Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'> {
   const left = new Set(excluded);
   const uncounted = new Set(tables.filter(holdsNoRows).map(({ name }) => name));
+  const liveNames = new Map(tables.map(({ name, liveName }) => [name, liveName]));
   const counted = scanner.tables.map(({ name, rows }): TableRows => {
-    if (left.has(name)) return { name, rows: 0, dataExcluded: true };
-    return { name, rows: uncounted.has(name) ? null : rows };
+    const liveName = liveNames.get(name) ?? name;
+    if (left.has(name)) return { name: liveName, rows: 0, dataExcluded: true };
+    return { name: liveName, rows: uncounted.has(name) ? null : rows };
   });
   return {
     tables: counted.sort((a, b) => (a.name < b.name ? -1 : 1)),

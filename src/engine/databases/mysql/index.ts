@@ -5,9 +5,11 @@ import { toolsFor } from './client';
 import { withMysql } from './connection';
 import { dumpMysql } from './dump';
 import { layoutOf } from './layout';
+import { countRows, liveFileRecords } from './live-rows';
 import { planMysql, removeProbes } from './plan';
 import { dropSlots, positionIn, refuseHalfWay } from './slots';
 import { takeOver } from './sessions';
+import { objectsOf, sourceOf } from './source';
 import { checkMysql, stageMysql } from './stage';
 import { bringLive } from './switchover';
 
@@ -18,12 +20,21 @@ import { bringLive } from './switchover';
 export function createMysqlDriver(connection: DatabaseConnection): DatabaseDriver {
   return {
     dialect: connection.dialect,
-    describe: (scope) => withMysql(connection, (session) => describeMysql(session, connection, scope)),
+    describe: async (scope, inactive) => {
+      const source = await sourceOf(connection, inactive);
+      return await withMysql(source.connection, async (session) =>
+        describeMysql(session, connection, scope, (await objectsOf(session, source)).own),
+      );
+    },
     tools: async () => {
       const { dump, load } = await withMysql(connection, (session) => toolsFor(session.server));
       return [dump, load];
     },
-    dump: (scope, run) => dumpMysql(connection, scope, run),
+    dump: (scope, run, inactive) => dumpMysql(connection, scope, run, inactive),
+    fileRecords: (scope) => liveFileRecords(connection, scope),
+    countRows: (tables, limitMs) => withMysql(connection, (session) => countRows(session, tables, limitMs)),
+    // The server has disks of its own.
+    inactiveBytes: async () => null,
     plan: (id, backup, _scope, purpose = 'restore') =>
       withMysql(connection, (session) => planMysql(id, backup, purpose, connection, session)),
     stage: (plan, backup, openPart, run) => stageMysql(plan, backup, openPart, connection, run),

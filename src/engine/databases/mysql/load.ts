@@ -6,17 +6,19 @@ import { SafekeepError, toSafekeepError } from '../../errors';
 import { toolName, writeToTool } from '../../process';
 import type { DatabaseConnection, OpenPart } from '../driver';
 import { LOAD_FLAGS, requireTool, credentialsFile } from './client';
-import { quoteString, withMysql } from './connection';
+import { type MysqlServer, quoteString, withMysql } from './connection';
 import { TABLES_PART, withoutSandboxLine } from './dump';
 import { DumpRewriter, type NewNames } from './rewrite';
 import { DumpScanner } from './scan';
+import { errnoPrinted, serverError } from './server-errors';
+import { lockOf } from './sessions';
 
 const END_MARK = 'safekeep: the end of the dump';
-import { lockOf } from './sessions';
 
 /**
  * Loads the tables part of a backup with the client program into `slot`, under the names that `newNames` gives, or their own.
- * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED with the name of the table, ARCHIVE_DAMAGED
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, ARCHIVE_DAMAGED; TOOL_FAILED with the name of the table; DATABASE_UNREACHABLE and
+ * SERVER_FAILED for what speaks of the server
  */
 export async function loadTables(
   slot: DatabaseConnection,
@@ -74,7 +76,7 @@ export async function loadTables(
       throw endedEarly(toolName(tool.path));
     }
   } catch (error) {
-    throw withTable(error, scanner);
+    throw withTable(error, scanner, server);
   } finally {
     input.destroy();
     await credentials.remove();
@@ -93,13 +95,24 @@ function endedEarly(tool: string): SafekeepError {
   return new SafekeepError('TOOL_FAILED', { tool, detail: 'it ended before the end of its input' });
 }
 
-/** The client tells the line of the statement that failed; the scanner knows whose line that is. */
-function withTable(error: unknown, scanner: DumpScanner): unknown {
+/** Somebody else ends a program by these; by others it ends when it fails itself. */
+const ENDED_FROM_OUTSIDE = /\bended by SIG(?:KILL|TERM|HUP|INT)\b/;
+
+/**
+ * The client tells the line of the statement that failed; the scanner knows whose line that is. What speaks of the server
+ * rather than of the dump gets a code of its own.
+ */
+function withTable(error: unknown, scanner: DumpScanner, { flavour }: MysqlServer): unknown {
   const failure = toSafekeepError(error);
+  if (failure.code !== 'TOOL_FAILED') return failure;
+  const tool = String(failure.params.tool);
   // Newer clients print the whole statement, data and all, before what is wrong with it.
-  const [said, line] = /ERROR \d+ .*?at line (\d+).*/s.exec(failure.message) ?? [];
-  if (failure.code !== 'TOOL_FAILED' || said === undefined) return failure;
-  const table = scanner.tableAt(Number(line));
+  const [said, line] = /ERROR \d+ (?:.*?at line (\d+))?.*/s.exec(failure.message) ?? [];
+  if (said === undefined) {
+    if (!ENDED_FROM_OUTSIDE.test(failure.message)) return failure;
+    return new SafekeepError('SERVER_FAILED', { detail: failure.message }, { cause: failure });
+  }
+  const table = line === undefined ? null : scanner.tableAt(Number(line));
   const detail = table === null ? said : `table ${table}: ${said}`;
-  return new SafekeepError('TOOL_FAILED', { ...failure.params, detail }, { cause: failure });
+  return serverError({ errno: errnoPrinted(said), detail, tool, cause: failure }, flavour);
 }

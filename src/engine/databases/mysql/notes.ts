@@ -43,7 +43,9 @@ export async function setProgress(session: MysqlSession, { notes }: Layout, prog
 
 /** The tables of a side with their names aside, in the order of their names. */
 export async function placesOf(session: MysqlSession, { notes }: Layout, side: Side): Promise<Place[]> {
-  const rows = await session.rows(`SELECT name, aside AS inactive FROM ${notes.places} WHERE side = ? ORDER BY name`, [side]);
+  const rows = await session.rows(`SELECT name, aside AS inactive FROM ${notes.places} WHERE side = ? ORDER BY name`, [
+    side,
+  ]);
   return rows.map(({ name, inactive }) => ({ name: String(name), inactive: String(inactive) }));
 }
 

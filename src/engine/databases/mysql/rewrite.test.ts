@@ -12,7 +12,7 @@ function namesOf(more: Partial<NewNames> = {}): NewNames {
     },
     isTable: (name) => ['a', 'b`x', 'ß'].includes(name),
     isTaken: (constraint) => constraint === 'taken',
-    checksAreShared: false,
+    shared: { foreignKeys: true, checks: false },
     onRenamedConstraint: () => undefined,
     ...more,
   };
@@ -52,12 +52,14 @@ DO SETVAL(\`n\`, 1007, 0);
 SET SESSION sql_mode = '';
 UPDATE \`b\`\`x\` t JOIN (SELECT NULL AS k0
 UNION ALL SELECT 'x
-DROP TABLE a') v ON t.\`id\` = v.k0 SET t.\`f\` = 1;
+DROP TABLE a', '16.7', 1677.7216e4
+UNION ALL SELECT -7, NULL, NULL) v ON t.\`id\` = v.k0 AND t.\`k\` = CONVERT(v.k1 USING utf8mb4) COLLATE utf8mb4_bin SET t.\`f\` = IF(CAST(t.\`f\` AS CHAR) = v.s0, v.e0, t.\`f\`), t.\`at\` = t.\`at\`;
 
 -- Dump completed
 `;
 
-const EXPECTED = DUMP.replaceAll('EXISTS `a`', 'EXISTS `s_1`')
+const EXPECTED = DUMP.replace('for table `a`', 'for table `s_1`')
+  .replaceAll('EXISTS `a`', 'EXISTS `s_1`')
   .replace('CREATE TABLE `a`', 'CREATE TABLE `s_1`')
   .replace('`a_ibfk_7` FOREIGN KEY (`up`) REFERENCES `a`', '`s_1_ibfk_7` FOREIGN KEY (`up`) REFERENCES `s_1`')
   .replace('REFERENCES `b``x`', 'REFERENCES `s_2`')
@@ -80,6 +82,24 @@ describe('a dump under other names', () => {
     expect(told).toEqual(['a.taken']);
   });
 
+  it('makes no name of a constraint from that of a table that has a backtick', async () => {
+    const sql = 'CREATE TABLE `b``x` (\n  CONSTRAINT `taken` FOREIGN KEY (`x`) REFERENCES `a` (`id`)\n);\n';
+    expect(await rewritten(sql, 20)).toContain('CONSTRAINT `s_1_key_1` FOREIGN KEY');
+  });
+
+  it('leaves every name where a table has its constraints to itself', async () => {
+    const sql = `CREATE TABLE \`a\` (
+  CONSTRAINT \`1\` FOREIGN KEY (\`x\`) REFERENCES \`b\`\`x\` (\`id\`),
+  CONSTRAINT \`taken\` FOREIGN KEY (\`x\`) REFERENCES \`a\` (\`id\`),
+  CONSTRAINT \`a_ibfk_1\` FOREIGN KEY (\`x\`) REFERENCES \`a\` (\`id\`)
+);
+`;
+    const names = namesOf({ shared: { foreignKeys: false, checks: false } });
+    expect(await rewritten(sql, 20, names)).toBe(
+      sql.replaceAll('E `a`', 'E `s_1`').replaceAll('S `a`', 'S `s_1`').replace('`b``x`', '`s_2`'),
+    );
+  });
+
   it('gives CHECK constraints other names where they are shared, and no name that is too long', async () => {
     const long = 'l'.repeat(60);
     const sql = `CREATE TABLE \`${long}\` (
@@ -88,7 +108,8 @@ describe('a dump under other names', () => {
   CONSTRAINT \`taken\` CHECK (2)
 );
 `;
-    expect(await rewritten(sql, 50, namesOf({ checksAreShared: true }))).toBe(`CREATE TABLE \`s_1\` (
+    expect(await rewritten(sql, 50, namesOf({ shared: { foreignKeys: true, checks: true } })))
+      .toBe(`CREATE TABLE \`s_1\` (
   CONSTRAINT \`s_1_key_2\` FOREIGN KEY (\`a\`) REFERENCES \`s_2\` (\`id\`),
   CONSTRAINT \`s_1_chk_1\` CHECK (1),
   CONSTRAINT \`s_1_check_3\` CHECK (2)

@@ -1,41 +1,40 @@
 /**
  * Gives the tables of a dump other names while it passes by, so that it can be loaded beside the live tables of the same
- * database. The dump tools begin every statement on a line of its own and write line breaks within texts as `\n`; a
- * `DumpScanner` that reads along knows which lines begin a statement. Only statements that these tools write pass: what
- * is not known could name a live table.
+ * database, or dumped from there. The dump tools begin every statement on a line of its own and write line breaks within
+ * values as `\n`; a `DumpScanner` that reads along finds the lines that begin a statement. Only statements that these tools
+ * write pass: what is not known could name a live table.
  */
 import { SafekeepError } from '../../errors';
 import type { DumpScanner } from './scan';
+import { correction, createTable, NAME, quoted, type Statement, statementOf, unquoted } from './statements';
 
 export interface NewNames {
   /** The other name of a table that the dump makes or fills. */
   tableName(name: string): Promise<string>;
   /** Whether the dump makes this table, so that a foreign key to it has to follow. */
   isTable(name: string): boolean;
-  /** Whether the schema already has a constraint of this name, which has to be different for each. */
+  /** Whether the schema already has a constraint of this name. */
   isTaken(constraint: string): boolean;
-  /** MySQL: the names of CHECK constraints have to be different in the whole schema, too. */
-  checksAreShared: boolean;
+  /** Whose names have to be different in the whole schema; others keep theirs. */
+  shared: SharedConstraints;
   /** Told of each constraint that does not keep the name its author gave it. */
   onRenamedConstraint(table: string, constraint: string): void;
+}
+
+/** Kinds of constraints whose names a schema can have only once, and which follow their table's name (see `Constraints`). */
+export interface SharedConstraints {
+  foreignKeys: boolean;
+  checks: boolean;
 }
 
 const NEWLINE = 0x0a;
 /** The start of a statement up to the end of its table's name fits into this. */
 const HEAD_BYTES = 1024;
-const NAME = '`((?:[^`\\n]|``)+)`';
+/** With a list of columns it fits into this. */
+const LONG_HEAD_BYTES = 1 << 20;
+/** A statement that has to be read whole is refused beyond this. */
+const WHOLE_BYTES = 1 << 26;
 
-/** Statements of the dump tools, and of the corrections behind them, that name one table; at its start. */
-const WITH_TABLE = [
-  ['DROP (?:TABLE|SEQUENCE) IF EXISTS ', ';'],
-  ['(?:INSERT|REPLACE) (?:IGNORE )?INTO ', ' (?:\\(|VALUES)'],
-  ['\\/\\*!\\d+ ALTER TABLE ', ' (?:DIS|EN)ABLE KEYS '],
-  ['CREATE SEQUENCE ', ' '],
-  ['(?:DO|SELECT) SETVAL\\(', ','],
-  ['UPDATE ', ' t JOIN \\(SELECT NULL AS '],
-].map(([start, then]) => new RegExp(`^(${start})${NAME}(?=${then})`));
-const WITHOUT_TABLE = /^(?:--|#|\s*$|(?:\/\*(?:!|M!)\d+ )?SET )/;
-const CREATE_TABLE = new RegExp(`^(CREATE TABLE )${NAME}( \\(\\n)`);
 const CONSTRAINT = /^(\s*CONSTRAINT )/;
 const FOREIGN_KEY = new RegExp(
   `^(\\s*CONSTRAINT )${NAME}( FOREIGN KEY \\((?:${NAME}(?:, )?)+\\) REFERENCES )${NAME}(\\.?)`,
@@ -46,8 +45,9 @@ const MAX_NAME = 64;
 export class DumpRewriter {
   /** What has been read and not been written. */
   private pending: Buffer = Buffer.alloc(0);
-  /** The lines of a CREATE TABLE that has not ended. */
-  private create: Buffer[] = [];
+  /** The lines of a statement that is read whole and has not ended. */
+  private whole: Buffer[] = [];
+  private wholeBytes = 0;
   /** What had ended when the current line began. */
   private ended = 0;
   /** At the start of a line that begins a statement. */
@@ -71,7 +71,7 @@ export class DumpRewriter {
   async end(): Promise<Buffer> {
     const written: Buffer[] = [];
     for (let next = await this.next(true); next !== null; next = await this.next(true)) written.push(next);
-    if (this.create.length > 0) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part breaks off' });
+    if (this.whole.length > 0) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part breaks off' });
     return Buffer.concat(written);
   }
 
@@ -81,20 +81,42 @@ export class DumpRewriter {
     const newline = this.pending.indexOf(NEWLINE);
     const isWhole = newline >= 0 || isEnd;
     const line = newline >= 0 ? newline + 1 : this.pending.length;
-    if (this.create.length > 0) return isWhole ? await this.createLine(line) : null;
+    if (this.whole.length > 0) return isWhole ? await this.wholeLine(line) : null;
     if (!this.isStart) return this.take(line, newline >= 0);
     if (!isWhole && this.pending.length < HEAD_BYTES) return null;
     this.ended = this.scanner.statements;
-    const head = this.pending.subarray(0, Math.min(line, HEAD_BYTES)).toString('latin1');
-    if (head.startsWith('CREATE TABLE ')) return isWhole ? await this.createLine(line) : null;
-    if (WITHOUT_TABLE.test(head)) return this.take(line, newline >= 0);
-    for (const pattern of WITH_TABLE) {
-      const [found, start = '', name = ''] = pattern.exec(head) ?? [];
-      if (found === undefined) continue;
-      const rest = this.take(line, newline >= 0).subarray(found.length); // Both in bytes.
-      return Buffer.concat([Buffer.from(start), quoted(await this.names.tableName(unquoted(name))), rest]);
+    const statement = this.statementIn(line, isWhole);
+    switch (statement.kind) {
+      case 'unknown yet':
+        return null;
+      case 'whole':
+        return isWhole ? await this.wholeLine(line) : null;
+      case 'plain':
+        return this.take(line, newline >= 0);
+      case 'dropped':
+        this.take(line, newline >= 0);
+        return Buffer.from('\n');
+      case 'table': {
+        const rest = this.take(line, newline >= 0).subarray(statement.start.length + quoted(statement.name).length);
+        const name = await this.names.tableName(statement.name);
+        return Buffer.concat([Buffer.from(statement.start + quoted(name), 'latin1'), rest]);
+      }
     }
-    throw damaged(head);
+  }
+
+  /** What the line that comes next begins. @throws ARCHIVE_DAMAGED */
+  private statementIn(line: number, isWhole: boolean): Statement {
+    for (const bytes of [HEAD_BYTES, LONG_HEAD_BYTES]) {
+      const head = this.pending.subarray(0, Math.min(line, bytes)).toString('latin1');
+      const statement = statementOf(head);
+      if (statement === null) throw damaged(head);
+      if (statement.kind !== 'unknown yet') return statement;
+      if (isWhole ? line <= bytes : this.pending.length < bytes) {
+        if (isWhole) throw damaged(head);
+        return statement;
+      }
+    }
+    throw damaged(this.pending.subarray(0, HEAD_BYTES).toString('latin1'));
   }
 
   /** Bytes as they are. */
@@ -102,34 +124,40 @@ export class DumpRewriter {
     const taken = this.pending.subarray(0, length);
     this.pending = this.pending.subarray(length);
     this.scanner.read(taken);
-    const { statements, isBetweenStatements } = this.scanner;
+    const { statements, isBetweenStatements, hasOddValues } = this.scanner;
     // A second statement on the line would pass as it is.
-    if (statements > this.ended + 1 || (statements > this.ended && !isBetweenStatements)) {
+    if (hasOddValues || statements > this.ended + 1 || (statements > this.ended && !isBetweenStatements)) {
       throw damaged(taken.toString('latin1'));
     }
     this.isStart = endsLine && isBetweenStatements;
     return taken;
   }
 
-  private async createLine(length: number): Promise<Buffer> {
-    this.create.push(this.take(length, true));
-    if (!this.isStart) return Buffer.alloc(0);
-    const statement = Buffer.concat(this.create).toString('latin1');
-    this.create = [];
-    return Buffer.from(await this.createTable(statement), 'latin1');
+  private async wholeLine(length: number): Promise<Buffer> {
+    this.whole.push(this.take(length, true));
+    this.wholeBytes += length;
+    if (!this.isStart && this.wholeBytes <= WHOLE_BYTES) return Buffer.alloc(0);
+    const statement = Buffer.concat(this.whole).toString('latin1');
+    this.whole = [];
+    this.wholeBytes = 0;
+    return Buffer.from(await this.rewritten(statement), 'latin1');
   }
 
-  private async createTable(statement: string): Promise<string> {
-    const [found, start = '', quotedName = '', open = ''] = CREATE_TABLE.exec(statement) ?? [];
-    if (found === undefined) throw damaged(statement);
-    const table = unquoted(quotedName);
-    const inactive = await this.names.tableName(table);
-    const constraints = new Constraints(table, inactive, statement, this.names);
+  private async rewritten(statement: string): Promise<string> {
+    const found = correction(statement);
+    if (found) {
+      const rest = statement.slice(found.start.length + quoted(found.name).length);
+      return found.start + quoted(await this.names.tableName(found.name)) + rest;
+    }
+    const table = createTable(statement);
+    if (table === null) throw damaged(statement);
+    const inactive = await this.names.tableName(table.name);
+    const constraints = new Constraints(table.name, inactive, statement, this.names);
     const lines: string[] = [];
-    for (const line of statement.slice(found.length).split('\n')) {
+    for (const line of table.lines) {
       lines.push(CONSTRAINT.test(line) ? await this.constraint(line, constraints) : line);
     }
-    return start + latin1(inactive) + open + lines.join('\n');
+    return table.start + quoted(inactive) + table.open + lines.join('\n');
   }
 
   private async constraint(line: string, constraints: Constraints): Promise<string> {
@@ -137,13 +165,13 @@ export class DumpRewriter {
     if (key !== undefined) {
       const isOfDump = dot === '' && this.names.isTable(unquoted(parent));
       const to = isOfDump ? await this.names.tableName(unquoted(parent)) : unquoted(parent);
-      const renamed = constraints.renamed(unquoted(name), 'ibfk');
-      return start + latin1(renamed) + between + latin1(to) + dot + line.slice(key.length);
+      const renamed = this.names.shared.foreignKeys ? constraints.renamed(unquoted(name), 'ibfk') : unquoted(name);
+      return start + quoted(renamed) + between + quoted(to) + dot + line.slice(key.length);
     }
     const [check, before = '', checkName = '', after = ''] = CHECK.exec(line) ?? [];
     if (check === undefined) throw damaged(line);
-    if (!this.names.checksAreShared) return line;
-    return before + latin1(constraints.renamed(unquoted(checkName), 'chk')) + after + line.slice(check.length);
+    if (!this.names.shared.checks) return line;
+    return before + quoted(constraints.renamed(unquoted(checkName), 'chk')) + after + line.slice(check.length);
   }
 }
 
@@ -172,15 +200,12 @@ class Constraints {
     if (!this.names.isTaken(name)) return name;
     this.last += 1;
     this.names.onRenamedConstraint(this.table, name);
-    // With a longer name the server would refuse to rename the table.
-    const fits = [...start].length + String(this.last).length <= MAX_NAME;
-    return this.inactive + (fits ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
+    // With a longer name the server would refuse to rename the table. MariaDB shows a name with a backtick so that nobody can
+    // read it back.
+    const follows = [...start].length + String(this.last).length <= MAX_NAME && !start.includes('`');
+    return this.inactive + (follows ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
   }
 }
-
-const unquoted = (latin: string) => Buffer.from(latin, 'latin1').toString('utf8').replaceAll('``', '`');
-const quoted = (name: string) => Buffer.from(`\`${name.replaceAll('`', '``')}\``);
-const latin1 = (name: string) => quoted(name).toString('latin1');
 
 function damaged(text: string): SafekeepError {
   const shown = Buffer.from(text.slice(0, 80), 'latin1').toString('utf8');

@@ -43,15 +43,33 @@ const enum Kind {
 const MATTERS = new Uint8Array(256);
 for (const byte of [QUOTE, DOUBLE_QUOTE, BACKTICK, OPEN, CLOSE, SEMICOLON, UPPER_V, LOWER_V]) MATTERS[byte] = 1;
 
+/** Bytes between the rows of an INSERT, all others being odd. */
+const EXPECTED_BETWEEN_ROWS = new Uint8Array(256);
+for (const byte of [0x2c, 0x0a, 0x0d, SPACE, OPEN, SEMICOLON]) EXPECTED_BETWEEN_ROWS[byte] = 1;
+
 /** So much of a statement's start tells its kind. */
 const HEAD_BYTES = 48;
 const COMMENT_BYTES = 48;
+/** How much a listener hears of a statement, and of one that is short as a whole. */
+const TEXT_BYTES = 1024;
+const WHOLE_BYTES = 1 << 20;
+const HEARD_WHOLE = /^(?:CREATE TABLE|UPDATE) /;
+
+/** Hears what passes by. */
+export interface DumpListener {
+  /** The start of a statement that has ended, as latin1; of CREATE TABLE and UPDATE up to 1 MB. */
+  onStatement?(text: string): void;
+  /** Takes the bytes of an INSERT into this table, from behind the table's name to the semicolon; null when they are not wanted. */
+  rowsOf?(table: string): ((bytes: Uint8Array) => void) | null;
+}
 
 export class DumpScanner {
   /** The largest INSERT: a server that loads it must take packets of its size. */
   readonly largest = { table: '', bytes: 0 };
   /** Statements that have ended. */
   statements = 0;
+  /** An INSERT held something else than values: a call, a query, or more behind its rows. */
+  hasOddValues = false;
   private state: State = State.Code;
   private kind: Kind = Kind.Unknown;
   /** The next byte of a quoted text is taken as it is. */
@@ -69,6 +87,14 @@ export class DumpScanner {
   private linesBefore = 0;
   private statementStart = 0;
   private statementLine = 0;
+  /** Where in the current chunk the text of the statement goes on; -1 when no more is wanted. */
+  private textFrom = -1;
+  private text = '';
+  private takeRows: ((bytes: Uint8Array) => void) | null = null;
+  private rowsFrom = 0;
+  private hasRows = false;
+
+  constructor(private readonly listener: DumpListener = {}) {}
 
   /** Tables in the order in which they were created, with the rows inserted. */
   get tables(): { name: string; rows: number }[] {
@@ -99,6 +125,9 @@ export class DumpScanner {
       else if (this.state === State.Comment) at = this.readComment(chunk, at);
       else at = this.readName(chunk, at);
     }
+    this.hearText(chunk, chunk.length);
+    this.takeRows?.(chunk.subarray(this.rowsFrom));
+    this.rowsFrom = 0;
     this.bytesBefore += chunk.length;
     this.linesBefore += countLines(chunk, chunk.length);
   }
@@ -112,6 +141,7 @@ export class DumpScanner {
         this.readHead(byte, chunk, at);
         if (this.state === State.Comment) return at + 1;
       }
+      if (this.hasRows && this.depth === 0 && EXPECTED_BETWEEN_ROWS[byte] === 0) this.hasOddValues = true;
       if (MATTERS[byte] === 0) continue;
       switch (byte) {
         case QUOTE:
@@ -125,14 +155,17 @@ export class DumpScanner {
           if (this.table === null && this.kind !== Kind.Other) this.nameBytes = [];
           return at + 1;
         case OPEN:
-          if (this.depth === 0 && this.kind === Kind.InsertValues) this.countRow();
+          if (this.kind === Kind.InsertValues) {
+            if (this.depth === 0) this.countRow();
+            else this.hasOddValues = true;
+          }
           this.depth += 1;
           break;
         case CLOSE:
           this.depth -= 1;
           break;
         case SEMICOLON:
-          this.endStatement(this.bytesBefore + at + 1);
+          this.endStatement(chunk, at + 1);
           break;
         default:
           // A bare word with V after the table's name: column names are in backticks, so it is VALUES.
@@ -157,16 +190,25 @@ export class DumpScanner {
   private beginStatement(at: number): void {
     this.statementStart = this.bytesBefore + at;
     this.comment = '';
+    this.text = '';
+    this.textFrom = this.listener.onStatement ? at : -1;
   }
 
   private beginComment(): void {
     this.state = State.Comment;
     this.head = '';
     this.comment = '';
+    this.textFrom = -1;
   }
 
-  private endStatement(end: number): void {
-    const bytes = end - this.statementStart;
+  private endStatement(chunk: Uint8Array, end: number): void {
+    this.hearText(chunk, end);
+    this.textFrom = -1;
+    this.listener.onStatement?.(this.text);
+    this.takeRows?.(chunk.subarray(this.rowsFrom, end));
+    this.takeRows = null;
+    this.hasRows = false;
+    const bytes = this.bytesBefore + end - this.statementStart;
     if (this.kind === Kind.InsertValues && bytes > this.largest.bytes) {
       this.largest.bytes = bytes;
       this.largest.table = this.table ?? '';
@@ -176,6 +218,19 @@ export class DumpScanner {
     this.head = '';
     this.table = null;
     this.depth = 0;
+  }
+
+  private hearText(chunk: Uint8Array, end: number): void {
+    if (this.textFrom < 0) return;
+    const hear = (limit: number) => {
+      const piece = chunk.subarray(this.textFrom, Math.min(end, this.textFrom + limit - this.text.length));
+      this.text += Buffer.from(piece).toString('latin1');
+      this.textFrom += piece.length;
+    };
+    hear(TEXT_BYTES);
+    const isShort = HEARD_WHOLE.test(this.text);
+    if (isShort) hear(WHOLE_BYTES);
+    this.textFrom = this.text.length < (isShort ? WHOLE_BYTES : TEXT_BYTES) ? 0 : -1;
   }
 
   private readQuoted(chunk: Uint8Array, start: number, quote: number): number {
@@ -203,7 +258,7 @@ export class DumpScanner {
       const byte = chunk[at] as number;
       if (this.state === State.NameEnd) {
         if (byte !== BACKTICK) {
-          this.endName();
+          this.endName(at);
           return at;
         }
         this.state = State.Name;
@@ -214,11 +269,15 @@ export class DumpScanner {
     return chunk.length;
   }
 
-  private endName(): void {
+  private endName(at: number): void {
     this.state = State.Code;
     if (this.nameBytes === null) return;
     this.table = Buffer.from(this.nameBytes).toString('utf8');
     this.nameBytes = null;
+    if (this.kind === Kind.Insert) {
+      this.takeRows = this.listener.rowsOf?.(this.table) ?? null;
+      this.rowsFrom = at;
+    }
     if (!this.rowsOf.has(this.table)) this.rowsOf.set(this.table, 0);
     if (this.tableFromLine.at(-1)?.table !== this.table) {
       this.tableFromLine.push({ line: this.statementLine, table: this.table });
@@ -236,6 +295,7 @@ export class DumpScanner {
   }
 
   private countRow(): void {
+    this.hasRows = true;
     if (this.table !== null) this.rowsOf.set(this.table, (this.rowsOf.get(this.table) ?? 0) + 1);
   }
 }

@@ -5,7 +5,7 @@ import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, OpenPart } from '../driver';
 import { type Belongs, belongsTo, constraintNames, crossingForeignKeys, everythingIn, objectsIn } from './catalog';
-import { type MysqlSession, quoteId, withMysql } from './connection';
+import { type MysqlSession, quoteId, sharedConstraints, withMysql } from './connection';
 import { type Layout, layoutOf, type Place } from './layout';
 import { loadTables } from './load';
 import { placesOf, rememberStoredObjects, rememberTable, rememberTables } from './notes';
@@ -64,20 +64,17 @@ async function tryBesideTheTables(
   storedObjects: StoredObject[],
   run: RunContext,
 ): Promise<void> {
-  try {
-    await createStoredObjects(session, storedObjects, {
-      asTrial: true,
-      onBroken: (view) => {
-        run.log('warn', {
-          text: 'The view {{view}} did not work when it was backed up and is left out',
-          params: { view },
-        });
-      },
-    });
-  } finally {
-    // Tables with triggers can not move to another database.
-    await dropStoredObjects(session, storedObjects);
-  }
+  await createStoredObjects(session, storedObjects, {
+    asTrial: true,
+    onBroken: (view) => {
+      run.log('warn', {
+        text: 'The view {{view}} did not work when it was backed up and is left out',
+        params: { view },
+      });
+    },
+  });
+  // Tables with triggers can not move to another database.
+  await dropStoredObjects(session, storedObjects);
 }
 
 /** Names in the live database for what the dump makes. They are written down before they are used. */
@@ -104,7 +101,7 @@ async function newNamesFor(
     },
     isTable: (name) => promised.has(fold(name)),
     isTaken: (constraint) => taken.has(constraint.toLowerCase()),
-    checksAreShared: server.flavour === 'mysql',
+    shared: sharedConstraints(server),
     onRenamedConstraint: (table, constraint) => renamed.push(`${table}.${constraint}`),
   };
 }

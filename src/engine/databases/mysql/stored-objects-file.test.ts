@@ -57,6 +57,10 @@ describe('code free of its definer', () => {
       'CREATE ALGORITHM=MERGE SQL SECURITY DEFINER VIEW `v` AS select 1',
     ],
     ['CREATE DEFINER="r"@"h" EVENT e', 'CREATE EVENT e'],
+    [
+      'CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER JSON RELATIONAL DUALITY VIEW `v` AS select 1',
+      'CREATE ALGORITHM=UNDEFINED SQL SECURITY DEFINER JSON RELATIONAL DUALITY VIEW `v` AS select 1',
+    ],
     ['CREATE OR REPLACE DEFINER=role FUNCTION f', 'CREATE OR REPLACE FUNCTION f'],
   ])('%s', (sql, expected) => {
     expect(withoutDefiner(sql)).toBe(expected);
@@ -69,6 +73,18 @@ describe('a trigger’s head', () => {
     ['create trigger `a` after update on"t"for each row\nBEGIN END', true, 'after update', 'BEGIN END'],
     ['CREATE TRIGGER app.a BEFORE INSERT ON app . `t` FOR EACH ROW SET @x = 1', false, 'BEFORE INSERT', 'SET @x = 1'],
     ['CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW FOLLOWS `b c` SET @x = 1', false, 'BEFORE INSERT', 'SET @x = 1'],
+    [
+      'CREATE TRIGGER db.a BEFORE UPDATE OF `x y`, z,`w` ON t FOR EACH ROW SET @x = 1',
+      false,
+      'BEFORE UPDATE OF `x y`, z,`w`',
+      'SET @x = 1',
+    ],
+    [
+      'CREATE TRIGGER a AFTER INSERT OR UPDATE OF b OR DELETE ON t FOR EACH ROW SET @x = 1',
+      true,
+      'AFTER INSERT OR UPDATE OF b OR DELETE',
+      'SET @x = 1',
+    ],
     [
       'CREATE TRIGGER IF NOT EXISTS `a.b` BEFORE DELETE ON `c.d` FOR EACH ROW CALL p()',
       true,

@@ -7,7 +7,7 @@ import { SafekeepError } from '../../errors';
 import { quoteId, quoteString } from './connection';
 
 export const storedObjectSchema = z.object({
-  kind: z.enum(['package', 'package body', 'function', 'procedure', 'view', 'trigger', 'event']),
+  kind: z.enum(['library', 'package', 'package body', 'function', 'procedure', 'view', 'trigger', 'event']),
   name: z.string(),
   /** Triggers only. */
   table: z.string().optional(),
@@ -119,13 +119,15 @@ function delimiterFor(storedObjects: StoredObject[]): string {
 
 // Names in SQL as users write them: in any of the quotes, or bare.
 const NAME = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|[^\\s`"\'.@()]+)';
+const NAME_IN_LIST = NAME.replace('[^\\s', '[^,\\s');
 const DEFINER = `DEFINER\\s*=\\s*${NAME}(?:\\s*@\\s*${NAME})?\\s+`;
 const BEFORE_DEFINER = '\\s*CREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:ALGORITHM\\s*=\\s*\\w+\\s+)?';
 const WITH_DEFINER = new RegExp(`^(${BEFORE_DEFINER})${DEFINER}`, 'i');
 const QUALIFIED = `(${NAME}\\s*\\.\\s*)?${NAME}`;
+const TRIGGER_EVENT = `(?:INSERT|DELETE|UPDATE(?:\\s+OF\\s+${NAME_IN_LIST}(?:\\s*,\\s*${NAME_IN_LIST})*)?)`;
 const TRIGGER_HEAD = new RegExp(
   `^${BEFORE_DEFINER}TRIGGER\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?${QUALIFIED}\\s*` +
-    `((?:BEFORE|AFTER)\\s+(?:INSERT|UPDATE|DELETE))\\s+ON\\s*${QUALIFIED}\\s*` +
+    `((?:BEFORE|AFTER)\\s+${TRIGGER_EVENT}(?:\\s+OR\\s+${TRIGGER_EVENT})*)\\s+ON\\s*${QUALIFIED}\\s*` +
     `FOR\\s+EACH\\s+ROW\\b\\s*((?:FOLLOWS|PRECEDES)\\s+${NAME}\\s+)?`,
   'i',
 );

@@ -1,10 +1,9 @@
 /** Reads the programs of a database (views, triggers, routines, events), makes them anew and drops them. */
-import { SafekeepError } from '../../errors';
 import type { RunContext } from '../../context';
 import { type Belongs, objectsIn } from './catalog';
-import { type MysqlRow, type MysqlServer, type MysqlSession, errnoOf, quoteId } from './connection';
+import { type MysqlRow, type MysqlServer, type MysqlSession, asServerError, errnoOf, quoteId } from './connection';
 import { type StoredObject, dropStatement, sessionFor, triggerParts, withoutDefiner } from './stored-objects-file';
-import { majorOf } from '../tools';
+import { comparable, majorOf } from '../tools';
 
 export interface StoredObjectsFound {
   /** In an order in which they can be made, views by what they are built on. */
@@ -16,6 +15,7 @@ export interface StoredObjectsFound {
 /** The programs of the session's own database that belong to the app; a trigger belongs where its table does. */
 export async function storedObjectsOf(session: MysqlSession, belongs: Belongs): Promise<StoredObjectsFound> {
   const found: (StoredObject | string)[] = [
+    ...(await librariesOf(session, belongs)),
     ...(await routinesOf(session, belongs)),
     ...inOrder(await viewsOf(session, belongs)),
     ...(await triggersOf(session, belongs)),
@@ -25,6 +25,17 @@ export async function storedObjectsOf(session: MysqlSession, belongs: Belongs): 
     storedObjects: found.filter((object) => typeof object !== 'string'),
     unreadable: found.filter((object) => typeof object === 'string'),
   };
+}
+
+/** Code that routines of MySQL 9.2 and newer share. */
+async function librariesOf(session: MysqlSession, belongs: Belongs): Promise<(StoredObject | string)[]> {
+  const { flavour, version } = session.server;
+  if (flavour !== 'mysql' || comparable(version).compare('9.2.0') < 0) return [];
+  const names = await session.column(
+    'SELECT LIBRARY_NAME AS name FROM information_schema.LIBRARIES WHERE LIBRARY_SCHEMA = ? ORDER BY LIBRARY_NAME',
+    [session.database],
+  );
+  return inTurn(names.filter(belongs), (name) => shown(session, 'library', name));
 }
 
 async function routinesOf(session: MysqlSession, belongs: Belongs): Promise<(StoredObject | string)[]> {
@@ -61,16 +72,17 @@ async function triggersOf(session: MysqlSession, belongs: Belongs): Promise<(Sto
       ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER`,
     [session.database],
   );
-  const own = rows.filter((row) => belongs(String(row.tab)));
-  return inTurn(own, async (row) => {
+  // One that fires at several events may be listed for each of them.
+  const byName = new Map(rows.filter((row) => belongs(String(row.tab))).map((row) => [String(row.name), row]));
+  return inTurn([...byName.values()], async (row) => {
     const trigger = await shown(session, 'trigger', String(row.name));
     if (typeof trigger === 'string') return trigger;
     const parts = triggerParts(trigger.sql);
     const table = String(row.tab);
     if (parts?.isPlain) return { ...trigger, table };
     // A name of the database in it would be wrong beside the live one; the order is kept by the order of creation.
-    const body = parts?.body ?? String(row.body);
-    const sql = `CREATE TRIGGER ${quoteId(trigger.name)} ${row.timing} ${row.event} ON ${quoteId(table)} FOR EACH ROW ${body}`;
+    const { event, body } = parts ?? { event: `${row.timing} ${row.event}`, body: String(row.body) };
+    const sql = `CREATE TRIGGER ${quoteId(trigger.name)} ${event} ON ${quoteId(table)} FOR EACH ROW ${body}`;
     return { ...trigger, table, sql };
   });
 }
@@ -97,8 +109,9 @@ async function shown(session: MysqlSession, kind: StoredObject['kind'], name: st
     kind,
     name,
     sqlMode: String(row.sql_mode ?? ''),
-    charset: String(row.character_set_client),
-    collation: String(row.collation_connection),
+    // Libraries have none.
+    charset: String(row.character_set_client ?? 'utf8mb4'),
+    collation: String(row.collation_connection ?? 'utf8mb4_general_ci'),
     ...(kind === 'event' && { timeZone: String(row.time_zone) }),
     sql: withoutDefiner(sql),
   };
@@ -194,12 +207,9 @@ function disabled(sql: string): string {
   return sql.replace(/( ON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
 }
 
-/** An error of the server as TOOL_FAILED that names the program. */
-export function namingObject(object: StoredObject, error: unknown, server: MysqlServer): unknown {
-  if (!errnoOf(error)) return error;
-  const tool = server.flavour === 'mariadb' ? 'MariaDB' : 'MySQL';
-  const detail = `${object.kind} ${object.name}: ${(error as Error).message}`;
-  return new SafekeepError('TOOL_FAILED', { tool, detail }, { cause: error });
+/** An error of the server, as `asServerError` gives it, that names the stored object. */
+export function namingObject({ kind, name }: StoredObject, error: unknown, server: MysqlServer): unknown {
+  return asServerError(error, server, `${kind} ${name}: `);
 }
 
 /** Tells the log what of the programs can not be taken along. */

@@ -25,10 +25,10 @@ export async function tryUnderOtherNames(
     const trial: StoredObject = { ...object, name: trialName(layout), sql };
     try {
       await createStoredObject(session, trial, true);
-    } catch (error) {
-      throw namingObject(object, error, session.server);
-    } finally {
       await dropStoredObjects(session, [trial]);
+    } catch (error) {
+      // What it leaves, `dropTrials` drops.
+      throw namingObject(object, error, session.server);
     }
   }
 }

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { SafekeepError } from '../../errors';
 import { makeTemporaryFolder } from '../../temporary-folder';
 import type { DatabaseConnection } from '../driver';
+import { asServerFailure } from './server-failure';
 
 export type Client = pg.Client;
 
@@ -76,7 +77,7 @@ export async function connect(connection: DatabaseConnection, options: ConnectOp
   }
 }
 
-/** Connects, works, ends. @throws DATABASE_UNREACHABLE, CANCELLED and what `work` throws */
+/** Connects, works, ends. @throws DATABASE_UNREACHABLE, SERVER_FAILED, CANCELLED and what `work` throws */
 export async function withClient<T>(
   connection: DatabaseConnection,
   options: ConnectOptions,
@@ -87,19 +88,20 @@ export async function withClient<T>(
     return await work(client);
   } catch (error) {
     if (options.signal?.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
-    throw error;
+    throw asServerFailure(error) ?? error;
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-/** Asks a question that may be repeated, and asks it again when the connection is lost over it. @throws what the last attempt throws */
+/** Asks a question that may be repeated, and asks it again when the server fails over it. @throws what the last attempt throws */
 export async function insistently<T>(ask: () => Promise<T>): Promise<T> {
   for (let left = 2; ; left -= 1) {
     try {
       return await ask();
     } catch (error) {
-      if (left === 0 || (error instanceof SafekeepError && error.code !== 'DATABASE_UNREACHABLE')) throw error;
+      const isOfServer = !(error instanceof SafekeepError) || /^(DATABASE_UNREACHABLE|SERVER_FAILED)$/.test(error.code);
+      if (left === 0 || !isOfServer) throw error;
     }
   }
 }

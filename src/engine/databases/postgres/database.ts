@@ -25,10 +25,13 @@ import {
 } from './connection';
 import { copyDatabaseSettings, createDatabase, type DatabaseRow, databaseRow } from './database-settings';
 import { availableExtensions, createExtensions, unionOf } from './extensions';
-import { loadInto, openLoadSession, readLists, sessionStart } from './load';
+import { loadForeignKeys, loadInto, readLists, sessionOptions } from './load';
 import { withMaintenance } from './maintenance';
-import type { LoadRequest } from './pg-restore';
+import type { Load, LoadRequest } from './pg-restore';
 import { privilegesHere } from './privileges';
+import type { Renaming } from './rename';
+import { appPath, useAppPath } from './search-path';
+import { LoadSession } from './session';
 import * as slots from './slots';
 import { allExtensions, serverVersionNumber } from './sql';
 
@@ -43,24 +46,28 @@ export async function stageDatabase(
   const { run, backup } = request;
   const [live, inactive, schemas] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive'), slots.schemasOf(plan)];
   const here = await withClient(connection, { signal: run.signal }, (client) => lookAtLive(client, plan, backup));
-  const create = async (client: Client) => {
+  const mark = (content: slots.Content) =>
+    `COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(slots.markText(plan.id, { content, comment: null }))}`;
+  const applicationName = slots.ownName(plan.id);
+  const asMaintenance = (work: (client: Client) => Promise<unknown>) =>
+    withMaintenance(connection, [live, inactive], run.signal, work, applicationName);
+  await asMaintenance(async (client) => {
     await client.query(createDatabase(inactive, await likeness(client, plan)));
-    const mark = slots.markText(plan.id, { content: 'staged', comment: null });
-    await client.query(`COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(mark)}`);
-  };
-  await withMaintenance(connection, [live, inactive], run.signal, create, slots.ownName(plan.id));
-  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: inactive } });
-  const environment = await toolEnvironment(connection, {
-    database: inactive,
-    applicationName: slots.ownName(plan.id),
+    await client.query(mark('loading'));
   });
-  const load = { ...request, environment, schemas, privileges: here.privileges, versionNumber: here.versionNumber };
+  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: inactive } });
+  const environment = await toolEnvironment(connection, { database: inactive, applicationName });
+  const load: Load = {
+    ...{ ...request, connection, environment, database: inactive },
+    ...{ privileges: here.privileges, versionNumber: here.versionNumber, path: here.path },
+    ...destination(backup, schemas, (schema) => schema),
+  };
   try {
     const lists = await readLists(load);
-    const session = openLoadSession(request, environment);
+    const session = await LoadSession.open(connection, sessionOptions(request, applicationName, inactive));
     try {
       // What is staged is only made durable with the switch, whose commit waits for the disk.
-      await session.run(`${sessionStart(here.versionNumber)}\nSET synchronous_commit = off;`);
+      await session.run('SET synchronous_commit = off');
       await session.run(schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)};`).join('\n'));
       const fresh = await withClient(connection, { database: inactive, signal: run.signal }, (client) =>
         slots.schemaFacts(client, schemas),
@@ -69,7 +76,7 @@ export async function stageDatabase(
       await session.run(here.extensions);
       const foreignKeys = await loadInto(session, lists, load);
       // The tables they lead to are not the app's; a scratch database does not have them.
-      if (!slots.isForVerify(plan)) await session.run(foreignKeys);
+      if (!slots.isForVerify(plan)) await loadForeignKeys(session, foreignKeys, load);
       await session.quit();
     } finally {
       await session.kill();
@@ -77,6 +84,19 @@ export async function stageDatabase(
   } finally {
     await environment.close();
   }
+  await asMaintenance((client) => client.query(mark('staged')));
+}
+
+/** Where each of the app's schemas goes, and what that renames. */
+export function destination(
+  backup: ManifestDatabase,
+  schemas: string[],
+  targetOf: (schema: string) => string,
+  staying: Renaming['staying'] = new Map(),
+): Pick<Load, 'targets' | 'renaming'> {
+  const targets = new Map(schemas.map((schema) => [backup.schemasInDump?.[schema] ?? schema, targetOf(schema)]));
+  const isRenamed = [...targets].some(([name, target]) => name !== target);
+  return { targets, ...(isRenamed ? { renaming: { schemas: targets, staying } } : {}) };
 }
 
 /** A scratch database may be made by a role that may not have one like the live one: only how text is stored and sorted matters. */
@@ -98,18 +118,19 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
     versionNumber: await serverVersionNumber(client),
     schemaFacts: await slots.schemaFacts(client, schemas),
     extensions: createExtensions(extensions, await availableExtensions(client)),
+    path: [...new Set([...(await appPath(client, schemas)), ...extensions.map(({ schema }) => schema)])],
   };
 }
 
 /** What makes the schemas of a new database like the live ones; nothing where they are alike, since not every role may do it. */
-function detailsToSet(live: slots.SchemaFacts[], fresh: slots.SchemaFacts[]): string {
+function detailsToSet(live: slots.SchemaFacts[], fresh: slots.SchemaFacts[]): string[] {
   const different = live.filter((schema) => {
     const found = fresh.find(({ name }) => name === schema.name);
     return JSON.stringify(found) !== JSON.stringify(schema);
   });
   const owner = ({ name, owner: role }: slots.SchemaFacts) =>
     `ALTER SCHEMA ${quoteName(name)} OWNER TO ${quoteName(role)};`;
-  return different.map((schema) => `${owner(schema)}\n${slots.schemaDetails(schema)}`).join('\n');
+  return different.flatMap((schema) => [owner(schema), ...slots.schemaDetails(schema)]);
 }
 
 export async function checkDatabase(
@@ -120,9 +141,10 @@ export async function checkDatabase(
 ): Promise<void> {
   const options = { database: slots.nameOf(plan, 'inactive'), signal: run.signal };
   await withClient(connection, options, async (client) => {
-    const ask = async (sql: string) =>
-      (await client.query({ text: sql, rowMode: 'array' })).rows.map((row: unknown[]) => String(row[0]));
-    await checkTables(ask, new Map(slots.schemasOf(plan).map((schema) => [schema, schema])), backup, run);
+    const ask = async (sql: string) => (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows;
+    const schemas = slots.schemasOf(plan);
+    await useAppPath(client, schemas);
+    await checkTables({ ask, count: ask }, new Map(schemas.map((schema) => [schema, schema])), backup, run);
   });
 }
 
@@ -203,7 +225,8 @@ async function rename(client: Client, plan: DatabasePlan, wanted: slots.Content,
   const content = wanted === 'staged' ? 'previous' : 'staged';
   const newMark = slots.markText(plan.id, { content, comment: outgoing.comment });
   await client.query(`COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(newMark)}`);
-  const comment = slots.commentValue(mark.comment ?? outgoing.comment);
+  // What is restored for the first time has no comment of its own.
+  const comment = slots.commentValue(wanted === 'previous' ? mark.comment : (mark.comment ?? outgoing.comment));
   await client.query(`COMMENT ON DATABASE ${quoteName(live)} IS ${comment}`);
 }
 
@@ -274,6 +297,7 @@ export async function discardDatabase(
     if (!row) return;
     // Killed between creating and marking it, a restore leaves an empty one.
     if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, inactive))) return;
+    await requireNoOther(connection, plan);
     for (let attempt = 0; ; attempt += 1) {
       const left = await slots.endSessions(client, () => slots.sessionsIn(client, [inactive]), endSessionsMs);
       if (left)
@@ -286,6 +310,21 @@ export async function discardDatabase(
       }
     }
   });
+}
+
+/** Another restore's slot may lie in the database as a schema: it must not be dropped along. @throws INTERNAL */
+async function requireNoOther(connection: DatabaseConnection, plan: DatabasePlan): Promise<void> {
+  const inactive = slots.nameOf(plan, 'inactive');
+  const marks = await withClient(connection, { database: inactive }, (client) =>
+    rows<{ name: string; comment: string }>(
+      client,
+      `SELECT nspname AS name, obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace`,
+    ),
+  );
+  const others = marks.filter(({ comment }) => slots.isMark(comment)).map(({ name }) => name);
+  if (others.length === 0) return;
+  const detail = `${inactive} can not be dropped, it holds data of another restore: ${others.join(', ')}`;
+  throw new SafekeepError('INTERNAL', { detail });
 }
 
 async function isEmpty(connection: DatabaseConnection, database: string): Promise<boolean> {

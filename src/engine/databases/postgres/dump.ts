@@ -11,13 +11,13 @@ import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import { readFromTool } from '../../process';
-import type { DatabaseConnection, Dump, DumpPart, DumpScope } from '../driver';
+import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileRecord } from '../driver';
 import {
   type Client,
   connect,
+  type ConnectOptions,
   exactPattern,
   inTransaction,
-  quoteName,
   quoteText,
   rows,
   tableName,
@@ -25,6 +25,10 @@ import {
   type ToolEnvironment,
   withClient,
 } from './connection';
+import { readFileRecords } from './file-records';
+import { inPlace, type Place, placeOf, requireInactive } from './inactive';
+import { countRows } from './row-counts';
+import { useAppPath } from './search-path';
 import { requireTools, type PostgresTools } from './tools';
 import { type DumpedTable, largeObjectCount, serverVersionNumber, tablesWithRows } from './sql';
 
@@ -37,14 +41,28 @@ const END_OF_DATA = Buffer.alloc(5);
 const TABLES_PER_TRANSACTION = 100;
 const LOCK_WAIT_MS = 5 * 60_000;
 
-/** @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED */
-export async function dumpPostgres(connection: DatabaseConnection, scope: DumpScope, run: RunContext): Promise<Dump> {
-  const holder = await connect(connection, { signal: run.signal });
+/**
+ * @param inactive dumps what lies in the inactive slot of this plan
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED, NOTHING_TO_UNDO when the slot holds no data of the plan
+ */
+export async function dumpPostgres(
+  connection: DatabaseConnection,
+  scope: DumpScope,
+  run: RunContext,
+  inactive?: DatabasePlan,
+): Promise<Dump> {
+  const place = placeOf(scope, inactive);
+  const options = { signal: run.signal, ...(place.database === undefined ? {} : { database: place.database }) };
+  if (inactive) await withClient(connection, {}, (client) => requireInactive(client, inactive));
+  const holder = await connect(connection, options);
   let environment: ToolEnvironment | undefined;
   try {
     const tools = await requireTools(Math.floor((await serverVersionNumber(holder)) / 10_000));
     const snapshot = await exportSnapshot(holder);
-    const tables = await tablesWithRows(holder, scope.schemas, scope.excludeRowsOf);
+    // Within the snapshot, too: the slot may have been switched or dropped meanwhile.
+    if (inactive) await requireInactive(holder, inactive);
+    const excluded = scope.excludeRowsOf.map((table) => inPlace(table, place));
+    const tables = await tablesWithRows(holder, [...place.schemas.values()], excluded);
     const largeObjects = await largeObjectCount(holder);
     if (largeObjects > 0) {
       run.log('warn', {
@@ -52,8 +70,8 @@ export async function dumpPostgres(connection: DatabaseConnection, scope: DumpSc
         params: { count: largeObjects },
       });
     }
-    environment = await toolEnvironment(connection);
-    return new PostgresDump({ connection, scope, run, holder, tools, snapshot, tables, environment });
+    environment = await toolEnvironment(connection, options);
+    return new PostgresDump({ connection, scope, place, run, holder, tools, snapshot, tables, environment });
   } catch (error) {
     await holder.end().catch(() => undefined);
     await environment?.close();
@@ -72,6 +90,7 @@ async function exportSnapshot(holder: Client): Promise<string> {
 interface DumpParts {
   connection: DatabaseConnection;
   scope: DumpScope;
+  place: Place;
   run: RunContext;
   /** Holds the snapshot for as long as it is open. */
   holder: Client;
@@ -153,33 +172,48 @@ class PostgresDump implements Dump {
   }
 
   async #countRows(): Promise<TableRows[]> {
-    const { connection, tables, snapshot } = this.given;
+    const { tables, place } = this.given;
     const counted = new Map<DumpedTable, number>();
     const wanted = tables.filter(({ excluded }) => !excluded);
-    await withClient(connection, { signal: this.#signal }, async (client) => {
-      // Fails loudly where a policy would hide rows, as pg_dump does.
-      await client.query('SET row_security = off');
+    await withClient(this.given.connection, this.#options, async (client) => {
+      await prepare(client, place);
       for (let from = 0; from < wanted.length; from += TABLES_PER_TRANSACTION) {
         await inTransaction(client, async () => {
-          await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-          await client.query(`SET TRANSACTION SNAPSHOT ${quoteText(snapshot)}`);
+          await enterSnapshot(client, this.given.snapshot);
           for (const table of wanted.slice(from, from + TABLES_PER_TRANSACTION)) {
             counted.set(table, await countRows(client, table));
           }
         });
       }
     });
+    const live = new Map([...place.schemas].map(([name, there]) => [there, name]));
     return tables.map((table) => ({
-      name: tableName(table.schema, table.name),
+      name: tableName(live.get(table.schema) ?? table.schema, table.name),
       rows: counted.get(table) ?? 0,
       ...(table.excluded ? { dataExcluded: true } : {}),
     }));
   }
 
-  async result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts'>> {
+  async result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts' | 'schemasInDump'>> {
     if (!this.#ended) throw incomplete(`${DUMP_PART} was not read to its end`);
-    const tool = { name: 'pg_dump', version: this.given.tools.version };
-    return { tables: await this.#counts, tool, parts: [DUMP_PART] };
+    const { tools, place } = this.given;
+    const tool = { name: 'pg_dump', version: tools.version };
+    const isRenamed = [...place.schemas].some(([live, there]) => live !== there);
+    const schemasInDump = isRenamed ? { schemasInDump: Object.fromEntries(place.schemas) } : {};
+    return { tables: await this.#counts, tool, parts: [DUMP_PART], ...schemasInDump };
+  }
+
+  async *fileRecords(): AsyncGenerator<FileRecord> {
+    const { scope, place, connection } = this.given;
+    const client = await connect(connection, this.#options);
+    try {
+      await prepare(client, place);
+      await client.query('BEGIN');
+      await enterSnapshot(client, this.given.snapshot);
+      yield* readFileRecords(client, scope.fileTables, place);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
   }
 
   async close(): Promise<void> {
@@ -189,16 +223,25 @@ class PostgresDump implements Dump {
     await this.given.environment.close();
   }
 
+  get #options(): ConnectOptions {
+    const { database } = this.given.place;
+    return { signal: this.#signal, ...(database === undefined ? {} : { database }) };
+  }
+
   get #signal(): AbortSignal {
     return AbortSignal.any([this.given.run.signal, this.#stop.signal]);
   }
 }
 
-/** Rows of the table itself: those of tables that inherit from it are counted there. */
-export async function countRows(client: Client, { schema, name }: { schema: string; name: string }): Promise<number> {
-  const from = `${quoteName(schema)}.${quoteName(name)}`;
-  const [row] = await rows<{ count: string }>(client, `SELECT count(*)::text AS count FROM ONLY ${from}`);
-  return Number(row?.count ?? 0);
+async function prepare(client: Client, place: Place): Promise<void> {
+  // Fails loudly where a policy would hide rows, as pg_dump does.
+  await client.query('SET row_security = off');
+  await useAppPath(client, [...place.schemas.values()]);
+}
+
+async function enterSnapshot(client: Client, snapshot: string): Promise<void> {
+  await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  await client.query(`SET TRANSACTION SNAPSHOT ${quoteText(snapshot)}`);
 }
 
 function incomplete(detail: string): SafekeepError {
@@ -206,7 +249,7 @@ function incomplete(detail: string): SafekeepError {
 }
 
 /** Options that pg_dump 12 to 18 all know. */
-function dumpArguments({ scope, snapshot, tables }: DumpParts): string[] {
+function dumpArguments({ place, snapshot, tables }: DumpParts): string[] {
   return [
     '--format=custom',
     '--compress=0', // The archive compresses, with a better codec.
@@ -217,7 +260,7 @@ function dumpArguments({ scope, snapshot, tables }: DumpParts): string[] {
     '--strict-names',
     // Words that a newer server reserves are quoted already.
     '--quote-all-identifiers',
-    ...scope.schemas.map((schema) => `--schema=${exactPattern(schema)}`),
+    ...[...place.schemas.values()].map((schema) => `--schema=${exactPattern(schema)}`),
     ...tables
       .filter(({ excluded }) => excluded)
       .map(({ schema, name }) => `--exclude-table-data=${exactPattern(schema, name)}`),

@@ -9,14 +9,19 @@ import type {
   DatabasePlanning,
   Dump,
   DumpScope,
+  FileRecord,
   OpenPart,
   SlotPosition,
   ToolReport,
 } from '../driver';
-import { withClient } from './connection';
+import { connect, withClient } from './connection';
 import { checkDatabase, discardDatabase, switchOverDatabases, positionOfDatabases, stageDatabase } from './database';
 import { dumpPostgres } from './dump';
+import { readFileRecords } from './file-records';
+import { placeOf, requireInactive } from './inactive';
 import { planPostgres } from './plan';
+import { countLiveRows } from './row-counts';
+import { useAppPath } from './search-path';
 import { reportTools, requireTools } from './tools';
 import { SchemaStrategy } from './schema';
 import { dataBytes, dottedVersion, generalFacts, neededExtensions, rolesOf, serverVersionNumber } from './sql';
@@ -48,8 +53,11 @@ class PostgresDriver implements DatabaseDriver {
     this.#schemas = new SchemaStrategy(connection, endSessionsMs);
   }
 
-  describe(scope: DumpScope): Promise<DatabaseFacts> {
-    return withClient(this.connection, {}, async (client) => {
+  async describe(scope: DumpScope, inactive?: DatabasePlan): Promise<DatabaseFacts> {
+    const { database, schemas: names } = placeOf(scope, inactive);
+    const schemas = [...names.values()];
+    if (inactive) await withClient(this.connection, {}, (client) => requireInactive(client, inactive));
+    return withClient(this.connection, database === undefined ? {} : { database }, async (client) => {
       const general = await generalFacts(client);
       return {
         dialect: 'postgres',
@@ -61,9 +69,9 @@ class PostgresDriver implements DatabaseDriver {
         encoding: general.encoding,
         collation: general.collation,
         timeZone: this.connection.timeZone ?? general.timeZone,
-        extensions: await neededExtensions(client, scope.schemas),
-        roles: await rolesOf(client, scope.schemas),
-        dataBytes: await dataBytes(client, scope.schemas),
+        extensions: await neededExtensions(client, schemas),
+        roles: await rolesOf(client, schemas),
+        dataBytes: await dataBytes(client, schemas),
       };
     });
   }
@@ -77,8 +85,28 @@ class PostgresDriver implements DatabaseDriver {
     return reportTools(major);
   }
 
-  dump(scope: DumpScope, run: RunContext): Promise<Dump> {
-    return dumpPostgres(this.connection, scope, run);
+  dump(scope: DumpScope, run: RunContext, inactive?: DatabasePlan): Promise<Dump> {
+    return dumpPostgres(this.connection, scope, run, inactive);
+  }
+
+  async *fileRecords(scope: DumpScope): AsyncGenerator<FileRecord> {
+    const client = await connect(this.connection);
+    try {
+      await useAppPath(client, scope.schemas);
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      yield* readFileRecords(client, scope.fileTables, placeOf(scope));
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  countRows(tables: readonly string[], limitMs: number): Promise<Map<string, number | null>> {
+    return countLiveRows(this.connection, tables, limitMs);
+  }
+
+  /** The server's disks are its own. */
+  inactiveBytes(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   plan(

@@ -1,16 +1,16 @@
 /** Entries of a dump that are not loaded with the others: what they name may be missing here, or must not be locked for long. */
 import { SafekeepError } from '../../errors';
-import { type Load, scriptOf } from './pg-restore';
-import { meaningful, statementsOf, textOf, type Token } from './script';
+import { type Load, schemasInDump, statementsFor } from './pg-restore';
+import { beginningOf, keyword, meaningful, type Statement, textOf, type Token } from './script';
 import type { RestoreLists, TocEntry } from './toc';
 
 export interface Late {
   /** What is left to be loaded at once. */
   main: TocEntry[];
   /** Policies, without the roles that are missing here. */
-  policies: string;
+  policies: Statement[];
   /** Foreign keys to other schemas: each locks a table there until its transaction ends. */
-  foreignKeys: string;
+  foreignKeys: Statement[];
 }
 
 export async function splitLate(lists: RestoreLists, load: Load): Promise<Late> {
@@ -18,79 +18,100 @@ export async function splitLate(lists: RestoreLists, load: Load): Promise<Late> 
     type === 'POLICY' || (type === 'COMMENT' && nameAndOwner.startsWith('POLICY '));
   const policies = lists.main.filter(isPolicy);
   const foreign = await foreignKeys(lists.main, load);
+  const keys = await statementsFor(load, foreign, ['--no-owner']);
+  keys.forEach(requireKey);
   return {
     main: lists.main.filter((entry) => !isPolicy(entry) && !foreign.includes(entry)),
-    policies: policies.length === 0 ? '' : await policyScript(policies, load),
-    foreignKeys: foreign.length === 0 ? '' : await scriptOf(load, foreign, ['--no-owner']),
+    policies: policiesHere(await statementsFor(load, policies, ['--no-owner']), load),
+    foreignKeys: keys,
   };
 }
 
 async function foreignKeys(entries: TocEntry[], load: Load): Promise<TocEntry[]> {
   const candidates = entries.filter(({ type }) => type === 'FK CONSTRAINT');
-  if (candidates.length === 0) return [];
-  const statements = statementsOf(await scriptOf(load, candidates, ['--no-owner']))
-    .map(meaningful)
-    .filter((tokens) => tokens.some(({ raw }) => raw === 'REFERENCES'));
+  const statements = (await statementsFor(load, candidates, ['--no-owner']))
+    .map(({ tokens }) => meaningful(tokens))
+    .filter((tokens) => tokens.some((token) => keyword(token) === 'REFERENCES'));
   if (statements.length !== candidates.length) {
-    const detail = `${statements.length} foreign keys instead of ${candidates.length}`;
-    throw new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail });
+    const detail = `the dump holds ${statements.length} foreign keys instead of ${candidates.length}`;
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
   }
-  const own = load.schemas.map((schema) => load.renaming?.schemas.get(schema) ?? schema);
+  const own = schemasInDump(load);
   return candidates.flatMap((entry, index) => {
     const tokens = statements[index] ?? [];
-    const schema = after(tokens, 'REFERENCES')?.name ?? '';
+    const schema = Buffer.from(after(tokens, 'REFERENCES')?.name ?? '', 'latin1').toString('utf8');
     if (own.includes(schema)) return [];
     const { raw = '', name = '' } = after(tokens, 'CONSTRAINT') ?? {};
+    const names = [raw, name].map((bytes) => Buffer.from(bytes, 'latin1').toString('utf8'));
     const comments = entries.filter(
       ({ type, nameAndOwner: about }) =>
-        type === 'COMMENT' && [raw, name].some((constraint) => about.startsWith(`CONSTRAINT ${constraint} ON `)),
+        type === 'COMMENT' && names.some((constraint) => about.startsWith(`CONSTRAINT ${constraint} ON `)),
     );
     return [entry, ...comments];
   });
 }
 
+/** What is run when everything else has been checked must be nothing but a key. @throws ARCHIVE_DAMAGED */
+function requireKey({ tokens }: Statement): void {
+  const words = meaningful(tokens);
+  if (keyword(words[0]) !== 'ALTER') return;
+  let depth = 0;
+  const commas = words.filter(({ raw }) => {
+    depth += raw === '(' ? 1 : raw === ')' ? -1 : 0;
+    return raw === ',' && depth === 0;
+  });
+  const shape = words.map((token) => keyword(token) || token.raw[0]).join(' ');
+  if (/^ALTER TABLE (ONLY )?\S+ \. \S+ ADD CONSTRAINT \S+ FOREIGN KEY /.test(shape) && commas.length === 0) return;
+  throw new SafekeepError('ARCHIVE_DAMAGED', {
+    detail: `the dump holds a foreign key that is none: ${beginningOf(tokens)}`,
+  });
+}
+
 const after = (tokens: readonly Token[], word: string): Token | undefined =>
-  tokens[tokens.findIndex(({ raw }) => raw === word) + 1];
+  tokens[tokens.findIndex((token) => keyword(token) === word) + 1];
 
 /** A policy that is for missing roles only is left out: it gives nobody anything. */
-async function policyScript(entries: TocEntry[], load: Load): Promise<string> {
+function policiesHere(statements: Statement[], load: Load): Statement[] {
   const skipped: string[] = [];
-  const statements = statementsOf(await scriptOf(load, entries, ['--no-owner'])).map((tokens) => {
-    const words = meaningful(tokens);
-    const verb = words[0]?.raw;
-    const at = words.findIndex(({ raw }) => raw === 'POLICY');
+  const kept = statements.flatMap((statement) => {
+    const words = meaningful(statement.tokens);
+    const verb = keyword(words[0]);
+    const at = words.findIndex((token) => keyword(token) === 'POLICY');
     // POLICY "name" ON "schema"."table"
     const [, name, , ...table] = words.slice(at, at + 6);
     const title = `${name?.raw ?? ''} ON ${textOf(table)}`;
-    if (verb === 'COMMENT') return skipped.includes(title) ? '' : textOf(tokens);
-    if (verb !== 'CREATE') return textOf(tokens);
-    const kept = withoutMissingRoles(tokens, load);
-    if (kept === null) skipped.push(title);
-    return kept ?? '';
+    if (verb === 'COMMENT') return skipped.includes(title) ? [] : [statement];
+    if (verb !== 'CREATE') return [statement];
+    const tokens = withoutMissingRoles(statement.tokens, load);
+    if (tokens === null) skipped.push(title);
+    return tokens ? [{ ...statement, tokens }] : [];
   });
   if (skipped.length > 0) {
+    const policies = Buffer.from(skipped.join(', '), 'latin1').toString('utf8');
     load.run.log('warn', {
       text: 'Policies for roles that are missing here are left out: {{policies}}',
-      params: { policies: skipped.join(', ') },
+      params: { policies },
     });
   }
-  return statements.join('');
+  return kept;
 }
 
 /** `… TO "one", "two" USING (…)`: null when nobody is left. */
-function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): string | null {
-  const to = tokens.findIndex(({ raw }) => raw === 'TO');
-  if (to < 0) return textOf(tokens);
+function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): Token[] | null {
+  const to = tokens.findIndex((token) => keyword(token) === 'TO');
+  if (to < 0) return tokens;
   const end = tokens.findIndex(
     ({ kind, raw }, index) =>
       index > to && kind !== 'space' && raw !== ',' && !raw.startsWith('"') && !isPlainRole(raw),
   );
   const named = tokens.slice(to + 1, end).filter(({ kind }) => kind === 'name');
-  const isHere = ({ raw, name = '' }: Token) => !raw.startsWith('"') || roles.has(Buffer.from(name).toString());
+  const isHere = ({ raw, name = '' }: Token) =>
+    !raw.startsWith('"') || roles.has(Buffer.from(name, 'latin1').toString('utf8'));
   const kept = named.filter(isHere);
-  if (kept.length === named.length) return textOf(tokens);
+  if (kept.length === named.length) return tokens;
   if (kept.length === 0) return null;
-  return `${textOf(tokens.slice(0, to))}TO ${kept.map(({ raw }) => raw).join(', ')} ${textOf(tokens.slice(end))}`;
+  const list: Token = { kind: 'other', raw: `TO ${kept.map(({ raw }) => raw).join(', ')} ` };
+  return [...tokens.slice(0, to), list, ...tokens.slice(end)];
 }
 
 /** Not quoted: PUBLIC and its like. */

@@ -1,35 +1,34 @@
 /**
- * Loads a dump into a psql session: pg_restore turns it into SQL, psql runs it. Not `pg_restore -d`, because only so can the load
- * be part of a transaction that stays open, and because pg_restore 17 and newer set a parameter that older servers refuse.
+ * Loads a dump: structure and rows, then policies, grants and statistics. pg_restore loads them itself where it can (direct.ts).
+ * Otherwise it turns the dump into SQL, which a session runs statement by statement: so the load can be part of a transaction that
+ * stays open, go into other schemas, and find what functions name without a schema.
  */
-import { PassThrough, Transform, type Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { SafekeepError } from '../../errors';
-import { idleLimitMs, NO_IDLE_LIMIT_MS, openTool } from '../../process';
-import { quoteText, type ToolEnvironment } from './connection';
-import { DUMP_PART } from './dump';
+import { idleLimitMs, NO_IDLE_LIMIT_MS } from '../../process';
+import { beginsRows, ScriptReader, type Statement } from './script';
+import { quoteName, quoteText } from './connection';
+import { directLoad } from './direct';
 import { splitLate } from './late';
 import {
+  listOf,
   type Load,
   type LoadRequest,
-  restoreText,
-  SCRIPT_END,
-  SCRIPT_TAIL_BYTES,
-  scriptCut,
-  scriptOf,
+  rowCounter,
+  schemasInDump,
+  statementsFor,
+  targetSchemas,
+  throughRestore,
   toolCall,
-  withoutUnknownSettings,
+  wholeScript,
   writeList,
 } from './pg-restore';
-import { countLines, drained, PsqlSession } from './psql';
-import { renameIn } from './rename';
-import { rewriting } from './script';
+import type { ArchiveRules, LoadSession, SessionOptions } from './session';
 import { isOwnedByThese, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
 
-/** The dump's entries, sorted. Read before anything is begun, since it may show that the dump can not be read. */
+/** The dump's entries, sorted. Read before anything is begun, since it may show that the dump is unreadable. */
 export async function readLists(load: Load): Promise<RestoreLists> {
-  const text = await restoreText(load, ['--list']);
-  const lists = sortToc(parseToc(text, load.schemas), load.schemas);
+  const schemas = schemasInDump(load);
+  const lists = sortToc(parseToc(await listOf(load), schemas), schemas);
   if (lists.main.length === 0)
     throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the dump of the database is empty' });
   if (lists.skipped.length > 0) {
@@ -43,10 +42,11 @@ export async function readLists(load: Load): Promise<RestoreLists> {
 }
 
 /**
- * Structure and data first, then rights. @returns the script of what is still missing: foreign keys to other schemas, which lock
- * tables there @throws TOOL_FAILED naming the object, STAGED_DATA_DIFFERS, and what the dump's stream throws
+ * @returns what is still missing: foreign keys to other schemas, which lock tables there
+ * @throws ARCHIVE_DAMAGED, TOOL_FAILED naming the object, SERVER_FAILED, DATABASE_UNREACHABLE, STAGED_DATA_DIFFERS, and what the
+ * dump's stream throws
  */
-export async function loadInto(session: PsqlSession, lists: RestoreLists, load: Load): Promise<string> {
+export async function loadInto(session: LoadSession, lists: RestoreLists, load: Load): Promise<Statement[]> {
   const { privileges, run, backup } = load;
   const late = await splitLate(lists, load);
   const keepsOwners = isOwnedByThese(lists.main, privileges.possibleOwners);
@@ -56,143 +56,130 @@ export async function loadInto(session: PsqlSession, lists: RestoreLists, load: 
       text: 'Everything restored belongs to the app’s own database role: other owners can not be set here.',
     });
   }
-  await loadMain(session, late.main, keepsOwners, load);
-  await session.run(late.policies);
-  if (lists.schemaPrivileges.length > 0 && privileges.ownsSchemas) {
-    await session.lenient(await scriptOf(load, lists.schemaPrivileges));
+  const path = pathFor(lists, load);
+  const owners = ['--no-acl', ...(keepsOwners ? [] : ['--no-owner'])];
+  const direct = path ? null : await directLoad(session, late.main, load, owners);
+  if (direct) await direct();
+  else await loadThrough(session, late.main, load, owners, path);
+  await loadStatements(session, late.policies, load);
+  if (privileges.ownsSchemas) {
+    await loadStatements(session, await statementsFor(load, lists.schemaPrivileges), load, 'lenient');
   }
-  if (lists.privileges.length > 0) {
-    const text = await scriptOf(load, lists.privileges);
-    // Rights granted by another role than the owner are given in its name, which only a superuser may.
-    const allPossible = privileges.isSuperuser || !text.includes('SET SESSION AUTHORIZATION');
-    const strict = keepsOwners && privileges.missingRoles.length === 0 && allPossible;
-    await (strict ? session.run(text) : session.lenient(text));
-  }
+  const grants = await statementsFor(load, lists.privileges);
+  // Rights granted by another role than the owner are given in its name, which only a superuser may.
+  const isInNames = grants.some(({ tokens }) => tokens.some(({ raw }) => raw === 'AUTHORIZATION'));
+  const strict = keepsOwners && privileges.missingRoles.length === 0 && (privileges.isSuperuser || !isInNames);
+  await loadStatements(session, grants, load, strict ? 'strict' : 'lenient');
   run.log('info', {
     text: 'Loaded {{tables}} tables; statistics are being gathered.',
     params: { tables: backup.tables.length },
   });
-  await session.run(`${sessionStart(load.versionNumber)}\n${analyze(targetsOf(load))}`);
+  await analyze(session, load, path);
   await requirePopulated(session, lists.main, load);
   return late.foreignKeys;
 }
 
-const targetsOf = ({ schemas, renaming }: Load) => schemas.map((schema) => renaming?.schemas.get(schema) ?? schema);
+/** Runs foreign keys that `loadInto` left. @param settings of the session, for as long as they run and after */
+export async function loadForeignKeys(
+  session: LoadSession,
+  keys: Statement[],
+  load: Load,
+  settings = '',
+): Promise<void> {
+  await session.lookIn(load.path);
+  for (const key of keys) {
+    await session.archive(key, rulesOf(load));
+    // The script of the keys has limits of its own.
+    await session.run(settings);
+  }
+  await session.reset();
+  await session.run(settings);
+}
+
+const rulesOf = (load: Load): ArchiveRules => ({
+  schemas: schemasInDump(load),
+  versionNumber: load.versionNumber,
+  ...(load.renaming ? { renaming: load.renaming } : {}),
+});
+
+/**
+ * Where functions find what they name without a schema, as they do in the app: the schemas that are loaded into, never live ones.
+ * null where no function can ask for it: then every name is taken as the dump has it.
+ */
+function pathFor(lists: RestoreLists, load: Load): string[] | null {
+  const hasRoutines = lists.main.some(({ type }) => /^(FUNCTION|PROCEDURE|AGGREGATE)$/.test(type));
+  return hasRoutines || load.backup.extensions.length > 0 ? load.path : null;
+}
+
+async function loadThrough(
+  session: LoadSession,
+  entries: TocEntry[],
+  load: Load,
+  owners: string[],
+  path: string[] | null,
+): Promise<void> {
+  const list = await writeList(load, 'main', entries);
+  const call = {
+    ...toolCall(load, ['-f', '-', ...owners, `--use-list=${list}`]),
+    // It is silent while the server works off what it was given, for example an index on a large table.
+    idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS),
+  };
+  if (path) await session.lookIn(path);
+  const rules = rulesOf(load);
+  await throughRestore(load, call, { onChunk: rowCounter(load) }, async (script) => {
+    const reader = new ScriptReader(wholeScript(script));
+    for (let statement = await reader.next(); statement; statement = await reader.next()) {
+      await session.archive(statement, rules, beginsRows(statement.tokens) ? reader.rows() : null);
+    }
+  });
+  await session.reset();
+}
+
+async function loadStatements(
+  session: LoadSession,
+  statements: readonly Statement[],
+  load: Load,
+  how: 'strict' | 'lenient' = 'strict',
+): Promise<void> {
+  const rules = { ...rulesOf(load), grants: true };
+  for (const statement of statements) {
+    if (how === 'strict') await session.archive(statement, rules);
+    else await session.archiveLeniently(statement, rules);
+  }
+  await session.reset();
+}
+
+/** Without fresh statistics the app would be slow until autovacuum has come by. A partitioned table takes its parts along. */
+async function analyze(session: LoadSession, load: Load, path: string[] | null): Promise<void> {
+  const tables = await session.askRows(
+    `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname IN (${textList(targetSchemas(load))}) AND c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition`,
+  );
+  if (path) await session.lookIn(path);
+  for (const name of tables) await session.run(`ANALYZE ${name.map((part) => quoteName(String(part))).join('.')}`);
+  await session.reset();
+}
+
+const textList = (texts: readonly string[]) => texts.map((text) => quoteText(text)).join(', ');
 
 /** Row counts are compared for tables only: of a materialised view it is known whether it was filled. @throws STAGED_DATA_DIFFERS */
-async function requirePopulated(session: PsqlSession, entries: TocEntry[], load: Load): Promise<void> {
+async function requirePopulated(session: LoadSession, entries: TocEntry[], load: Load): Promise<void> {
   const filled = entries.filter(({ type }) => type === 'MATERIALIZED VIEW DATA');
   if (filled.length === 0) return;
-  const names = targetsOf(load).map((schema) => quoteText(schema));
-  const empty = await session.run(
-    `SELECT matviewname FROM pg_matviews WHERE schemaname IN (${names.join(', ')}) AND NOT ispopulated;`,
+  const empty = await session.ask(
+    `SELECT matviewname FROM pg_matviews WHERE schemaname IN (${textList(targetSchemas(load))}) AND NOT ispopulated`,
   );
   const missing = empty.filter((name) => filled.some(({ nameAndOwner }) => nameAndOwner.startsWith(`${name} `)));
   if (missing.length === 0) return;
   throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `not filled: ${missing.join(', ')}` });
 }
 
-async function loadMain(session: PsqlSession, entries: TocEntry[], keepsOwners: boolean, load: Load): Promise<void> {
-  const list = await writeList(load, 'main', entries);
-  const dump = await load.openPart(load.backup.parts[0] ?? DUMP_PART);
-  const args = ['-f', '-', '--no-acl', ...(keepsOwners ? [] : ['--no-owner']), `--use-list=${list}`];
-  // It is silent while psql works off what it was given, for example an index on a large table.
-  const restore = openTool({ ...toolCall(load, args), idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS) });
-  let dumpError: unknown;
-  const fed = feedToEnd(dump, restore.stdin).catch((error: unknown) => {
-    dumpError = error;
-    restore.stdout.destroy();
-  });
-  try {
-    const { renaming } = load;
-    await pipeline(
-      restore.stdout,
-      withoutUnknownSettings(load),
-      watching(load),
-      renaming ? rewriting((tokens) => renameIn(tokens, renaming)) : new PassThrough(),
-      (sql: AsyncIterable<Buffer>) => session.feed(sql),
-    );
-    await restore.exited;
-    await fed;
-    if (dumpError) throw dumpError;
-    await session.run('');
-  } catch (error) {
-    // The first cause: when one of the three ends, the others end with errors of their own.
-    const ofDump = dumpError;
-    restore.stdout.destroy();
-    dump.destroy();
-    await fed;
-    throw ofDump ?? (await session.failure()) ?? error;
-  }
-}
-
-/**
- * Writes a stream to a program and reads it to its end even when the program has closed its input: pg_restore reads no further
- * than it must, but only the end of the stream tells whether its bytes are those that were backed up.
- */
-async function feedToEnd(source: Readable, target: Writable): Promise<void> {
-  for await (const chunk of source) {
-    if (!target.writable) continue;
-    if (!target.write(chunk)) await drained(target);
-  }
-  target.end();
-}
-
-/**
- * Tells progress: a row is a line of the script, and the few lines of the statements around them are counted along. Refuses the end
- * of a script that is not whole: psql would take whatever came next for rows of the table that was cut.
- */
-function watching({ backup, run }: Load): Transform {
-  const total = backup.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
-  let lines = 0;
-  let tail = Buffer.alloc(0);
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      lines += countLines(chunk);
-      tail = Buffer.concat([tail, chunk.subarray(-SCRIPT_TAIL_BYTES)]).subarray(-SCRIPT_TAIL_BYTES);
-      run.progress({ done: Math.min(lines, total), total, unit: 'rows' });
-      done(null, chunk);
-    },
-    flush(done) {
-      done(tail.includes(SCRIPT_END) ? null : scriptCut());
-    },
-  });
-}
-
-/** Without fresh statistics the app would be slow until autovacuum has come by. A partitioned table takes its parts along. */
-function analyze(schemas: string[]): string {
-  return `SELECT format('ANALYZE %I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE n.nspname IN (${schemas.map((schema) => quoteText(schema)).join(', ')}) AND c.relkind IN ('r', 'm', 'p')
-     AND NOT c.relispartition \\gexec`;
-}
-
-/** First lines of every session that loads: no limit may end it, and names are taken as they are written. */
-export function sessionStart(versionNumber: number): string {
-  return [
-    'SET client_min_messages = warning;',
-    'SET statement_timeout = 0;',
-    'SET lock_timeout = 0;',
-    'SET idle_in_transaction_session_timeout = 0;',
-    ...(versionNumber >= 170_000 ? ['SET transaction_timeout = 0;'] : []),
-    `SET search_path = '';`,
-    // The script sets the dump's own; what is asked before and after it is in UTF-8.
-    `SET client_encoding = 'UTF8';`,
-    'SET standard_conforming_strings = on;',
-  ].join('\n');
-}
-
-/** The session that a load runs in. What psql complains of without ending goes to the run's log, each complaint once. */
-export function openLoadSession({ tools, run }: LoadRequest, environment: ToolEnvironment): PsqlSession {
-  const told = new Set<string>();
-  return new PsqlSession({
-    path: tools.psql,
-    env: environment.env,
+/** The session's options for a load: what it complains of without ending goes to the run's log. */
+export function sessionOptions({ run }: LoadRequest, applicationName: string, database?: string): SessionOptions {
+  return {
+    applicationName,
     signal: run.signal,
-    onStderrLine: (said) => {
-      const line = said.replace(/^psql:<stdin>:\d+: /, '');
-      if (told.has(line)) return;
-      told.add(line);
-      run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: 'psql', line } });
-    },
-  });
+    onComplaint: (line) => run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: 'PostgreSQL', line } }),
+    ...(database === undefined ? {} : { database }),
+  };
 }

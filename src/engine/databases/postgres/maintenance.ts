@@ -2,6 +2,7 @@
 import type { DatabaseConnection } from '../driver';
 import { SafekeepError } from '../../errors';
 import { type Client, connectRaw, describe, rows } from './connection';
+import { asServerFailure } from './server-failure';
 
 /** Every cluster has these two unless somebody dropped them. */
 const USUAL = ['postgres', 'template1'];
@@ -70,7 +71,7 @@ export async function withMaintenance<T>(
     return await work(client);
   } catch (error) {
     if (signal?.aborted) throw new SafekeepError('CANCELLED', {}, { cause: error });
-    throw error;
+    throw asServerFailure(error) ?? error;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -96,11 +96,8 @@ export const collisions = (live: string, inactive: string) => {
    WHERE NOT coalesce(pg_has_role(l.owner, 'USAGE'), false)`;
 };
 
-/**
- * Functions that the load itself runs (for an index, a rule about rows, a generated column, a materialised view) and whose text names
- * the live schema: they would have worked with live objects instead of those of the backup.
- */
-export const functionsRunByTheLoad = (live: string, inactive: string) => `
+/** Functions with a text that the load itself runs: for an index, a rule about rows, a generated column, a materialised view. */
+const runByTheLoad = (inactive: string) => `
   WITH RECURSIVE place AS (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(inactive)}),
   rules AS (SELECT r.oid AS rule, c.oid AS rel, c.relkind FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class WHERE relnamespace = (SELECT oid FROM place)),
   used (class, oid) AS (
@@ -114,10 +111,23 @@ export const functionsRunByTheLoad = (live: string, inactive: string) => `
            LEFT JOIN rules r ON d.refclassid = 'pg_class'::regclass AND r.rel = d.refobjid AND r.relkind = 'v'
      WHERE d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
   )
-  SELECT DISTINCT p.proname FROM used u JOIN pg_proc p ON u.class = 'pg_proc'::regclass AND p.oid = u.oid JOIN pg_language l ON l.oid = p.prolang
+  SELECT DISTINCT p.proname, p.prosrc, p.proconfig FROM used u JOIN pg_proc p ON u.class = 'pg_proc'::regclass AND p.oid = u.oid
+         JOIN pg_language l ON l.oid = p.prolang
    WHERE p.pronamespace = (SELECT oid FROM place) AND l.lanname NOT IN ('c', 'internal') AND ${notOfExtension('pg_proc', 'p.oid')}
-     AND to_jsonb(p) ->> 'prosqlbody' IS NULL
-     AND (strpos(lower(p.prosrc), lower(${quoteText(live)})) > 0 OR p.proconfig::text LIKE '%search_path%')`;
+     AND to_jsonb(p) ->> 'prosqlbody' IS NULL`;
+
+/** Those that name the live schema: they would have worked with live objects instead of those of the backup. */
+export const functionsRunByTheLoad = (live: string, inactive: string) => `
+  SELECT proname FROM (${runByTheLoad(inactive)}) run
+   WHERE strpos(lower(prosrc), lower(${quoteText(live)})) > 0 OR proconfig::text LIKE '%search_path%'`;
+
+/** Those that name a live function of which the backup has none: without a schema in front it would have been run. */
+export const functionsNamingLiveOnes = (live: string, inactive: string) => `
+  SELECT DISTINCT run.proname FROM (${runByTheLoad(inactive)}) run
+    JOIN pg_proc f ON run.prosrc ~* ('\\m' || regexp_replace(f.proname, '(\\W)', '\\\\\\1', 'g') || '\\M')
+   WHERE f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(live)}) AND ${notOfExtension('pg_proc', 'f.oid')}
+     AND NOT EXISTS (SELECT FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace
+                      WHERE n.nspname = ${quoteText(inactive)} AND o.proname = f.proname)`;
 
 /** Columns whose values are objects, told by name in the dump: loaded aside they would be live ones. */
 export const columnsOfObjects = (inactive: string) => `
@@ -126,12 +136,19 @@ export const columnsOfObjects = (inactive: string) => `
      AND atttypid IN ('regclass'::regtype, 'regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regoperator'::regtype,
                       'regtype'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype)`;
 
-/** Live relations that the asking transaction has locked for more than reading. */
-export const relationsTouched = (live: string) => `
-  SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+/** Relations outside of these schemas that the asking transaction has locked for more than reading. */
+export const relationsTouchedOutside = (schemas: readonly string[]) => `
+  SELECT DISTINCT n.nspname || '.' || c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE l.pid = pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-     AND nspname = ${quoteText(live)} AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+     AND nspname NOT IN (${schemas.map((schema) => quoteText(schema)).join(', ')}) AND nspname NOT LIKE 'pg\\_%'
+     AND nspname <> 'information_schema' AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
      AND ${notOfExtension('pg_class', 'c.oid')}`;
+
+/** Relations of these schemas that the asking transaction has so much as read. */
+export const relationsRead = (schemas: readonly string[]) => `
+  SELECT DISTINCT n.nspname || '.' || c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE l.pid = pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     AND nspname IN (${schemas.map((schema) => quoteText(schema)).join(', ')}) AND ${notOfExtension('pg_class', 'c.oid')}`;
 
 /** Names that extensions brought to the schemas: schema and name, as two columns. */
 export const EXTENSION_NAMES = `

@@ -57,6 +57,7 @@ export async function planPostgres(connection: DatabaseConnection, request: Plan
     }
     const names = {
       ...slotNames(request.id, situation.database, schemas),
+      home: situation.databaseOid,
       witnesses: await witnesses(client, strategy, situation, schemas),
       ...(purpose === 'verify' ? { purpose } : {}),
     };
@@ -147,6 +148,8 @@ async function databaseFits(
     extensions.every(({ name }) => mayCreate(name, situation, available));
   if (purpose === 'restore') {
     if (!situation.mayRenameDatabase || situation.otherSchemas.length > 0 || obstacles.length > 0) return false;
+    // Previous data that lies in this database would go with it: out of reach for its undo, and dropped along in the end.
+    if (situation.slots.length > 0) return false;
     if (!creatable(unionOf(backup.extensions, await allExtensions(client)))) return false;
   } else {
     if (!situation.mayCreateDatabases || obstacles.some((kind) => NEEDED_BY_DUMPS.includes(kind))) return false;

@@ -1,7 +1,7 @@
 /** Makes what pg_restore writes load into other schemas than those it was dumped from. */
 import { SafekeepError } from '../../errors';
 import { quoteName } from './connection';
-import { statementsOf, textOf, type Token } from './script';
+import type { Token } from './script';
 
 export interface Renaming {
   /** Schema in the dump to schema that is loaded into. */
@@ -28,7 +28,7 @@ export function renameIn(tokens: Token[], renaming: Renaming): Token[] {
       if (into === undefined) continue;
       const isQualifier = at(index + 1).raw === '.' && at(index - 1).raw !== '.';
       const stays = isQualifier && isStaying(fromBytes(token.name ?? ''), nameAt(tokens, index + 2), renaming);
-      const isSchema = before(index, 1) === 'SCHEMA' && before(index, 2) === 'IN';
+      const isSchema = before(index, 1) === 'SCHEMA' && ['IN', 'ON'].includes(before(index, 2));
       if ((isQualifier && !stays) || isSchema) token.raw = toBytes(quoteName(into));
     }
     if (token.kind === 'text') {
@@ -37,15 +37,6 @@ export function renameIn(tokens: Token[], renaming: Renaming): Token[] {
     }
   }
   return result;
-}
-
-/** The same for a whole script that holds no rows. */
-export function renameInScript(script: string, renaming: Renaming): string {
-  return fromBytes(
-    statementsOf(toBytes(script))
-      .map((tokens) => textOf(renameIn(tokens, renaming)))
-      .join(''),
-  );
 }
 
 const toBytes = (words: string) => Buffer.from(words, 'utf8').toString('latin1');

@@ -145,6 +145,8 @@ export async function positionOfSchemas(
   const inactives = schemas.map((schema) => inactiveOf(plan, schema));
   return withClient(connection, {}, async (client) => {
     if (!(await slots.switchoversEnd(client, plan.id, waitMs))) return 'unclear';
+    // Both slots lie in one database, which the switchover of another plan may have put aside.
+    if ((await homeOf(client, plan))?.isLive === false) return 'unclear';
     const facts = await slots.schemaFacts(client, [...schemas, ...inactives]);
     const find = (name: string) => facts.find((schema) => schema.name === name);
     if (!schemas.every(find)) return 'unclear';
@@ -158,6 +160,17 @@ export async function positionOfSchemas(
       ? 'before switchover'
       : 'unclear';
   });
+}
+
+/** The database that holds both slots of a plan; null when it is gone. */
+export async function homeOf(client: Client, plan: DatabasePlan): Promise<{ name: string; isLive: boolean } | null> {
+  const [found] = await rows<{ name: string; isLive: boolean }>(
+    client,
+    `SELECT datname AS name, datname = current_database() AS "isLive" FROM pg_database
+      WHERE oid::text = $1 OR ($1 = '' AND datname = current_database())`,
+    [plan.names.home ?? ''],
+  );
+  return found ?? null;
 }
 
 /** Whether what was live when the plan was made is so now. */

@@ -1,7 +1,6 @@
 /**
  * Strategies 'schema' and 'objects': the slot aside is a schema of the same database, and staging runs in one transaction that stays
- * open until the switch commits it. A psql process holds the transaction; when it ends for any reason, the server takes everything
- * back.
+ * open until the switch commits it. One session holds the transaction; when it ends for any reason, the server takes everything back.
  *
  * 'schema' renames the live schemas aside at once, which nobody else sees and which locks no table, and loads new ones in their place.
  * Where a live schema can not be renamed, 'objects' loads into a schema aside, and the switch moves what lies in both. Moving locks
@@ -21,17 +20,20 @@ import {
   type ToolEnvironment,
   withClient,
 } from './connection';
-import { requireReached } from './database';
+import { destination, requireReached } from './database';
 import { dependentsSql } from './dependents';
 import { availableExtensions, createExtensions } from './extensions';
-import { loadInto, openLoadSession, readLists, sessionStart } from './load';
+import { loadForeignKeys, loadInto, readLists, sessionOptions } from './load';
 import * as objects from './objects';
-import type { LoadRequest } from './pg-restore';
-import type { PsqlSession } from './psql';
+import type { Load, LoadRequest } from './pg-restore';
 import type { Renaming } from './rename';
+import type { Statement } from './script';
+import { appPath } from './search-path';
+import { LoadSession } from './session';
 import { privilegesHere } from './privileges';
 import { dropInactiveSchema } from './schema-drop';
 import {
+  homeOf,
   inactiveOf,
   switchOverSchemas,
   switchoverSteps,
@@ -44,12 +46,13 @@ import { allExtensions, serverVersionNumber } from './sql';
 
 /** A loaded backup that is not committed yet. */
 interface OpenLoad {
-  session: PsqlSession;
+  session: LoadSession;
   environment: ToolEnvironment;
   /** The server's process that works for the session. */
   backendPid: number;
+  load: Load;
   /** What the switch adds: foreign keys to other schemas, which lock tables there. */
-  late: string;
+  late: Statement[];
 }
 
 /** The sessions of the restores that this process has under way; one driver has one. */
@@ -67,20 +70,26 @@ export class SchemaStrategy {
     const here = await withClient(this.connection, { signal: run.signal }, (client) =>
       lookAtLive(client, plan, backup),
     );
-    const environment = await toolEnvironment(this.connection, { applicationName: slots.ownName(plan.id) });
-    const load = { ...request, environment, schemas, privileges: here.privileges, versionNumber: here.versionNumber };
-    let session: PsqlSession | undefined;
+    const applicationName = slots.ownName(plan.id);
+    const environment = await toolEnvironment(this.connection, { applicationName });
+    const targetOf = (schema: string) => stagedIn(plan, schema);
+    const load: Load = {
+      ...{ ...request, connection: this.connection, environment, privileges: here.privileges },
+      ...{ versionNumber: here.versionNumber, path: here.path },
+      ...destination(backup, schemas, targetOf, here.staying),
+    };
+    let session: LoadSession | undefined;
     try {
       const lists = await readLists(load);
-      session = openLoadSession(request, environment);
-      const [pid] = await session.run(`${sessionStart(here.versionNumber)}\nSELECT pg_backend_pid();`);
-      const open = { session, environment, backendPid: Number(pid), late: '' };
+      session = await LoadSession.open(this.connection, sessionOptions(request, applicationName));
+      const [pid] = await session.ask('SELECT pg_backend_pid()');
+      const open: OpenLoad = { session, environment, backendPid: Number(pid), load, late: [] };
       this.#open.set(plan.id, open);
-      await session.run('BEGIN;');
-      const dependents = await session.run(`${dependentsSql(schemas)};`);
-      const renaming = await makeRoom(session, plan, here);
-      open.late = await loadInto(session, lists, { ...load, ...(renaming ? { renaming } : {}) });
-      if (renaming) await requireApart(session, plan, dependents);
+      await session.begin();
+      const dependents = await session.ask(dependentsSql(schemas));
+      await makeRoom(session, plan, here);
+      open.late = await loadInto(session, lists, load);
+      await requireApart(session, plan, dependents);
     } catch (error) {
       this.#open.delete(plan.id);
       await session?.kill();
@@ -91,12 +100,19 @@ export class SchemaStrategy {
 
   /** Asks within the open transaction. */
   async check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void> {
-    const { session } = this.#require(plan);
+    const { session, load } = this.#require(plan);
     const cancel = () => void session.kill();
     run.signal.addEventListener('abort', cancel, { once: true });
     const where = new Map(slots.schemasOf(plan).map((schema) => [schema, stagedIn(plan, schema)]));
     try {
-      await checkTables((sql) => session.run(`${sql};`), where, backup, run);
+      const ask = (sql: string) => session.askRows(sql);
+      const count = async (sql: string) => {
+        await session.lookIn(load.path);
+        const counted = await session.askRows(sql);
+        await session.reset();
+        return counted;
+      };
+      await checkTables({ ask, count }, where, backup, run);
     } finally {
       run.signal.removeEventListener('abort', cancel);
     }
@@ -132,10 +148,14 @@ export class SchemaStrategy {
   /** Ends what still works for this restore, here or left by a process that died, then drops the schemas aside that bear its mark. */
   async discard(plan: DatabasePlan): Promise<void> {
     await this.#close(plan.id);
-    await withClient(this.connection, {}, async (client) => {
+    const home = await withClient(this.connection, {}, async (client) => {
       const names = [slots.ownName(plan.id), slots.switchoverName(plan.id)];
       const left = await slots.endSessions(client, () => slots.ownSessions(client, names), this.endSessionsMs);
       if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+      return homeOf(client, plan);
+    });
+    if (!home) return;
+    await withClient(this.connection, { database: home.name }, async (client) => {
       await client.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)]);
       for (const schema of slots.schemasOf(plan)) await dropInactiveSchema(client, plan, inactiveOf(plan, schema));
     });
@@ -177,25 +197,22 @@ function stagedIn(plan: DatabasePlan, schema: string): string {
   return plan.strategy === 'objects' ? inactiveOf(plan, schema) : schema;
 }
 
-async function commit({ session, late }: OpenLoad, plan: DatabasePlan): Promise<void> {
-  const moves =
-    plan.strategy === 'objects'
-      ? slots
-          .schemasOf(plan)
-          .flatMap((name) => switchoverSteps(plan, { name, owner: '', comment: null, grants: null }, null))
-      : [];
-  await session.run(
-    [
-      // Whoever asks for the position waits for a session of this name.
-      `SET application_name = ${quoteText(slots.switchoverName(plan.id))};`,
-      `SET lock_timeout = ${LOCK_TIMEOUT_MS};`,
-      late,
-      // The script of the foreign keys sets limits of its own.
-      `SET lock_timeout = ${LOCK_TIMEOUT_MS};`,
-      ...moves.map((step) => (typeof step === 'string' ? `${step};` : `${step.each} \\gexec`)),
-    ].join('\n'),
-  );
-  await session.run('COMMIT;');
+async function commit({ session, load, late }: OpenLoad, plan: DatabasePlan): Promise<void> {
+  // Whoever asks for the position waits for a session of this name.
+  await session.run(`SET application_name = ${quoteText(slots.switchoverName(plan.id))}`);
+  const limit = `SET lock_timeout = ${LOCK_TIMEOUT_MS}`;
+  await session.run(limit);
+  await loadForeignKeys(session, late, load, limit);
+  if (plan.strategy === 'objects') {
+    for (const name of slots.schemasOf(plan)) {
+      const steps = switchoverSteps(plan, { name, owner: '', comment: null, grants: null }, null);
+      for (const step of steps) {
+        if (typeof step === 'string') await session.run(step);
+        else for (const row of await session.askRows(step.each)) for (const sql of row) await session.run(String(sql));
+      }
+    }
+  }
+  await session.run('COMMIT');
 }
 
 interface LiveFacts {
@@ -205,6 +222,10 @@ interface LiveFacts {
   /** Extensions that live in the app's schemas: they have to come along. */
   toMove: DatabaseExtension[];
   toCreate: string;
+  /** Where functions find what they name without a schema. */
+  path: string[];
+  /** Names that stay in the live schemas: what extensions brought. */
+  staying: Renaming['staying'];
 }
 
 async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDatabase): Promise<LiveFacts> {
@@ -228,34 +249,45 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
     schemaFacts: await slots.schemaFacts(client, schemas),
     toMove: isMoving ? [] : extensions.filter(({ schema }) => schemas.includes(schema)),
     toCreate: createExtensions(missing, await availableExtensions(client)),
+    path: pathBeside(plan, await appPath(client, schemas), extensions),
+    staying: isMoving ? await extensionNames(client) : new Map<string, Set<string>>(),
   };
 }
 
-/** Makes the schemas that the dump is loaded into. @returns what has to be renamed in the dump for that; null where nothing has */
-async function makeRoom(session: PsqlSession, plan: DatabasePlan, here: LiveFacts): Promise<Renaming | null> {
-  if (plan.strategy !== 'objects') {
-    await session.run(here.schemaFacts.map((facts) => renameToInactive(plan, facts)).join('\n'));
-    await session.lenient(here.schemaFacts.map(slots.schemaDetails).join('\n'));
-    await session.run([...here.toMove.map(moveExtension), here.toCreate].join('\n'));
-    return null;
-  }
-  const schemas = new Map(slots.schemasOf(plan).map((schema) => [schema, inactiveOf(plan, schema)]));
-  const owners = here.privileges.possibleOwners.map(quoteName).join(', ');
-  const create = [...schemas.values()].map(
-    // Who is to own something in a schema must be allowed to create in it.
-    (inactive) =>
-      `CREATE SCHEMA ${quoteName(inactive)};\nGRANT CREATE, USAGE ON SCHEMA ${quoteName(inactive)} TO ${owners};`,
-  );
-  await session.run([...create, here.toCreate].join('\n'));
-  const lines = await session.run(
-    `SELECT json_build_array(schema, name)::text FROM (${objects.EXTENSION_NAMES}) names;`,
-  );
+/**
+ * Where the load looks for names without a schema: in what it loads, never in live data. What extensions brought stays in the live
+ * schema, which therefore comes last; `requireApart` sees to it that nothing else there was met.
+ */
+function pathBeside(plan: DatabasePlan, path: readonly string[], extensions: readonly DatabaseExtension[]): string[] {
+  const live = slots.schemasOf(plan);
+  const loaded = path.map((schema) => (live.includes(schema) ? stagedIn(plan, schema) : schema));
+  const homes = extensions.map(({ schema }) => schema).filter((schema) => live.includes(schema));
+  return [...new Set([...loaded, ...(plan.strategy === 'objects' ? homes : [])])];
+}
+
+async function extensionNames(client: Client): Promise<Renaming['staying']> {
   const staying = new Map<string, Set<string>>();
-  for (const line of lines) {
-    const [schema = '', name = ''] = JSON.parse(line) as string[];
+  for (const { schema, name } of await rows<{ schema: string; name: string }>(client, objects.EXTENSION_NAMES)) {
     staying.set(schema, (staying.get(schema) ?? new Set()).add(name));
   }
-  return { schemas, staying };
+  return staying;
+}
+
+/** Makes the schemas that the dump is loaded into. */
+async function makeRoom(session: LoadSession, plan: DatabasePlan, here: LiveFacts): Promise<void> {
+  if (plan.strategy !== 'objects') {
+    await session.run(here.schemaFacts.map((facts) => renameToInactive(plan, facts)).join('\n'));
+    await session.lenient(here.schemaFacts.flatMap(slots.schemaDetails));
+    await session.run([...here.toMove.map(moveExtension), here.toCreate].join('\n'));
+    return;
+  }
+  const owners = here.privileges.possibleOwners.map(quoteName).join(', ');
+  const create = slots.schemasOf(plan).map((schema) => {
+    const inactive = quoteName(inactiveOf(plan, schema));
+    // Who is to own something in a schema must be allowed to create in it.
+    return `CREATE SCHEMA ${inactive};\nGRANT CREATE, USAGE ON SCHEMA ${inactive} TO ${owners};`;
+  });
+  await session.run([...create, here.toCreate].join('\n'));
 }
 
 function renameToInactive(plan: DatabasePlan, { name, owner, comment }: slots.SchemaFacts): string {
@@ -273,27 +305,36 @@ function moveExtension({ name, schema }: DatabaseExtension): string {
   return `ALTER EXTENSION ${quoteName(name)} SET SCHEMA ${quoteName(schema)};`;
 }
 
-/** What was loaded beside the live objects must not have met them. @throws STAGED_DATA_DIFFERS */
-async function requireApart(session: PsqlSession, plan: DatabasePlan, dependents: string[]): Promise<void> {
+/**
+ * What was loaded beside live objects must not have met them, whatever functions of the dump the load has run.
+ * @throws STAGED_DATA_DIFFERS
+ */
+async function requireApart(session: LoadSession, plan: DatabasePlan, dependents: string[]): Promise<void> {
   const schemas = slots.schemasOf(plan);
   const refuse = async (questions: string[], why: string) => {
     const found: string[] = [];
-    for (const question of questions) found.push(...(await session.run(`${question};`)));
+    for (const question of questions) found.push(...(await session.ask(question)));
     if (found.length > 0)
       throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `${why}: ${found.slice(0, 5).join(', ')}` });
   };
+  const targets = schemas.map((schema) => stagedIn(plan, schema));
+  await refuse([objects.relationsTouchedOutside(targets)], 'the load has touched tables outside of what it loads');
+  if (plan.strategy !== 'objects') return;
   const pairs = schemas.map((schema) => [schema, inactiveOf(plan, schema)] as const);
-  await refuse(schemas.map(objects.relationsTouched), 'the load has touched live tables');
+  const known = dependents.map((name) => quoteText(name)).join(', ');
   await refuse(
-    [
-      `SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${dependents.map((name) => quoteText(name)).join(', ')}]::text[])`,
-    ],
+    [`SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${known}]::text[])`],
     'these depend on live objects',
   );
   await refuse(
     pairs.map(([live, inactive]) => objects.functionsRunByTheLoad(live, inactive)),
     'these functions were run by the load and name the live schema',
   );
+  await refuse(
+    pairs.map(([live, inactive]) => objects.functionsNamingLiveOnes(live, inactive)),
+    'these functions were run by the load and name live functions that the backup lacks',
+  );
+  await refuse([objects.relationsRead(schemas)], 'the load has read live tables');
   await refuse(
     pairs.map(([, inactive]) => objects.columnsOfObjects(inactive)),
     'these columns hold names of live objects',

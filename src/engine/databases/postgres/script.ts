@@ -1,10 +1,13 @@
 /**
- * The SQL that pg_restore writes, read token by token: so far that what stands in texts, comments, function bodies and rows is told
- * from what names an object. Texts are handled byte by byte ('latin1'), which keeps every encoding a server can have.
+ * The SQL that pg_restore writes, read token by token as the server's own lexer reads it (scan.l), so that no statement, comment or
+ * row can pass for something else. Texts are handled byte by byte ('latin1'), which keeps every encoding a server can have.
+ *
+ * What pg_restore never writes and could be read in two ways is refused: block comments, comments within a statement, texts that
+ * continue in the next line, keys of psql but the pair that guards a script.
  */
-import { Transform } from 'node:stream';
+import { SafekeepError } from '../../errors';
 
-type Kind = 'space' | 'text' | 'body' | 'name' | 'other';
+type Kind = 'space' | 'comment' | 'text' | 'body' | 'name' | 'other';
 export interface Token {
   kind: Kind;
   /** As it stands in the script. */
@@ -13,129 +16,325 @@ export interface Token {
   name?: string;
 }
 
-const TOKENS: { kind: Kind; pattern: RegExp }[] = [
-  { kind: 'space', pattern: /[ \t\r\n\f\v]+|--[^\n]*(?:\n|$)|\/\*[^]*?\*\//y },
-  { kind: 'text', pattern: /[eE]'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*'|'[^']*(?:''[^']*)*'/y },
-  { kind: 'name', pattern: /"[^"]*(?:""[^"]*)*"/y },
-  { kind: 'body', pattern: /\$((?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$[^]*?\$\1\$/y },
-  { kind: 'name', pattern: /[A-Za-z_\x80-\xff][\w$\x80-\xff]*/y },
-];
-/** Beginnings of a text, name, body or comment whose end is missing. */
-const OPENED = /[eE]?'|"|\$[$A-Za-z_\x80-\xff]|\/\*/y;
-
-const LAST_PATTERN = TOKENS.at(-1)?.pattern;
-
-/** The token at a place; null when its end has not arrived yet. */
-function tokenAt(sql: string, at: number, isAll: boolean): Token | null {
-  if (isAll === false && at === sql.length - 1 && sql[at] !== ';') return null;
-  for (const { kind, pattern } of TOKENS) {
-    if (pattern === LAST_PATTERN && !isAll && opens(sql, at)) return null;
-    pattern.lastIndex = at;
-    const [raw] = pattern.exec(sql) ?? [];
-    if (!raw) continue;
-    if (!isAll && at + raw.length === sql.length) return null;
-    if (kind !== 'name') return { kind, raw };
-    return { kind, raw, name: raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw.toLowerCase() };
-  }
-  return { kind: 'other', raw: sql[at] ?? '' };
+export interface Statement {
+  /** From the first word to the semicolon; only the last statement of a script may lack it. */
+  tokens: Token[];
+  /** The object that the last mark of pg_restore names, 'VIEW public.cheap'; '' before the first one. */
+  object: string;
 }
 
-function opens(sql: string, at: number): boolean {
-  OPENED.lastIndex = at;
-  return OPENED.test(sql);
+/** No statement of a dump comes near it; one that never ends must not fill the memory. */
+const MAX_STATEMENT_BYTES = 256 * 1024 * 1024;
+
+const SPACE = /[ \t\r\n\f\v]+/y;
+const COMMENT = /--[^\n\r]*/y;
+const WORD = /[A-Za-z_\x80-\xff][\w$\x80-\xff]*/y;
+const TAG = /\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$/y;
+/** What may yet become a tag when more arrives. */
+const TAG_BEGINS = /\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?$/y;
+
+/** pg_restore writes such a line before each object. */
+const OBJECT_MARK = /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: .*$/;
+/** Since August 2025 clients put a script between this pair, so that psql takes no other key from it. */
+const GUARD = /\\(un)?restrict ([A-Za-z0-9]+)[ \t\r]*(?:\n|$)/y;
+const NEWLINE = 10;
+const END_OF_ROWS = Buffer.from('\n\\.\n');
+
+function match(pattern: RegExp, sql: string, at: number): string | null {
+  pattern.lastIndex = at;
+  return pattern.exec(sql)?.[0] ?? null;
 }
 
-/** Tokens of one statement, its semicolon included; null when its end has not arrived yet. */
-function statementAt(sql: string, isAll: boolean): { tokens: Token[]; length: number } | null {
-  const tokens: Token[] = [];
-  let at = 0;
-  while (at < sql.length) {
-    const token = tokenAt(sql, at, isAll);
-    if (!token) return null;
-    tokens.push(token);
-    at += token.raw.length;
-    if (token.raw === ';') return { tokens, length: at };
+/** What stands between a quote and the next single one of its kind, both included; null when that is missing. */
+function quotedAt(sql: string, at: number, quote: string, escapes: boolean): string | null {
+  const stop = escapes ? /['\\]/g : quote === '"' ? /"/g : /'/g;
+  for (let from = at + 1; ; from += 2) {
+    stop.lastIndex = from;
+    const found = stop.exec(sql)?.index;
+    if (found === undefined) return null;
+    const isEnd = sql[found] === quote && sql[found + 1] !== quote;
+    if (isEnd) return sql.slice(at, found + 1);
+    from = found;
   }
-  return isAll ? { tokens, length: at } : null;
 }
 
-/** Statements of a script that holds no rows; what stands in front of a statement is part of it. */
-export function statementsOf(script: string): Token[][] {
-  const statements: Token[][] = [];
-  let rest = script;
-  while (rest) {
-    const found = statementAt(rest, true);
-    if (!found) break;
-    statements.push(found.tokens);
-    rest = rest.slice(found.length);
+/** What an end in the middle of a token is called. */
+const OPEN = Symbol('the token is not complete');
+
+export interface LexerOptions {
+  /** standard_conforming_strings: in plain texts a backslash is one. */
+  plainTexts: boolean;
+}
+
+/** The token at a place. `isAll`: nothing follows what is there. */
+function tokenAt(sql: string, at: number, isAll: boolean, { plainTexts }: LexerOptions): Token | typeof OPEN {
+  const whole = (raw: string | null, kind: Kind): Token | typeof OPEN => {
+    // What reaches the end may go on: a text by a doubled quote, a word by more letters.
+    if (raw === null || (!isAll && at + raw.length === sql.length)) return OPEN;
+    return { kind, raw };
+  };
+  const char = sql[at] ?? '';
+  const next = sql[at + 1];
+  if (next === undefined && !isAll && /[-/eE$]/.test(char)) return OPEN;
+  if (/[ \t\r\n\f\v]/.test(char)) return { kind: 'space', raw: match(SPACE, sql, at) ?? char };
+  if (char === '-' && next === '-') return whole(match(COMMENT, sql, at), 'comment');
+  if (char === '/' && next === '*') throw unreadable('a block comment');
+  if (char === "'") return whole(quotedAt(sql, at, char, !plainTexts), 'text');
+  if (/[eE]/.test(char) && next === "'") {
+    const text = quotedAt(sql, at + 1, next, true);
+    return whole(text === null ? null : char + text, 'text');
   }
-  return statements;
+  if (char === '"') {
+    const found = whole(quotedAt(sql, at, char, false), 'name');
+    return found === OPEN ? OPEN : { ...found, name: found.raw.slice(1, -1).replaceAll('""', '"') };
+  }
+  if (char === '$') {
+    const tag = match(TAG, sql, at);
+    if (tag !== null) {
+      const end = sql.indexOf(tag, at + tag.length);
+      return end < 0 ? OPEN : { kind: 'body', raw: sql.slice(at, end + tag.length) };
+    }
+    return !isAll && match(TAG_BEGINS, sql, at) !== null ? OPEN : { kind: 'other', raw: char };
+  }
+  const word = match(WORD, sql, at);
+  if (word !== null) {
+    const found = whole(word, 'name');
+    return found === OPEN ? OPEN : { ...found, name: word.toLowerCase() };
+  }
+  return { kind: 'other', raw: char };
 }
 
 export const textOf = (tokens: readonly Token[]) => tokens.map(({ raw }) => raw).join('');
 export const meaningful = (tokens: readonly Token[]) => tokens.filter(({ kind }) => kind !== 'space');
+/** A word as a keyword is compared; '' for whatever is quoted or no word. */
+export const keyword = (token: Token | undefined) =>
+  token?.kind === 'name' && !token.raw.startsWith('"') ? token.raw.toUpperCase() : '';
 
-/** `COPY … FROM stdin;` as pg_restore writes it: rows follow, up to a line of `\.` */
-function beginsRows(tokens: readonly Token[]): boolean {
+/** `COPY … FROM stdin;`: rows follow, up to a line of `\.` */
+export function beginsRows(tokens: readonly Token[]): boolean {
   const words = meaningful(tokens);
-  return words[0]?.raw === 'COPY' && words.at(-2)?.raw === 'stdin' && words.at(-3)?.raw === 'FROM';
+  return keyword(words[0]) === 'COPY' && keyword(words.at(-2)) === 'STDIN' && keyword(words.at(-3)) === 'FROM';
 }
 
-const END_OF_ROWS = Buffer.from('\n\\.\n');
+/** The beginning of a statement, for a message. */
+export function beginningOf(tokens: readonly Token[]): string {
+  const text = Buffer.from(textOf(tokens.slice(0, 40)), 'latin1').toString('utf8');
+  const printable = text.replace(/[\p{C}\s]+/gu, ' ').trim();
+  return printable.length > 60 ? `${printable.slice(0, 60)}…` : printable;
+}
 
-/** Passes a script on with each statement rewritten; rows of COPY are passed on as they are. */
-export function rewriting(rewrite: (tokens: Token[]) => Token[]): Transform {
-  let sql = '';
-  let rows: Buffer | null = null;
-  const statements = (transform: Transform, isAll: boolean) => {
-    for (;;) {
-      const found = sql ? statementAt(sql, isAll) : null;
-      if (!found) return;
-      transform.push(Buffer.from(textOf(rewrite(found.tokens)), 'latin1'));
-      sql = sql.slice(found.length);
-      if (!beginsRows(found.tokens)) continue;
-      rows = Buffer.from(sql, 'latin1');
-      sql = '';
-      return;
+function unreadable(what: string): SafekeepError {
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail: `the dump holds ${what} where dump tools write none` });
+}
+
+/** Follows a statement as psql does: a semicolon within parentheses or within BEGIN ATOMIC … END does not end it. */
+class StatementEnd {
+  #parentheses = 0;
+  #blocks = 0;
+  #isRoutine = false;
+  #last = '';
+  readonly #words: string[] = [];
+
+  /** @returns whether the statement ends with this token */
+  endsWith(token: Token): boolean {
+    if (token.raw === '(') this.#parentheses += 1;
+    if (token.raw === ')') this.#parentheses = Math.max(0, this.#parentheses - 1);
+    if (token.raw === ';') return this.#parentheses === 0 && this.#blocks === 0;
+    if (token.kind !== 'space') this.#follow(keyword(token));
+    return false;
+  }
+
+  #follow(word: string): void {
+    if (this.#words.length < 4) {
+      this.#words.push(word);
+      this.#isRoutine = /^CREATE (OR REPLACE )?(FUNCTION|PROCEDURE)\b/.test(this.#words.join(' '));
     }
-  };
-  /** Passes rows on as far as their end can't lie in what is kept. */
-  const passRows = (transform: Transform, chunk: Buffer): Buffer | null => {
-    const all = rows ? Buffer.concat([rows, chunk]) : chunk;
-    const end = all.indexOf(END_OF_ROWS);
-    if (end >= 0) {
-      const after = end + END_OF_ROWS.length;
-      transform.push(all.subarray(0, after));
-      rows = null;
-      return all.subarray(after);
+    if (this.#isRoutine && this.#parentheses === 0) {
+      if (this.#blocks === 0 && word === 'ATOMIC' && this.#last === 'BEGIN') this.#blocks = 1;
+      else if (this.#blocks > 0 && word === 'CASE') this.#blocks += 1;
+      else if (this.#blocks > 0 && word === 'END') this.#blocks -= 1;
     }
-    const keep = Math.min(all.length, END_OF_ROWS.length - 1);
-    if (all.length > keep) transform.push(all.subarray(0, all.length - keep));
-    rows = all.subarray(all.length - keep);
-    return null;
-  };
-  const take = (transform: Transform, chunk: Buffer) => {
-    let left: Buffer | null = chunk;
-    while (left && left.length > 0) {
-      if (rows) {
-        left = passRows(transform, left);
+    this.#last = word;
+  }
+}
+
+/** Reads statements from text that arrives in pieces. */
+class Lexer {
+  #sql = '';
+  #at = 0;
+  /** How much must be there before the token that is not complete is tried again: so a long one is not read over and over. */
+  #enough = 0;
+  #tokens: Token[] = [];
+  #end = new StatementEnd();
+  #object = '';
+  #key: string | null = null;
+  #isClosed = false;
+  #hasBegun = false;
+  readonly #options: LexerOptions = { plainTexts: true };
+
+  add(text: string): void {
+    this.#sql = this.#sql.slice(this.#at) + text;
+    this.#enough -= this.#at;
+    this.#at = 0;
+    if (this.#sql.length > MAX_STATEMENT_BYTES) throw unreadable('a statement without an end');
+  }
+
+  /** What has been added and not been read. */
+  take(): string {
+    const rest = this.#sql.slice(this.#at);
+    this.#sql = '';
+    this.#at = this.#enough = 0;
+    return rest;
+  }
+
+  /** @returns null when more has to be added; at the end of all, when nothing is left */
+  next(isAll: boolean): Statement | null {
+    while (this.#at < this.#sql.length) {
+      if (!isAll && this.#sql.length < this.#enough) return null;
+      if (this.#tokens.length === 0 && this.#sql[this.#at] === '\\') {
+        if (!this.#readGuard(isAll)) return null;
         continue;
       }
-      sql += left.toString('latin1');
-      statements(transform, false);
-      left = rows;
-      if (rows) rows = Buffer.alloc(0);
+      const token = tokenAt(this.#sql, this.#at, isAll, this.#options);
+      if (token === OPEN) {
+        if (isAll) throw unreadable(`a statement without an end (${beginningOf(this.#tokens)})`);
+        this.#enough = this.#at + 2 * (this.#sql.length - this.#at);
+        return null;
+      }
+      this.#at += token.raw.length;
+      if (this.#keep(token)) return this.#whole();
     }
-  };
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      take(this, chunk);
-      done();
-    },
-    flush(done) {
-      if (rows) this.push(rows);
-      statements(this, true);
-      done();
-    },
-  });
+    if (!isAll || this.#tokens.length === 0) return null;
+    return this.#whole();
+  }
+
+  /** @returns whether the statement ends here */
+  #keep(token: Token): boolean {
+    if (this.#tokens.length === 0) {
+      if (token.kind === 'comment') this.#noteMark(token.raw);
+      if (token.kind === 'comment' || token.kind === 'space') return false;
+    }
+    if (token.kind === 'comment') throw unreadable(`a comment within a statement (${beginningOf(this.#tokens)})`);
+    if (this.#isClosed) throw unreadable('a statement behind its end');
+    if (token.kind === 'text' && meaningful(this.#tokens.slice(-2)).at(-1)?.kind === 'text')
+      throw unreadable(`a text in pieces (${beginningOf(this.#tokens)})`);
+    if (token.raw === '\\' || token.raw.includes('\0'))
+      throw unreadable(`a key of psql or a NUL (${beginningOf([...this.#tokens, token])})`);
+    this.#tokens.push(token);
+    return this.#end.endsWith(token);
+  }
+
+  #whole(): Statement {
+    const statement = { tokens: this.#tokens, object: this.#object };
+    this.#tokens = [];
+    this.#end = new StatementEnd();
+    this.#hasBegun = true;
+    const words = meaningful(statement.tokens);
+    if (keyword(words[0]) === 'SET' && words[1]?.name === 'standard_conforming_strings') {
+      const value = words[3]?.kind === 'text' ? words[3].raw.slice(1, -1) : words[3]?.name;
+      this.#options.plainTexts = value !== 'off';
+    }
+    return statement;
+  }
+
+  #noteMark(comment: string): void {
+    const [, name = '', type = '', schema = ''] = OBJECT_MARK.exec(comment) ?? [];
+    if (!type) return;
+    const label = schema === '-' ? `${type} ${name}` : `${type} ${schema}.${name}`;
+    this.#object = Buffer.from(label, 'latin1').toString('utf8');
+  }
+
+  /** Takes `\restrict <key>` before the first statement, and `\unrestrict` with the same key behind the last one; nothing else. */
+  #readGuard(isAll: boolean): boolean {
+    if (!isAll && !this.#sql.includes('\n', this.#at)) return false;
+    GUARD.lastIndex = this.#at;
+    const [line, closes, key = ''] = GUARD.exec(this.#sql) ?? [];
+    const isFitting = closes ? key === this.#key && !this.#isClosed : this.#key === null && !this.#hasBegun;
+    if (line === undefined || !isFitting) {
+      throw unreadable(
+        `a key of psql (${beginningOf([{ kind: 'other', raw: this.#sql.slice(this.#at, this.#at + 80) }])})`,
+      );
+    }
+    this.#at += line.length;
+    this.#key = key;
+    this.#isClosed = closes !== undefined;
+    return true;
+  }
+}
+
+/** Reads a script statement by statement, with the rows of COPY between them. @throws ARCHIVE_DAMAGED */
+export class ScriptReader {
+  readonly #source: AsyncIterator<Buffer>;
+  readonly #lexer = new Lexer();
+  #isAll = false;
+  #rows: Buffer | null = null;
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** The next statement; null at the end. The rows of the one before must have been read. */
+  async next(): Promise<Statement | null> {
+    for (;;) {
+      const statement = this.#lexer.next(this.#isAll);
+      if (statement) {
+        if (beginsRows(statement.tokens)) this.#rows = Buffer.from(this.#lexer.take(), 'latin1');
+        return statement;
+      }
+      if (this.#isAll) return null;
+      const chunk = await this.#chunk();
+      if (chunk) this.#lexer.add(chunk.toString('latin1'));
+    }
+  }
+
+  /** The rows behind a COPY that `next` has just given, as the server takes them. @throws ARCHIVE_DAMAGED when their end is missing */
+  async *rows(): AsyncGenerator<Buffer> {
+    let kept = this.#rows ?? Buffer.alloc(0);
+    this.#rows = null;
+    let isFirst = true;
+    for (;;) {
+      if (isFirst && kept.length > 0 && kept[0] !== NEWLINE) throw unreadable('something behind COPY');
+      const end = kept.indexOf(END_OF_ROWS);
+      if (end >= 0) {
+        this.#lexer.add(kept.toString('latin1', end + END_OF_ROWS.length));
+        // The line feed behind the statement belongs to it, and that of the last row to the row.
+        const last = kept.subarray(isFirst ? 1 : 0, end + 1);
+        if (last.length > 0) yield last;
+        return;
+      }
+      const length = kept.length - (END_OF_ROWS.length - 1);
+      if (length > 0) {
+        const ready = kept.subarray(isFirst ? 1 : 0, length);
+        isFirst = false;
+        kept = kept.subarray(length);
+        if (ready.length > 0) yield ready;
+      }
+      const chunk = await this.#chunk();
+      if (!chunk) throw unreadable('rows without an end');
+      kept = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
+    }
+  }
+
+  async #chunk(): Promise<Buffer | null> {
+    const { done, value } = await this.#source.next();
+    if (done === true) this.#isAll = true;
+    return done === true ? null : value;
+  }
+}
+
+/** All statements of a script that holds no rows, or few. @throws ARCHIVE_DAMAGED */
+export async function statementsIn(source: AsyncIterable<Buffer>): Promise<Statement[]> {
+  const reader = new ScriptReader(source);
+  const statements: Statement[] = [];
+  for (let found = await reader.next(); found; found = await reader.next()) statements.push(found);
+  return statements;
+}
+
+/** The same for a text, byte by byte. */
+export function statementsOf(text: string): Statement[] {
+  const lexer = new Lexer();
+  lexer.add(text);
+  const statements: Statement[] = [];
+  for (let found = lexer.next(true); found; found = lexer.next(true)) statements.push(found);
+  return statements;
 }

@@ -1,6 +1,7 @@
 /** What a plan needs to know of the live database and of what the app's role may do in it. */
 import type { DatabasePlanning } from '../driver';
 import { type Client, quoteName, rows } from './connection';
+import { isMark } from './slots';
 import { notOfExtension } from './sql';
 
 type Blocker = DatabasePlanning['blockers'][number];
@@ -17,11 +18,13 @@ export interface LiveSituation {
   schemas: { name: string; oid: string; owner: string; mine: boolean; open: boolean }[];
   /** Schemas that hold something which neither the app nor an extension made; empty ones count, an empty public does not. */
   otherSchemas: string[];
+  /** Schemas that hold the inactive slots of restores. */
+  slots: string[];
   extensions: { name: string; schema: string; relocatable: boolean; mayMove: boolean }[];
 }
 
 export async function liveSituation(client: Client, schemas: string[]): Promise<LiveSituation> {
-  const [role] = await rows<Omit<LiveSituation, 'schemas' | 'otherSchemas' | 'extensions'>>(
+  const [role] = await rows<Omit<LiveSituation, 'schemas' | 'otherSchemas' | 'slots' | 'extensions'>>(
     client,
     `SELECT d.datname AS database, d.oid::text AS "databaseOid", r.rolname AS role, r.rolsuper AS "isSuperuser",
             r.rolsuper OR r.rolcreatedb AS "mayCreateDatabases",
@@ -39,20 +42,20 @@ export async function liveSituation(client: Client, schemas: string[]): Promise<
          FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE nspname = ANY($1)`,
       [schemas],
     ),
-    otherSchemas: await otherSchemas(client, schemas),
+    ...(await otherSchemas(client, schemas)),
     extensions: await extensionsHere(client),
   };
 }
 
-async function otherSchemas(client: Client, schemas: string[]): Promise<string[]> {
-  const found = await rows<{ name: string }>(
+async function otherSchemas(client: Client, schemas: string[]): Promise<Pick<LiveSituation, 'otherSchemas' | 'slots'>> {
+  const found = await rows<{ name: string; comment: string | null }>(
     client,
     `WITH content AS (
        SELECT d.refobjid AS schema, e.objid IS NOT NULL AS of_extension
          FROM pg_depend d LEFT JOIN pg_depend e ON e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e'
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n' AND d.classid <> 'pg_extension'::regclass
      )
-     SELECT n.nspname AS name FROM pg_namespace n
+     SELECT n.nspname AS name, obj_description(n.oid, 'pg_namespace') AS comment FROM pg_namespace n
       WHERE n.nspname <> ALL($1) AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
         AND ${notOfExtension('pg_namespace', 'n.oid')}
         AND (EXISTS (SELECT FROM content c WHERE c.schema = n.oid AND NOT c.of_extension)
@@ -60,7 +63,9 @@ async function otherSchemas(client: Client, schemas: string[]): Promise<string[]
       ORDER BY 1`,
     [schemas],
   );
-  return found.map(({ name }) => name);
+  const namesWhere = (isSlot: boolean) =>
+    found.filter(({ comment }) => isMark(comment) === isSlot).map(({ name }) => name);
+  return { otherSchemas: namesWhere(false), slots: namesWhere(true) };
 }
 
 /** Some of the role's own tables in these schemas: as long as one of them lies there, what is live is what is live now. */

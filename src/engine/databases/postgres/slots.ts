@@ -31,8 +31,8 @@ export function isForVerify(plan: DatabasePlan): boolean {
   return plan.names.purpose === 'verify';
 }
 
-/** What lies in the slot aside. */
-export type Content = 'staged' | 'previous';
+/** What lies in the slot aside; 'loading': it is not complete yet, and never becomes live. */
+export type Content = 'loading' | 'staged' | 'previous';
 
 /** The mark stands in the COMMENT of the database or schema aside, in front of the comment that was there. */
 export interface Mark {
@@ -47,9 +47,14 @@ export function markText(id: string, { content, comment }: Mark): string {
 
 /** null when the comment is no mark of this restore. */
 export function parseMark(id: string, text: string | null): Mark | null {
-  const match = /^safekeep (\S+) (staged|previous)(?:\n([^]*))?$/.exec(text ?? '');
+  const match = /^safekeep (\S+) (loading|staged|previous)(?:\n([^]*))?$/.exec(text ?? '');
   if (!match || match[1] !== id) return null;
   return { content: match[2] as Content, comment: match[3] ?? null };
+}
+
+/** Whether a comment is the mark of any restore. */
+export function isMark(text: string | null): boolean {
+  return /^safekeep \S+ (loading|staged|previous)(\n|$)/.test(text ?? '');
 }
 
 /** `NULL` or a quoted text, for COMMENT ON … IS. */
@@ -88,12 +93,12 @@ export async function schemaFacts(client: Client, names: string[]): Promise<Sche
   return found;
 }
 
-/** Gives a schema that exists the rights and the comment it has in the live database. Not every role may; see `grant` in load.ts. */
-export function schemaDetails({ name, comment, grants }: SchemaFacts): string {
+/** Gives a schema that exists the rights and the comment it has in the live database. Not every role may. */
+export function schemaDetails({ name, comment, grants }: SchemaFacts): string[] {
   const statements = grants === null ? [] : [`REVOKE ALL ON SCHEMA ${quoteName(name)} FROM PUBLIC;`];
   for (const grant of grants ?? []) statements.push(grantStatement(`SCHEMA ${quoteName(name)}`, grant));
   statements.push(`COMMENT ON SCHEMA ${quoteName(name)} IS ${commentValue(comment)};`);
-  return statements.join('\n');
+  return statements;
 }
 
 export function grantStatement(what: string, { grantee, privilege, grantable }: Grant): string {

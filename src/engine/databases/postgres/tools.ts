@@ -5,16 +5,15 @@ import { SafekeepError } from '../../errors';
 import type { ToolReport } from '../driver';
 import { findTools, installCommand, majorOf } from '../tools';
 
-const NAMES = ['pg_dump', 'pg_restore', 'psql'] as const;
+const NAMES = ['pg_dump', 'pg_restore'] as const;
 type Name = (typeof NAMES)[number];
 
-/** The three clients of one release: they belong together (archive format, psql's meta-commands in a script). */
+/** The two clients of one release: they belong together by the archive's format. */
 export interface PostgresTools {
   version: string;
   major: number;
   pg_dump: string;
   pg_restore: string;
-  psql: string;
 }
 
 interface Found {
@@ -29,7 +28,7 @@ async function findSuites(): Promise<Found> {
   for (const name of NAMES) {
     for (const { path: file, version } of await findTools([name])) {
       single[name] ??= { path: file, version };
-      // Links to the three may lie together, or what they lead to.
+      // Links to both may lie together, or what they lead to.
       for (const folder of new Set([path.dirname(file), path.dirname(await realpath(file).catch(() => file))])) {
         const companions = byFolder.get(folder) ?? {};
         companions[name] ??= { path: file, version };
@@ -38,12 +37,11 @@ async function findSuites(): Promise<Found> {
     }
   }
   const suites: PostgresTools[] = [];
-  for (const { pg_dump, pg_restore, psql } of byFolder.values()) {
-    if (!pg_dump || !pg_restore || !psql) continue;
+  for (const { pg_dump, pg_restore } of byFolder.values()) {
+    if (!pg_dump || !pg_restore) continue;
     const major = majorOf(pg_dump.version);
-    if (majorOf(pg_restore.version) !== major || majorOf(psql.version) !== major) continue;
-    const paths = { pg_dump: pg_dump.path, pg_restore: pg_restore.path, psql: psql.path };
-    suites.push({ version: pg_dump.version, major, ...paths });
+    if (majorOf(pg_restore.version) !== major) continue;
+    suites.push({ version: pg_dump.version, major, pg_dump: pg_dump.path, pg_restore: pg_restore.path });
   }
   return { suites, single };
 }

@@ -1,6 +1,7 @@
 /** A promise face over the `sqlite3` package, which is loaded only when a SQLite database is really opened. */
+import path from 'node:path';
 import type { Database } from 'sqlite3';
-import { SafekeepError } from '../../errors';
+import { diskFull, SafekeepError } from '../../errors';
 
 export type SqliteValue = string | number | bigint | Buffer | null;
 export type SqliteRow = Record<string, SqliteValue>;
@@ -97,4 +98,27 @@ export function quoteText(text: string): string {
 /** `code` of an error of SQLite, '' where it has none. */
 export function sqliteCode(error: unknown): string {
   return String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+/** Errors that speak of the machine or of other connections, and not of what a file holds. */
+const UNREACHABLE = /^SQLITE_(?:BUSY|LOCKED|CANTOPEN|PERM|AUTH|READONLY)/;
+const FAILED = /^SQLITE_(?:IOERR|NOMEM|PROTOCOL|NOLFS)/;
+
+/**
+ * An error of SQLite that speaks of the machine as NO_SPACE, DATABASE_UNREACHABLE or SERVER_FAILED, any other of SQLite's as
+ * `otherwise` makes it of its message, and what is not SQLite's as it is.
+ * @param file what was read or written @param needed bytes that this needs, where they are known
+ */
+export function asSqliteError(
+  error: unknown,
+  { file, needed }: { file: string; needed?: number },
+  otherwise: (detail: string) => SafekeepError,
+): unknown {
+  const code = sqliteCode(error);
+  if (!code.startsWith('SQLITE_')) return error;
+  const detail = (error as Error).message;
+  if (code === 'SQLITE_FULL') return diskFull(path.dirname(file), error, needed);
+  if (UNREACHABLE.test(code)) return new SafekeepError('DATABASE_UNREACHABLE', { detail }, { cause: error });
+  if (FAILED.test(code)) return new SafekeepError('SERVER_FAILED', { detail }, { cause: error });
+  return otherwise(detail);
 }

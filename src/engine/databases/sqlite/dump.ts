@@ -1,13 +1,14 @@
 /** Copies a live SQLite database in one consistent moment and hands the copy out as the dump. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import type { Dump, DumpPart, DumpScope } from '../driver';
-import { quoteText, sqliteCode, withSqlite, type SqliteConnection } from './connection';
+import { asSqliteError, quoteText, withSqlite, type SqliteConnection } from './connection';
 import { checkIntegrity, countTables, emptyTable } from './content';
+import { fileRecordsIn } from './rows';
 import { removeWithSidecars } from './slots';
 import { temporaryName } from './temporary';
 
@@ -20,7 +21,9 @@ const WORTH_REWRITING = 0.25;
  * The copy is made with VACUUM INTO: under WAL it disturbs nobody; with a rollback journal commits of others wait until it is
  * done. It keeps rowids, sqlite_sequence, user_version, application_id, encoding, page size and auto_vacuum (seen on 3.44.2;
  * the journal mode is the target's own and set on restore).
- * @throws FOLDER_NOT_WRITABLE, DUMP_INCOMPLETE when the database is damaged, CANCELLED
+ * @param live the database file; an inactive one just as well
+ * @throws FOLDER_NOT_WRITABLE, DUMP_INCOMPLETE when the database is damaged, NO_SPACE, DATABASE_UNREACHABLE, SERVER_FAILED,
+ * CANCELLED
  */
 export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext): Promise<Dump> {
   const folder = path.dirname(live);
@@ -30,7 +33,9 @@ export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext
   };
   try {
     const first = copies[0] as string; // Set one line above.
-    await withSqlite(live, { signal: run.signal }, (source) => vacuumInto(source, first));
+    await withSqlite(live, { signal: run.signal }, (source) => vacuumInto(source, first)).catch((error: unknown) => {
+      throw asSqliteError(error, { file: live }, incomplete);
+    });
     const counted = await withSqlite(first, { signal: run.signal }, async (copy) => {
       const content = await prepareCopy(copy, scope, run);
       if (content.emptyShare > WORTH_REWRITING) {
@@ -40,10 +45,10 @@ export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext
       return content;
     });
     if (copies.length > 1) await removeWithSidecars(first);
-    return asDump(copies.at(-1) as string, counted, removeCopies);
+    return asDump(copies.at(-1) as string, scope, counted, removeCopies);
   } catch (error) {
     await removeCopies();
-    throw toSafekeepError(error);
+    throw toSafekeepError(asSqliteError(error, { file: live }, incomplete), folder);
   }
 }
 
@@ -59,21 +64,17 @@ async function reserve(folder: string): Promise<string> {
 }
 
 async function vacuumInto(source: SqliteConnection, target: string): Promise<void> {
+  const needed = Number(await source.value('PRAGMA page_count')) * Number(await source.value('PRAGMA page_size'));
   try {
     await source.all(`VACUUM INTO ${quoteText(target)}`);
   } catch (error) {
-    const code = sqliteCode(error);
-    if (code === 'SQLITE_FULL') {
-      throw new SafekeepError(
-        'NO_SPACE',
-        { folder: path.dirname(target), needed: 'more', free: '0 B' },
-        { cause: error },
-      );
-    }
-    if (!code.startsWith('SQLITE_')) throw error;
-    throw new SafekeepError('DUMP_INCOMPLETE', { detail: (error as Error).message }, { cause: error });
+    // What was written of the copy is no longer needed, so that the free space is what can be had.
+    await truncate(target, 0);
+    throw asSqliteError(error, { file: target, needed }, incomplete);
   }
 }
+
+const incomplete = (detail: string) => new SafekeepError('DUMP_INCOMPLETE', { detail });
 
 interface CopyContent {
   tables: TableRows[];
@@ -113,7 +114,7 @@ async function prepareCopy(copy: SqliteConnection, scope: DumpScope, run: RunCon
   };
 }
 
-function asDump(file: string, content: CopyContent, close: () => Promise<void>): Dump {
+function asDump(file: string, scope: DumpScope, content: CopyContent, close: () => Promise<void>): Dump {
   async function* parts(): AsyncGenerator<DumpPart> {
     yield { name: SQLITE_PART, stream: createReadStream(file, { highWaterMark: 1 << 20 }) };
   }
@@ -124,6 +125,7 @@ function asDump(file: string, content: CopyContent, close: () => Promise<void>):
       tool: { name: 'SQLite', version: content.version },
       parts: [SQLITE_PART],
     }),
+    fileRecords: () => fileRecordsIn(file, scope),
     close,
   };
 }

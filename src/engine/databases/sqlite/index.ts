@@ -7,11 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { syncFile, syncFolder } from '../../atomic-file';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DatabasePlanning } from '../driver';
-import { sqliteCode, withSqlite } from './connection';
+import { asSqliteError, sqliteCode, withSqlite } from './connection';
 import { checkIntegrity, countTables, differenceOfTables } from './content';
 import { SQLITE_PART, dumpSqlite } from './dump';
+import { countRows, fileRecordsIn } from './rows';
 import {
   type SqliteSlots,
+  inactiveBytes,
+  inactiveFile,
   switchOver,
   moveSidecars,
   hasNoInactiveFile,
@@ -39,11 +42,17 @@ export function createSqliteDriver(
 ): DatabaseDriver {
   const live = () => liveFile(connection.storage);
   const slots = async (plan: DatabasePlan) => slotsOf(await live(), plan.names);
+  const source = async (inactive?: DatabasePlan) => (inactive ? inactiveFile(await slots(inactive)) : await live());
   return {
     dialect: 'sqlite',
-    describe: async () => describe(connection, await live()),
+    describe: async (_scope, inactive) => describe(connection, await source(inactive)),
     tools: async () => [],
-    dump: async (scope, run) => dumpSqlite(await live(), scope, run),
+    dump: async (scope, run, inactive) => dumpSqlite(await source(inactive), scope, run),
+    fileRecords: async function* (scope) {
+      yield* fileRecordsIn(await live(), scope);
+    },
+    countRows: async (tables, limitMs) => countRows(await live(), tables, limitMs),
+    inactiveBytes: async (plan) => inactiveBytes(await slots(plan)),
     plan: async (id, backup, _scope, purpose) => planFor(id, await live(), backup.dataBytes, purpose ?? 'restore'),
     stage: async (plan, backup, openPart, run) => {
       const { live: current, staged } = await slots(plan);
@@ -69,8 +78,8 @@ export function createSqliteDriver(
         const detail = differenceOfTables(backup.tables, found);
         if (detail) throw new SafekeepError('STAGED_DATA_DIFFERS', { detail });
       }).catch((error: unknown) => {
-        if (!sqliteCode(error).startsWith('SQLITE_')) throw error;
-        throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: (error as Error).message }, { cause: error });
+        const differs = (detail: string) => new SafekeepError('STAGED_DATA_DIFFERS', { detail }, { cause: error });
+        throw asSqliteError(error, { file: staged }, differs);
       });
     },
     switchOver: async (plan) => turn(await slots(plan), 'after switchover', switchWaitMs),
@@ -216,8 +225,9 @@ async function finishStaged(staged: string, live: string): Promise<void> {
   // A live file that can not be read is a reason to restore, not to stop.
   const mode = await withSqlite(live, {}, (source) => source.value('PRAGMA journal_mode')).catch(() => null);
   await withSqlite(staged, {}, (copy) => copy.all(`PRAGMA journal_mode = ${mode === 'wal' ? 'WAL' : 'DELETE'}`)).catch(
-    (error: Error) => {
-      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: error.message }, { cause: error });
+    (error: unknown) => {
+      const damaged = (detail: string) => new SafekeepError('ARCHIVE_DAMAGED', { detail }, { cause: error });
+      throw asSqliteError(error, { file: staged }, damaged);
     },
   );
   const stats = await stat(live).catch(() => null);

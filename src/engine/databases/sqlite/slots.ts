@@ -47,6 +47,20 @@ export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
   return previous ? 'after switchover' : 'unclear';
 }
 
+/** The file that is not live. @throws NOTHING_TO_UNDO when there is none, or when it cannot be told which one it is */
+export async function inactiveFile(slots: SqliteSlots): Promise<string> {
+  const position = await positionOf(slots);
+  if (position === 'unclear') throw new SafekeepError('NOTHING_TO_UNDO');
+  return position === 'before switchover' ? slots.staged : slots.previous;
+}
+
+/** Bytes on disk that removing the inactive files gives back. */
+export async function inactiveBytes(slots: SqliteSlots): Promise<number> {
+  const files = [slots.staged, slots.previous].flatMap((file) => [file, ...SIDECARS.map((ending) => file + ending)]);
+  const found = await Promise.all(files.map(statOrNull));
+  return found.reduce((sum, stats) => sum + Number((stats?.blocks ?? 0n) * 512n), 0);
+}
+
 /**
  * Ends an exchange that was killed, so that each file has one name; from half way, the previous file is live again then.
  * Never touches what no exchange leaves behind.

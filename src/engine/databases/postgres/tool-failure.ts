@@ -1,0 +1,79 @@
+/** Errors of client tools that speak of the server: their words have no code. */
+import { SafekeepError } from '../../errors';
+import type { DatabaseConnection } from '../driver';
+import { type Client, connect, type ConnectOptions, rows } from './connection';
+import { asServerFailure } from './server-failure';
+
+/** A lost or refused connection in the words of libpq and of the server. */
+const LOST = new RegExp(
+  [
+    ...[
+      '(FATAL: +)?terminating connection',
+      'server closed the connection',
+      'could not (receive|send) data',
+      'SSL (error|SYSCALL)',
+    ],
+    ...['no connection to the server', 'connection (not open|to (server|database) .*failed)', 'could not connect to'],
+    ...['(FATAL: +)?(the database system is|sorry, too many clients|remaining connection slots|too many connections)'],
+  ]
+    .map((words) => `^${words}`)
+    .join('|'),
+);
+/** The same of what `asServerFailure` knows by its code. */
+const FAILED = new RegExp(
+  [
+    ...[
+      '(PANIC|FATAL): ',
+      'could not \\w+( to)? (file|directory|shared memory segment|temporary file)',
+      '.*: No space left on device$',
+    ],
+    ...[
+      'out of (shared )?memory',
+      'canceling statement due to',
+      'deadlock detected',
+      'could not obtain lock',
+      'invalid page in',
+    ],
+    ...['could not serialize', 'could not (fork|resize|map|allocate)', 'disk full', 'temporary file size exceeds'],
+  ]
+    .map((words) => `^${words}`)
+    .join('|'),
+);
+
+export async function startTime(client: Client): Promise<string> {
+  const [row] = await rows<{ at: string }>(client, 'SELECT pg_postmaster_start_time()::text AS at');
+  return row?.at ?? '';
+}
+
+/**
+ * The same for a client tool, whose words have no code: what is not known by them is found out by asking the server.
+ * @param message the first words of the complaint @param before when the server had started, before the tool was
+ */
+export async function failureBehind(
+  message: string,
+  detail: string,
+  before: string,
+  connection: DatabaseConnection,
+  options: ConnectOptions,
+): Promise<SafekeepError | null> {
+  const words = message.replace(/^ERROR: +/, '');
+  const lost = () => new SafekeepError('DATABASE_UNREACHABLE', { detail });
+  if (LOST.test(words)) return lost();
+  if (FAILED.test(words)) return new SafekeepError('SERVER_FAILED', { detail });
+  let client: Client | undefined;
+  try {
+    client = await connect(connection, options);
+    if ((await startTime(client)) !== before) return lost();
+    await client.query(PROBE);
+    return null;
+  } catch (error) {
+    if (error instanceof SafekeepError) return error.code === 'CANCELLED' ? error : lost();
+    return asServerFailure(error, detail);
+  } finally {
+    await client?.end().catch(() => undefined);
+  }
+}
+
+/** Writes four megabytes and takes them back. */
+const PROBE = `
+  BEGIN; CREATE TEMP TABLE probe AS SELECT repeat(md5(i::text), 32) AS filler FROM generate_series(1, 4096) i; ROLLBACK`;
