@@ -133,7 +133,7 @@ async function lookAtConfirmation(safekeep: SafekeepPage, database: string): Pro
     .getByText(/: 1 \(8\.4 MB\), newest from /)
     .waitFor();
   // One customer more was added than removed, and their documents.
-  // TODO-ROWS await losses.getByText(/attachments\s*5 → 4/).waitFor();
+  await losses.getByText(/attachments\s*6 → 5/).waitFor();
   expect(await losses.innerText()).toMatch(/The backup of .* is \d+ minutes? old\./);
   const plan = (await safekeep.get('restore-plan').innerText()).replace(/\s+/g, ' ');
   expect(plan).toMatch(database === 'sqlite' ? /a new file beside the database file/ : /a new database beside/);
