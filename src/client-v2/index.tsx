@@ -2,7 +2,7 @@ import { Plugin, useAclSnippets, useApp } from '@nocobase/client-v2';
 import { useMemo, type ComponentType } from 'react';
 import { connectHost } from '../client/connect-host';
 import { HostProvider } from '../client/host';
-import { SEE_SNIPPET, SETTINGS_ICON, SETTINGS_KEY, settingsTabs } from '../client/settings-pages';
+import { SEE_SNIPPET, SETTINGS_ICON, SETTINGS_KEY, settingsTabs, settingsTitle } from '../client/settings-pages';
 import { PLUGIN_NAME } from '../shared/api';
 
 /** Mounts a page in the modern client. */
@@ -21,15 +21,16 @@ function inThisClient(Page: ComponentType): ComponentType {
 
 export default class SafekeepClientV2 extends Plugin {
   override async load() {
+    const t = (sentence: string) => this.t(sentence);
     const settings = this.pluginSettingsManager;
     settings.addMenuItem({
       key: SETTINGS_KEY,
-      title: this.t('Backup & restore'),
+      title: settingsTitle(t),
       icon: SETTINGS_ICON,
       showTabs: true,
       aclSnippet: SEE_SNIPPET,
     });
-    settingsTabs((sentence) => this.t(sentence)).forEach(({ Page, ...tab }, sort) =>
+    settingsTabs(t).forEach(({ Page, ...tab }, sort) =>
       settings.addPageTabItem({ ...tab, menuKey: SETTINGS_KEY, sort, Component: inThisClient(Page) }),
     );
     settings.setPluginSettingsLink?.(PLUGIN_NAME, SETTINGS_KEY);

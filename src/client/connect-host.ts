@@ -9,7 +9,7 @@ const SNIPPETS: Record<Right, string> = {
   settings: 'pm.safekeep.settings',
 };
 
-/** Makes a host of either client's application; `allow` tells whether the role has a snippet. */
+/** Makes a host of either client's application; `allow` returns whether the role has a snippet. */
 export function connectHost(app: SafekeepHostApplication, allow: (snippet: string) => boolean): SafekeepHost {
   return {
     async request({ onSent, ...request }) {

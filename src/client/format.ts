@@ -14,7 +14,12 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** ISO time -> 'YYYY-MM-DD HH:mm:ss' in the browser's time zone. */
+/** ISO time -> '21 Nov 2026, 15:45' in the browser's time zone and the user's language; for lists and sentences. */
+export function formatMoment(iso: string, t: Translate): string {
+  return dayjs(iso).format(t('D MMM YYYY, HH:mm'));
+}
+
+/** ISO time -> 'YYYY-MM-DD HH:mm:ss' in the browser's time zone; for details, where seconds matter. */
 export function formatTime(iso: string): string {
   return dayjs(iso).format('YYYY-MM-DD HH:mm:ss');
 }
@@ -23,7 +28,21 @@ export function formatNumber(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** Milliseconds as people say them: '< 1 s', '42 s', '3 min 5 s', '2 h 10 min'. */
+const AGE_UNITS = [
+  { unit: 'month', ms: 30 * 86_400_000, from: 60 * 86_400_000 },
+  { unit: 'day', ms: 86_400_000, from: 48 * 3_600_000 },
+  { unit: 'hour', ms: 3_600_000, from: 90 * 60_000 },
+  { unit: 'minute', ms: 60_000, from: 0 },
+] as const;
+
+/** Milliseconds in words of the language, one unit, rounded down: '3 days', '45 minutes'. */
+export function formatAge(ms: number, language: string): string {
+  const { unit, ms: unitMs } = AGE_UNITS.find(({ from }) => ms >= from) ?? AGE_UNITS[3];
+  const count = Math.max(1, Math.floor(ms / unitMs));
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+}
+
+/** Milliseconds for people: '< 1 s', '42 s', '3 min 5 s', '2 h 10 min'. */
 export function formatDuration(ms: number, t: Translate): string {
   const seconds = Math.round(ms / 1000);
   if (seconds < 1) return t('< 1 s');

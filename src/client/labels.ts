@@ -1,7 +1,8 @@
+import { CHECK_NAMES } from '../shared/names';
 import type { CheckStatus, VerifiedView } from '../shared/api';
 import type { Content, Progress, RunKind, RunStatus, RunView, Trigger } from '../shared/runs';
 import type { Failure } from './api/failure';
-import { formatBytes, formatNumber, formatTime } from './format';
+import { formatBytes, formatMoment, formatNumber } from './format';
 import type { Translate } from './i18n';
 
 export function statusLabel(status: RunStatus, t: Translate): string {
@@ -32,65 +33,66 @@ export function kindLabel(kind: RunKind, t: Translate): string {
   const labels: Record<RunKind, string> = {
     backup: t('Backup'),
     restore: t('Restore'),
-    undo: t('Undo of a restore'),
+    undo: t('Undo'),
     verify: t('Verification'),
-    prune: t('Clean-up of old backups'),
+    prune: t('Cleanup'),
   };
   return labels[kind] ?? kind;
 }
 
-/** What a run does, the direction of an undo included. */
-export function runLabel({ kind, direction }: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
-  return direction === 'redo' ? t('Redo of a restore') : kindLabel(kind, t);
+/** What a run does; undo and redo, cleanup and discard share a kind. */
+export function runLabel(run: Pick<RunView, 'kind' | 'direction' | 'undoOf'>, t: Translate): string {
+  if (run.direction === 'redo') return t('Redo');
+  if (run.kind === 'prune' && run.undoOf) return t('Discard of previous data');
+  return kindLabel(run.kind, t);
 }
 
-/** Whether the way back from a run leads to the state before a restore; otherwise it leads to the restored one again. */
-export function leadsBeforeRestore({ kind, direction }: Pick<RunView, 'kind' | 'direction'>): boolean {
-  return kind === 'restore' || direction === 'redo';
-}
+/** Whether bringing back the data that a run replaced is a redo: the undo of an undo. */
+export const isRedo = ({ kind, direction }: Pick<RunView, 'kind' | 'direction'>): boolean =>
+  kind === 'undo' && direction !== 'redo';
 
-/** The way back from a restore, or from the undo of one. */
+/** What bringing it back is called. */
 export function undoLabel(run: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
-  return leadsBeforeRestore(run) ? t('Undo the restore') : t('Bring the restored state back');
+  return isRedo(run) ? t('Redo') : t('Undo');
 }
 
-/** What an undo does, to what is live and to what has been entered since. */
-export function undoSentences(run: Pick<RunView, 'kind' | 'direction'>, undoHours: number, t: Translate): string[] {
-  return [
-    leadsBeforeRestore(run)
-      ? t('Everything the restore replaced, database and files, becomes as it was before it.')
-      : t('Everything the restore had brought, database and files, becomes as it was before it was undone.'),
-    undoHours > 0
-      ? t(
-          'What has been entered since then is set aside, not lost: for {{hours}} hours it can be brought back the same way.',
-          { hours: undoHours },
-        )
-      : t('What has been entered since then is lost: by the settings, no state before is kept.'),
-    t('The app is in maintenance for a moment.'),
-  ];
-}
-
-/** The same where there is little room. */
-export function shortUndoLabel(run: Pick<RunView, 'kind' | 'direction'>, t: Translate): string {
-  return leadsBeforeRestore(run) ? t('Undo restore') : t('Undo the undo');
+/** Until when the data that a run replaced can be brought back, or why it cannot; '' for a run that replaced none. */
+export function undoSentence(run: Pick<RunView, 'kind' | 'direction' | 'undo'>, t: Translate): string {
+  const { undo } = run;
+  switch (undo?.state) {
+    case undefined:
+      return '';
+    case 'available': {
+      const time = formatMoment(undo.until, t);
+      return isRedo(run) ? t('Redo available until {{time}}', { time }) : t('Undo available until {{time}}', { time });
+    }
+    case 'live again':
+      return t('Brought back on {{time}}', { time: formatMoment(undo.at, t) });
+    case 'expired':
+      return t('Undo window closed on {{time}}', { time: formatMoment(undo.at, t) });
+    case 'discarded':
+      return t('Previous data discarded on {{time}}', { time: formatMoment(undo.at, t) });
+    case 'not kept':
+      return t('Previous data was not kept');
+  }
 }
 
 /** What the last verification of a backup found. */
 export function verifiedSentence({ result, at, detail }: VerifiedView, t: Translate): string {
-  const time = formatTime(at);
+  const time = formatMoment(at, t);
   switch (result) {
     case 'restorable':
       return t('Verified on {{time}}. {{detail}}', { time, detail });
     case 'bytes only':
-      return t('Verified on {{time}}: every byte is right, but it was not loaded here. {{detail}}', { time, detail });
+      return t('Checksums verified on {{time}}; the data was not loaded. {{detail}}', { time, detail });
     case 'failed':
-      return t('Verified on {{time}}: not restorable. {{detail}}', { time, detail });
+      return t('Verification failed on {{time}}. {{detail}}', { time, detail });
   }
 }
 
 export function triggerLabel(trigger: Trigger, t: Translate): string {
   const labels: Record<Trigger, string> = {
-    manual: t('By hand'),
+    manual: t('Manual'),
     schedule: t('Schedule'),
     api: t('API'),
     cli: t('Command line'),
@@ -100,14 +102,23 @@ export function triggerLabel(trigger: Trigger, t: Translate): string {
   return labels[trigger] ?? trigger;
 }
 
+/** Who or what started something: the person, or the machine's way. */
+export function starterLabel({ trigger, startedBy }: Pick<RunView, 'trigger' | 'startedBy'>, t: Translate): string {
+  return trigger === 'manual' && startedBy ? startedBy : triggerLabel(trigger, t);
+}
+
 export function contentLabel(content: Content, t: Translate): string {
   return content === 'database' ? t('Database') : t('Uploaded files');
+}
+
+export function contentsLabel(contents: readonly Content[], t: Translate): string {
+  return contents.map((content) => contentLabel(content, t)).join(t(', '));
 }
 
 export function filesModeSentence(mode: 'mirror' | 'merge', t: Translate): string {
   return mode === 'mirror'
     ? t('The folders become exactly as they were; files added since the backup are removed.')
-    : t('Files of the backup are put back; files added since are kept.');
+    : t('Files of the backup are restored; files added since are kept.');
 }
 
 /** Where an archive is kept. */
@@ -115,23 +126,23 @@ export function destinationLabel(destination: string, t: Translate): string {
   return destination === 'local' ? t('This server') : destination;
 }
 
-export function stepLabel(kind: RunKind, step: string, t: Translate): string {
+export function stepLabel(step: string, t: Translate): string {
   const labels: Record<string, string> = {
     prepare: t('Prepare'),
     database: t('Database'),
     files: t('Uploaded files'),
     finish: t('Finish the archive'),
-    checksum: kind === 'backup' ? t('Read the archive back') : t('Verify the archive'),
+    checksum: t('Verify checksums'),
     open: t('Open the backup'),
     compatibility: t('Check compatibility'),
-    stageDatabase: t('Load the database beside the live one'),
-    stageFiles: t('Unpack the files beside the live ones'),
-    checkStaged: t('Check the loaded data'),
-    drop: t('Drop what was loaded'),
+    stageDatabase: t('Stage the database'),
+    stageFiles: t('Stage the files'),
+    checkStaged: t('Check the staged data'),
+    drop: t('Discard the staged data'),
     switchover: t('Switch over'),
     reload: t('Reload the app'),
     healthCheck: t('Health check'),
-    prune: t('Delete old backups'),
+    prune: t('Discard previous data'),
   };
   return labels[step] ?? step;
 }
@@ -146,29 +157,7 @@ export function progressLabel({ done, total, unit }: Progress, t: Translate): st
 }
 
 export function checkLabel(code: string, t: Translate): string {
-  const labels: Record<string, string> = {
-    appVersion: t('NocoBase version'),
-    databaseVersion: t('Database version'),
-    dialect: t('Database type'),
-    encoding: t('Character set'),
-    collation: t('Collation'),
-    extensions: t('Database extensions'),
-    fileFolders: t('Folders of uploaded files'),
-    files: t('Uploaded files'),
-    format: t('Archive format'),
-    freeSpace: t('Free disk space'),
-    keys: t('Encryption keys'),
-    plugins: t('Plugins'),
-    roles: t('Database roles'),
-    schema: t('Database schema'),
-    sharedFolders: t('Folders shared with other apps'),
-    strategy: t('Way to restore'),
-    tablePrefix: t('Table prefix'),
-    timeZone: t('Time zone'),
-    tools: t('Database programs'),
-    underscored: t('Underscored names'),
-  };
-  return labels[code] ?? code;
+  return t(CHECK_NAMES[code] ?? code);
 }
 
 export function verdictLabel(status: CheckStatus, t: Translate): string {
@@ -178,27 +167,21 @@ export function verdictLabel(status: CheckStatus, t: Translate): string {
 
 export const VERDICT_COLORS: Record<CheckStatus, string> = { ok: 'success', warning: 'warning', blocking: 'error' };
 
-/** Message and hint of a failure; the client's own kinds get their sentences here. */
+/** Message and hint of a failure; the client's own codes get their sentences here. */
 export function failureText(failure: Pick<Failure, 'code' | 'message' | 'hint'>, t: Translate) {
   const { code, message, hint } = failure;
   const own: Record<string, { message: string; hint: string }> = {
-    NETWORK: {
-      message: t('The server can not be reached.'),
-      hint: t('Check your connection and try again.'),
-    },
+    NETWORK: { message: t('Cannot reach the server.'), hint: t('Check your connection and try again.') },
     MAINTENANCE: {
-      message: message || t('The app is in maintenance at the moment.'),
+      message: message || t('The app is in maintenance.'),
       hint: t('Wait a moment and try again.'),
     },
-    SIGNED_OUT: { message: t('You are no longer signed in.'), hint: t('Sign in again.') },
-    FORBIDDEN: {
-      message: t('Your role may not do this.'),
-      hint: t('Ask an administrator for the permission.'),
-    },
+    SIGNED_OUT: { message: t('You are signed out.'), hint: t('Sign in again.') },
+    FORBIDDEN: { message: t('Your role lacks permission.'), hint: t('Ask an administrator for the permission.') },
   };
   const known = own[code];
   return {
-    message: known?.message || message || t('The server answered with an error ({{code}}).', { code }),
+    message: known?.message || message || t('The server returned an error ({{code}}).', { code }),
     hint: known?.hint || hint,
   };
 }

@@ -26,7 +26,7 @@ export async function readCustomers(api: HostApi): Promise<string[]> {
   );
 }
 
-/** A customer with a document that can not be compressed, so that a backup has something to do. */
+/** A customer with a document that cannot be compressed, so that a backup has something to do. */
 export async function addCustomer(api: HostApi, name: string): Promise<void> {
   const form = new FormData();
   form.append('file', new Blob([randomBytes(DOCUMENT_BYTES)]), `${name.toLowerCase().replaceAll(' ', '-')}.bin`);

@@ -3,41 +3,16 @@ import { readFileSync } from 'node:fs';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { type OpenedPage, type OpenOptions, openPage } from '../support/browser';
 import type { RealHost } from '../support/real-host';
+import { type Seen, watchPage } from './watch-page';
 
 export type Client = 'v1' | 'v2';
 export type Tab = 'backups' | 'history' | 'settings';
 
 const PATHS: Record<Client, string> = { v1: '/admin/settings/safekeep', v2: '/v/admin/settings/safekeep' };
 const TABS: Record<Tab, string> = { backups: 'Backups', history: 'History', settings: 'Settings' };
-const RUN_TIMEOUT_MS = 90_000;
+export const RUN_TIMEOUT_MS = 90_000;
 /** A page of the host is made of about eighty bundles; a busy machine takes its time. */
 const PAGE_TIMEOUT_MS = 60_000;
-
-/** What a page has shown on the way, however short it stood there. */
-interface Seen {
-  /** How far a backup in the list was, in per cent and in order, by its name. */
-  percents: Record<string, number[]>;
-  /** Whether the page told that the app is away. */
-  away: boolean;
-}
-
-/** Runs in the page: notes what comes and goes too fast to be waited for from outside, across reloads. */
-function watchPage(): void {
-  const nothing: Seen = { percents: {}, away: false };
-  const seen = JSON.parse(sessionStorage.getItem('seen') ?? JSON.stringify(nothing)) as Seen;
-  const look = () => {
-    for (const bar of document.querySelectorAll<HTMLElement>(
-      '[data-testid="safekeep-backups-table"] [data-testid="safekeep-run-progress"]',
-    )) {
-      const percents = (seen.percents[bar.closest('tr')?.dataset['rowKey'] ?? ''] ??= []);
-      const percent = Number(bar.dataset['percent']);
-      if (percents.at(-1) !== percent) percents.push(percent);
-    }
-    if (document.querySelector('[data-testid="safekeep-run-away"], .ant-modal .ant-result')) seen.away = true;
-    sessionStorage.setItem('seen', JSON.stringify(seen));
-  };
-  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
-}
 
 export class SafekeepPage {
   private constructor(
@@ -89,13 +64,12 @@ export class SafekeepPage {
     const form = this.page.locator('form');
     await form.locator('input').first().fill(account);
     await form.locator('input[type=password]').fill(password);
-    await this.screenshot('sign-in');
     await form.locator('button[type=submit], button.ant-btn-primary').first().click();
   }
 
   /** In a window of that width; the window is as it was afterwards. */
   async screenshotAt(width: number, name: string): Promise<void> {
-    const before = this.page.viewportSize() ?? { width: 1280, height: 800 };
+    const before = this.page.viewportSize() ?? { width: 1366, height: 768 };
     await this.page.setViewportSize({ width, height: 800 });
     await this.screenshot(`${name}-${width}px`);
     await this.page.setViewportSize(before);
@@ -115,21 +89,42 @@ export class SafekeepPage {
     return ids.map((id) => id.replace('safekeep-backup:', ''));
   }
 
-  /** Makes a backup through the dialog, waits until the list says that it is good, and returns its name. */
+  /** Waits until a backup with that note has that status, and returns its name. */
+  async backupWith(note: string, status: string): Promise<string> {
+    // By its note: rows of other backups may come into the list at any moment.
+    const row = this.get('backups-table').locator('tr[data-row-key]', { hasText: note });
+    const cell = row.locator(`[data-testid^="safekeep-status:"][data-status="${status}"]`);
+    await cell.waitFor({ timeout: RUN_TIMEOUT_MS });
+    const name = await row.getAttribute('data-row-key');
+    if (!name) throw new Error('the backup is not in the list');
+    return name;
+  }
+
+  /** Makes a backup through the dialog, waits until the list shows its success, and returns its name. */
   async makeBackup(note: string): Promise<string> {
+    await this.startBackup(note);
+    return await this.backupWith(note, 'succeeded');
+  }
+
+  async startBackup(note: string): Promise<void> {
     await this.get('new-backup').click();
     await this.get('create-note').fill(note);
     await this.screenshot('new-backup');
     await this.get('create-submit').click();
     await this.get('create-dialog').waitFor({ state: 'detached' });
-    // By its note: rows of other backups may come into the list at any moment.
-    const row = this.get('backups-table').locator('tr[data-row-key]', { hasText: note });
-    await row
-      .locator('[data-testid^="safekeep-status:"][data-status="succeeded"]')
-      .waitFor({ timeout: RUN_TIMEOUT_MS });
-    const made = await row.getAttribute('data-row-key');
-    if (!made) throw new Error('the new backup is not in the list');
-    return made;
+  }
+
+  async openDetails(name: string): Promise<Locator> {
+    await this.get('backup', name).getByRole('button').click();
+    const drawer = this.get('details-drawer');
+    await drawer.getByTestId('safekeep-sha256').waitFor();
+    return drawer;
+  }
+
+  /** Closes the drawer or dialog by the keyboard. */
+  async escape(name: string): Promise<void> {
+    await this.page.keyboard.press('Escape');
+    await this.get(name).waitFor({ state: 'detached' });
   }
 
   /** Saves the archive through the browser. */
@@ -138,15 +133,15 @@ export class SafekeepPage {
     return readFileSync(await download.path());
   }
 
-  /** From the compatibility table to the confirmation, with every warning accepted. */
+  /** From the check to the confirmation, with every warning accepted. */
   async acceptChecks(): Promise<void> {
     await this.get('checks').waitFor();
     for (const warning of await this.page.locator('[data-testid^="safekeep-accept:"]').all()) await warning.check();
-    await this.screenshot('restore-checks');
+    await this.screenshot('restore-check');
     await this.get('restore-next').click();
   }
 
-  /** Types the name of the app and sets the restore going. */
+  /** Types the name of the app and starts the restore. */
   async confirmRestore(): Promise<void> {
     await this.get('confirm-name').fill('main');
     await this.screenshot('restore-confirm');
@@ -154,15 +149,16 @@ export class SafekeepPage {
     await this.get('restore-dialog').waitFor({ state: 'detached' });
   }
 
-  /** Waits until the page says that the app is away, whoever says it: our dialog or the host's own. */
-  async maintenance(): Promise<void> {
-    await this.page.waitForFunction(() => sessionStorage.getItem('seen')?.includes('"away":true'), undefined, {
-      timeout: RUN_TIMEOUT_MS,
-    });
-    await this.screenshot('maintenance');
+  /** Confirms the undo that was asked for and waits for its result. */
+  async confirmUndo(): Promise<string> {
+    await this.get('undo-confirm').waitFor();
+    await this.screenshot('undo-confirm');
+    await this.get('undo-confirm').click();
+    await this.get('run-dialog').waitFor();
+    return await this.result();
   }
 
-  /** Waits until the dialog of the watched run tells the result, through maintenance and reloads, and returns it. */
+  /** Waits until the dialog of the watched run shows the result, through maintenance and reloads, and returns it. */
   async result(): Promise<string> {
     const result = this.get('run-dialog').getByTestId('safekeep-run-result');
     await result.waitFor({ timeout: RUN_TIMEOUT_MS });

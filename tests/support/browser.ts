@@ -41,12 +41,16 @@ export interface OpenOptions {
   locale?: 'en-US' | 'zh-CN';
   /** Token of another user; default is the host's root. Empty: not signed in. */
   token?: string;
+  /** Default: 1366 x 768, a small laptop. */
+  viewport?: { width: number; height: number };
 }
+
+const SMALL_LAPTOP = { width: 1366, height: 768 };
 
 /** Opens a page of the host with a profile of its own. */
 export async function openPage(browser: Browser, host: RealHost, options: OpenOptions): Promise<OpenedPage> {
-  const { locale = 'en-US', token = host.api.token } = options;
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale, acceptDownloads: true });
+  const { locale = 'en-US', token = host.api.token, viewport = SMALL_LAPTOP } = options;
+  const context = await browser.newContext({ viewport, locale, acceptDownloads: true });
   const stored = {
     NOCOBASE_LOCALE: locale,
     ...(token && { NOCOBASE_TOKEN: token, NOCOBASE_AUTH: 'basic' }),

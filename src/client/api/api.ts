@@ -1,21 +1,27 @@
-import type {
-  BackupDetails,
-  BackupView,
-  CreateBackupAnswer,
-  CreateBackupRequest,
-  InspectAnswer,
-  RestoreAnswer,
-  RestoreRequest,
-  RunLogAnswer,
-  Settings,
-  SettingsAnswer,
-  TicketAnswer,
-  UploadAppendAnswer,
-  UploadFinishAnswer,
-  UploadStartAnswer,
-  UploadStartRequest,
+import {
+  type BackupDetails,
+  type BackupView,
+  CLIENT_HEADER,
+  CLIENT_PAGE,
+  type CreateBackupAnswer,
+  type CreateBackupRequest,
+  type InspectAnswer,
+  type KeepUploadAnswer,
+  type PreviewAnswer,
+  type PreviousAnswer,
+  type RestoreAnswer,
+  type RestoreRequest,
+  type RunLogAnswer,
+  type Settings,
+  type SettingsAnswer,
+  type TicketAnswer,
+  type ToolsAnswer,
+  type UploadAppendAnswer,
+  type UploadFinishAnswer,
+  type UploadStartAnswer,
+  type UploadStartRequest,
 } from '../../shared/api';
-import type { Content, RunStatus, RunView } from '../../shared/runs';
+import type { Content, RunKind, RunStatus, RunView } from '../../shared/runs';
 import type { HostRequest, SafekeepHost } from '../host';
 import { toFailure } from './failure';
 
@@ -31,7 +37,9 @@ export interface ListQuery {
   /** Field name, with '-' before it for descending. */
   sort: string;
   statuses?: readonly RunStatus[];
-  /** Backups: looked for in name and note. */
+  /** Runs only. */
+  kinds?: readonly RunKind[];
+  /** Backups only: found in name and note. */
   search?: string;
 }
 
@@ -40,6 +48,7 @@ export interface InspectRequest {
   uploadId?: string;
   contents?: Content[];
 }
+export type PreviewRequest = InspectRequest & Pick<RestoreRequest, 'filesMode'>;
 
 type Body<T> = { data: T; meta?: { count?: number } };
 
@@ -47,7 +56,8 @@ type Body<T> = { data: T; meta?: { count?: number } };
 export function createApi(host: SafekeepHost) {
   const send = async <T>(request: HostRequest): Promise<Body<T>> => {
     try {
-      return (await host.request(request)) as Body<T>;
+      const headers = { ...request.headers, [CLIENT_HEADER]: CLIENT_PAGE };
+      return (await host.request({ ...request, headers })) as Body<T>;
     } catch (error) {
       throw toFailure(error);
     }
@@ -72,6 +82,7 @@ export function createApi(host: SafekeepHost) {
       verify: (name: string) => post<RestoreAnswer>('safekeepBackups:verify', undefined, { filterByTk: name }),
       ticket: (name: string) => post<TicketAnswer>('safekeepBackups:ticket', { name }),
       inspect: (request: InspectRequest) => post<InspectAnswer>('safekeepBackups:inspect', request),
+      preview: (request: PreviewRequest) => post<PreviewAnswer>('safekeepBackups:preview', request),
       restore: (request: RestoreRequest) => post<RestoreAnswer>('safekeepBackups:restore', request),
     },
     uploads: {
@@ -90,17 +101,21 @@ export function createApi(host: SafekeepHost) {
         ).data,
       finish: (uploadId: string) => post<UploadFinishAnswer>('safekeepBackups:uploadFinish', { uploadId }),
       abort: (uploadId: string) => post<unknown>('safekeepBackups:uploadAbort', { uploadId }),
+      keep: (uploadId: string) => post<KeepUploadAnswer>('safekeepBackups:keepUpload', { uploadId }),
     },
     runs: {
       list: (query: ListQuery) => list<RunView>('safekeepRuns:list', query),
       get: (id: string) => get<RunView>('safekeepRuns:get', { filterByTk: id }),
       log: (id: string, offset: number) => get<RunLogAnswer>('safekeepRuns:log', { filterByTk: id, offset }),
       cancel: (id: string) => post<unknown>('safekeepRuns:cancel', undefined, { filterByTk: id }),
+      previous: () => get<PreviousAnswer>('safekeepRuns:previous'),
       undo: (id: string) => post<RestoreAnswer>('safekeepRuns:undo', undefined, { filterByTk: id }),
+      discard: (id: string) => post<RestoreAnswer>('safekeepRuns:discard', undefined, { filterByTk: id }),
     },
     settings: {
       get: () => get<SettingsAnswer>('safekeepSettings:get'),
-      // The host lets no update through that names no record; there is only this one.
+      tools: () => post<ToolsAnswer>('safekeepSettings:tools'),
+      // The host refuses an update that names no record; there is only this one.
       update: (settings: Settings) => post<unknown>('safekeepSettings:update', settings, { filterByTk: 1 }),
     },
   };
@@ -111,8 +126,9 @@ export type Api = ReturnType<typeof createApi>;
 const includedIn = (field: string) => (part: string) => ({ [field]: { $includes: part } });
 
 /** The host's own list parameters: `filter` in its operator language, JSON. */
-function listParams({ page, pageSize, sort, statuses, search }: ListQuery): Record<string, unknown> {
+function listParams({ page, pageSize, sort, statuses, kinds, search }: ListQuery): Record<string, unknown> {
   const terms: unknown[] = [];
+  if (kinds?.length) terms.push({ kind: { $in: kinds } });
   if (statuses?.length) terms.push({ status: { $in: statuses } });
   // The host escapes _ and % in a way that SQLite does not know; what stands between them is looked for.
   const parts = (search ?? '').split(/[_%]+/).filter(Boolean);

@@ -2,7 +2,7 @@ import type { ApiError } from '../../shared/runs';
 
 /**
  * A request that did not succeed. `code` is the server's, or one of NETWORK, MAINTENANCE, SIGNED_OUT, FORBIDDEN,
- * HTTP_<status>; these come with an empty `message`, which the page fills (useFailureText).
+ * HTTP_<status>; these come with an empty `message`, which the page fills (failureText).
  */
 export class Failure extends Error implements ApiError {
   override readonly name = 'Failure';
@@ -13,14 +13,14 @@ export class Failure extends Error implements ApiError {
     readonly hint: string,
     /** HTTP status; 0 when no answer came. */
     readonly status: number,
-    /** Facts beside the texts, such as the byte an upload has to go on from. */
+    /** Facts for the program, such as the byte at which an upload continues. */
     readonly params: Record<string, unknown> = {},
   ) {
     super(message);
   }
 
-  /** True while the server is away for a moment (maintenance, restart, no network): asking again is right. */
-  get away(): boolean {
+  /** True while the server is unavailable for a moment (maintenance, restart, no network): asking again is right. */
+  get isUnavailable(): boolean {
     return this.code === 'NETWORK' || this.code === 'MAINTENANCE';
   }
 

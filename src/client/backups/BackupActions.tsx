@@ -1,155 +1,100 @@
-import {
-  CheckCircleOutlined,
-  DeleteOutlined,
-  EditOutlined,
-  EllipsisOutlined,
-  InfoCircleOutlined,
-  PushpinOutlined,
-} from '@ant-design/icons';
-import { App, Button, Dropdown, Space, type MenuProps } from 'antd';
+import { EllipsisOutlined, InfoCircleOutlined } from '@ant-design/icons';
+import { Button, Dropdown, Space, type MenuProps } from 'antd';
+import { useRef } from 'react';
 import type { BackupView } from '../../shared/api';
-import { useApi } from '../api/useApi';
+import { CancelButton } from '../components/CancelButton';
 import { GuardedButton } from '../components/GuardedButton';
+import { formatMoment } from '../format';
 import { useDownload } from '../hooks/useDownload';
-import { useRunActions } from '../hooks/useRunActions';
 import { useHost } from '../host';
 import { useT } from '../i18n';
 import { useRuns } from '../live/RunsProvider';
 import { useBackupRun } from '../live/useBackupRun';
+import { hasArchive, restoreRefusal } from '../refusals';
 import { testId } from '../test-ids';
-import { deletionRefusal, downloadRefusal, editRefusal, restoreRefusal, verificationRefusal } from './refusals';
+import { useBackupActions, type BackupHandlers } from './useBackupActions';
 
-export interface ActionHandlers {
+export interface ActionHandlers extends BackupHandlers {
   onRestore: (backup: BackupView) => void;
   onDetails: (backup: BackupView) => void;
-  onEditNote: (backup: BackupView) => void;
-  /** The list has to be read again. */
-  onChanged: () => void;
 }
 
-export function BackupActions({ backup, onRestore, ...menu }: ActionHandlers & { backup: BackupView }) {
+/** Restore, Download and the menu of a row; only what the role can do. */
+export function BackupActions({ backup, ...handlers }: ActionHandlers & { backup: BackupView }) {
   const t = useT();
   const host = useHost();
   const { active } = useRuns();
   const { download, busy } = useDownload();
-  const { mayCancel, cancel } = useRunActions();
   const run = useBackupRun(backup);
-  const items = useMenu(backup, menu);
-  const more = (
-    <Dropdown trigger={['click']} placement="bottomRight" menu={{ items }}>
-      <Button
-        type="text"
-        size="small"
-        icon={<EllipsisOutlined />}
-        aria-label={t('More actions for {{name}}', { name: backup.name })}
-        {...testId('more', backup.name)}
-      />
-    </Dropdown>
-  );
-  if (run) {
-    return (
-      <Space size={0}>
-        {mayCancel(run) && (
-          <Button type="link" size="small" danger onClick={() => cancel(run)} {...testId('cancel', run.id)}>
-            {t('Cancel')}
-          </Button>
-        )}
-        {more}
-      </Space>
-    );
-  }
+  const isUsable = !run && hasArchive(backup);
   return (
     <Space size={0}>
-      <GuardedButton
-        type="link"
-        size="small"
-        reason={restoreRefusal(host, active, t, backup)}
-        onClick={() => onRestore(backup)}
-        {...testId('restore', backup.name)}
-      >
-        {t('Restore')}
-      </GuardedButton>
-      <GuardedButton
-        type="link"
-        size="small"
-        loading={busy}
-        reason={downloadRefusal(host, t, backup)}
-        onClick={() => void download(backup.name)}
-        {...testId('download', backup.name)}
-      >
-        {t('Download')}
-      </GuardedButton>
-      {more}
+      {run && <CancelButton run={run} type="link" size="small" />}
+      {isUsable && host.can('restore') && (
+        <GuardedButton
+          type="link"
+          size="small"
+          reason={restoreRefusal(backup, active, t)}
+          onClick={() => handlers.onRestore(backup)}
+          {...testId('restore', backup.name)}
+        >
+          {t('Restore')}
+        </GuardedButton>
+      )}
+      {isUsable && host.can('download') && (
+        <Button
+          type="link"
+          size="small"
+          loading={busy}
+          onClick={() => void download(backup.name)}
+          {...testId('download', backup.name)}
+        >
+          {t('Download')}
+        </Button>
+      )}
+      <MoreActions backup={backup} {...handlers} />
     </Space>
   );
 }
 
-function useMenu(backup: BackupView, handlers: Omit<ActionHandlers, 'onRestore'>): MenuProps['items'] {
+/** The menu; with nothing in it but the details, these have a button of their own. */
+function MoreActions({ backup, onDetails, ...handlers }: Omit<ActionHandlers, 'onRestore'> & { backup: BackupView }) {
   const t = useT();
-  const host = useHost();
-  const api = useApi();
-  const { modal, message } = App.useApp();
-  const { active, follow } = useRuns();
-  const { tell } = useRunActions();
-
-  const verify = () => api.backups.verify(backup.name).then(({ runId }) => follow(runId), tell);
-  const pin = () =>
-    api.backups.update(backup.name, { isProtected: !backup.isProtected }).then(() => {
-      void message.success(backup.isProtected ? t('Unpinned') : t('Pinned'));
-      handlers.onChanged();
-    }, tell);
-  const destroy = () =>
-    modal.confirm({
-      title: t('Delete this backup?'),
-      content: (
-        <>
-          <p style={{ overflowWrap: 'anywhere' }}>{backup.name}</p>
-          {t('The archive is removed for good. This can not be undone.')}
-        </>
-      ),
-      okText: t('Delete'),
-      okButtonProps: { danger: true, ...testId('delete-confirm') },
-      cancelText: t('Cancel'),
-      onOk: () => api.backups.destroy(backup.name).then(handlers.onChanged, tell),
-    });
-
-  const guarded = (key: string, label: string, reason: string | null) => ({
+  const opener = useRef<HTMLButtonElement>(null);
+  const actions = useBackupActions(backup, handlers);
+  if (actions.length === 0) {
+    return (
+      <Button type="link" size="small" onClick={() => onDetails(backup)} {...testId('details')}>
+        {t('Details')}
+      </Button>
+    );
+  }
+  const item = (key: string, label: string, act: () => void) => ({
     key,
-    disabled: reason !== null,
-    label: (
-      <span title={reason ?? undefined} {...testId(key)}>
-        {label}
-      </span>
-    ),
+    label: <span {...testId(key)}>{label}</span>,
+    onClick: () => {
+      // The menu closes; what it opens gives the focus back to the button.
+      opener.current?.focus();
+      act();
+    },
   });
-  const editing = editRefusal(host, t, backup);
-  return [
-    {
-      ...guarded('details', t('Details'), null),
-      icon: <InfoCircleOutlined />,
-      onClick: () => handlers.onDetails(backup),
-    },
-    {
-      ...guarded('verify', t('Verify'), verificationRefusal(host, active, t, backup)),
-      icon: <CheckCircleOutlined />,
-      onClick: () => void verify(),
-    },
-    {
-      ...guarded('pin', backup.isProtected ? t('Unpin') : t('Pin'), editing),
-      icon: <PushpinOutlined />,
-      onClick: () => void pin(),
-    },
-    {
-      ...guarded('edit-note', t('Edit note'), editing),
-      icon: <EditOutlined />,
-      onClick: () => handlers.onEditNote(backup),
-    },
-    { type: 'divider' },
-    {
-      ...guarded('delete', t('Delete'), deletionRefusal(host, t, backup)),
-      danger: true,
-      icon: <DeleteOutlined />,
-      onClick: () => void destroy(),
-    },
+  const items: MenuProps['items'] = [
+    { ...item('details', t('Details'), () => onDetails(backup)), icon: <InfoCircleOutlined /> },
+    ...actions.flatMap(({ key, label, icon, danger, reason, run }) => [
+      ...(key === 'delete' ? [{ type: 'divider' as const }] : []),
+      { ...item(key, label, run), icon, danger, disabled: reason !== null, title: reason ?? undefined },
+    ]),
   ];
+  return (
+    <Dropdown trigger={['click']} placement="bottomRight" menu={{ items }}>
+      <Button
+        ref={opener}
+        type="text"
+        size="small"
+        icon={<EllipsisOutlined />}
+        aria-label={t('More actions for the backup of {{time}}', { time: formatMoment(backup.startedAt, t) })}
+        {...testId('more', backup.name)}
+      />
+    </Dropdown>
+  );
 }

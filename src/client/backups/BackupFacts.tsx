@@ -36,12 +36,13 @@ export function BackupFacts({ backup }: { backup: BackupDetails }) {
 function recordItems(backup: BackupDetails, t: Translate): Items {
   const { manifest } = backup;
   return items([
+    [t('File name'), <FileName key="name" name={`${backup.name}.safekeep.zip`} />, 'filled'],
     [t('Contents'), <ContentTags key="contents" contents={backup.contents} />],
     [t('Trigger'), triggerLabel(backup.trigger, t)],
     [t('Started'), formatTime(backup.startedAt)],
     [t('Duration'), <Elapsed key="duration" startedAt={backup.startedAt} finishedAt={backup.finishedAt} />],
     [t('Started by'), backup.startedBy],
-    [t('Stored on'), backup.destinations.map((place) => destinationLabel(place, t)).join(', ')],
+    [t('Stored on'), backup.destinations.map((place) => destinationLabel(place, t)).join(t(', '))],
     [t('Size'), backup.bytes === null ? null : `${formatBytes(backup.bytes)} (${formatNumber(backup.bytes)} B)`],
     [t('Warnings'), formatNumber(backup.warnings)],
     [
@@ -71,6 +72,19 @@ function recordItems(backup: BackupDetails, t: Translate): Items {
   ]);
 }
 
+function FileName({ name }: { name: string }) {
+  const t = useT();
+  return (
+    <Typography.Text
+      copyable={{ text: name, tooltips: [t('Copy'), t('Copied')] }}
+      style={{ overflowWrap: 'anywhere' }}
+      {...testId('file-name')}
+    >
+      {name}
+    </Typography.Text>
+  );
+}
+
 function Verified({ verified }: { verified: VerifiedView }) {
   const t = useT();
   const types = { restorable: 'success', 'bytes only': 'warning', failed: 'danger' } as const;
@@ -84,7 +98,7 @@ function Verified({ verified }: { verified: VerifiedView }) {
 function databaseItems(database: ManifestDatabase, t: Translate): Items {
   return items([
     [t('Database type'), `${FLAVOURS[database.flavour]} ${database.serverVersion}`],
-    [t('Dumped with'), `${database.tool.name} ${database.tool.version}`],
+    [t('Dump tool'), `${database.tool.name} ${database.tool.version}`],
     [t('Database schema'), database.schema],
     [t('Table prefix'), database.tablePrefix],
     [t('Underscored names'), database.underscored ? t('Yes') : t('No')],

@@ -1,8 +1,9 @@
-import { useState } from 'react';
-import type { BackupView } from '../../shared/api';
+import { useReducer, useState } from 'react';
+import type { BackupView, PreviousView } from '../../shared/api';
 import { PageShell } from '../components/PageShell';
 import { useBackups } from '../hooks/useBackups';
 import { RunBanner } from '../live/RunBanner';
+import { PreviousData } from '../previous/PreviousData';
 import { RestoreDialog, type RestoreSource } from '../restore/RestoreDialog';
 import { BackupsTable } from './BackupsTable';
 import { BackupsToolbar } from './BackupsToolbar';
@@ -12,8 +13,7 @@ import { LastBackupAlert } from './LastBackupAlert';
 import { NewBackupDialog } from './NewBackupDialog';
 
 type Dialog =
-  | { kind: 'create' }
-  | { kind: 'details'; name: string }
+  | { kind: 'create'; previous?: PreviousView }
   | { kind: 'note'; backup: BackupView }
   | { kind: 'restore'; source: RestoreSource };
 
@@ -27,29 +27,49 @@ export function BackupsPage() {
 
 function Backups() {
   const backups = useBackups();
+  // A dialog may stand above the details, and leaves them when it closes.
   const [dialog, setDialog] = useState<Dialog | null>(null);
+  const [detailsOf, setDetailsOf] = useState<string | null>(null);
+  const [changes, countChange] = useReducer((count: number) => count + 1, 0);
   const close = () => setDialog(null);
-  const restore = (backup: BackupView) => setDialog({ kind: 'restore', source: { kind: 'backup', name: backup.name } });
+  const onChanged = () => {
+    backups.reload();
+    countChange();
+  };
+  const actions = {
+    onRestore: ({ name }: BackupView) => setDialog({ kind: 'restore', source: { kind: 'backup', name } }),
+    onDetails: ({ name }: BackupView) => setDetailsOf(name),
+    onEditNote: (backup: BackupView) => setDialog({ kind: 'note', backup }),
+    onChanged,
+  };
   return (
     <>
       <RunBanner />
-      <LastBackupAlert onDetails={(name) => setDialog({ kind: 'details', name })} />
+      <LastBackupAlert onDetails={setDetailsOf} />
+      <PreviousData />
       <BackupsToolbar
         backups={backups}
         onCreate={() => setDialog({ kind: 'create' })}
         onRestoreFile={() => setDialog({ kind: 'restore', source: { kind: 'file' } })}
       />
-      <BackupsTable
-        backups={backups}
-        onCreate={() => setDialog({ kind: 'create' })}
-        onRestore={restore}
-        onDetails={(backup) => setDialog({ kind: 'details', name: backup.name })}
-        onEditNote={(backup) => setDialog({ kind: 'note', backup })}
-      />
-      {dialog?.kind === 'create' && <NewBackupDialog onClose={close} onStarted={backups.reload} />}
-      {dialog?.kind === 'details' && <DetailsDrawer name={dialog.name} onClose={close} onRestore={restore} />}
-      {dialog?.kind === 'note' && <EditNoteDialog backup={dialog.backup} onClose={close} onSaved={backups.reload} />}
-      {dialog?.kind === 'restore' && <RestoreDialog source={dialog.source} onClose={close} />}
+      <BackupsTable backups={backups} onCreate={() => setDialog({ kind: 'create' })} {...actions} />
+      {detailsOf !== null && (
+        <DetailsDrawer name={detailsOf} changes={changes} onClose={() => setDetailsOf(null)} {...actions} />
+      )}
+      {dialog?.kind === 'create' && <NewBackupDialog previous={dialog.previous} onClose={close} />}
+      {dialog?.kind === 'note' && <EditNoteDialog backup={dialog.backup} onClose={close} onSaved={onChanged} />}
+      {dialog?.kind === 'restore' && (
+        <RestoreDialog
+          source={dialog.source}
+          onClose={close}
+          onStarted={() => {
+            close();
+            setDetailsOf(null);
+          }}
+          onSavePrevious={(previous) => setDialog({ kind: 'create', previous })}
+          onKept={onChanged}
+        />
+      )}
     </>
   );
 }

@@ -8,9 +8,10 @@ import type { Backups } from '../hooks/useBackups';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
 import { EmptyBackups } from './EmptyBackups';
-import { NAME_MIN_WIDTH, useBackupColumns, type RowActions } from './columns';
+import type { ActionHandlers } from './BackupActions';
+import { BACKUP_MIN_WIDTH, useBackupColumns } from './columns';
 
-interface Props extends RowActions {
+interface Props extends ActionHandlers {
   backups: Backups;
   onCreate: () => void;
 }
@@ -19,9 +20,9 @@ export function BackupsTable({ backups, onCreate, ...actions }: Props) {
   const t = useT();
   const { data, failure, loading, query, ask, reload, filtered } = backups;
   const box = useRef<HTMLDivElement>(null);
-  const all = useBackupColumns({ ...actions, onChanged: reload }, query.sort);
-  const { columns, minWidth } = fitColumns(all, useSize(box)?.width, NAME_MIN_WIDTH);
-  if (failure && !data && !failure.away) {
+  const all = useBackupColumns(actions, query.sort);
+  const { columns, minWidth } = fitColumns(all, useSize(box)?.width, BACKUP_MIN_WIDTH);
+  if (failure && !data && !failure.isUnavailable) {
     return (
       <div {...testId('list-error')}>
         <FailureAlert failure={failure} onRetry={reload} />
@@ -52,6 +53,8 @@ export function BackupsTable({ backups, onCreate, ...actions }: Props) {
           emptyText: data ? <EmptyBackups filtered={filtered} onCreate={onCreate} /> : <div style={{ height: 120 }} />,
         }}
         pagination={{
+          // Clear of the host's floating button.
+          position: ['bottomLeft'],
           current: query.page,
           pageSize: query.pageSize,
           total: data?.count ?? 0,

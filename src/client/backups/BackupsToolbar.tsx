@@ -8,8 +8,8 @@ import { useHost } from '../host';
 import { useT } from '../i18n';
 import { statusLabel } from '../labels';
 import { useRuns } from '../live/RunsProvider';
+import { busyRefusal } from '../refusals';
 import { testId } from '../test-ids';
-import { creationRefusal, restoreRefusal } from './refusals';
 
 interface Props {
   backups: Backups;
@@ -45,29 +45,33 @@ export function BackupsToolbar({ backups, onCreate, onRestoreFile }: Props) {
         <Button icon={<ReloadOutlined />} onClick={backups.reload} {...testId('refresh')}>
           {t('Refresh')}
         </Button>
-        <GuardedButton
-          reason={restoreRefusal(host, active, t)}
-          icon={<UploadOutlined />}
-          onClick={onRestoreFile}
-          {...testId('restore-file')}
-        >
-          {t('Restore from local file')}
-        </GuardedButton>
-        <GuardedButton
-          reason={creationRefusal(host, active, t)}
-          type="primary"
-          icon={<PlusOutlined />}
-          onClick={onCreate}
-          {...testId('new-backup')}
-        >
-          {t('New backup')}
-        </GuardedButton>
+        {host.can('restore') && (
+          <GuardedButton
+            reason={busyRefusal(active, t)}
+            icon={<UploadOutlined />}
+            onClick={onRestoreFile}
+            {...testId('restore-file')}
+          >
+            {t('Restore from local file')}
+          </GuardedButton>
+        )}
+        {host.can('create') && (
+          <GuardedButton
+            reason={busyRefusal(active, t)}
+            type="primary"
+            icon={<PlusOutlined />}
+            onClick={onCreate}
+            {...testId('new-backup')}
+          >
+            {t('New backup')}
+          </GuardedButton>
+        )}
       </Space>
     </Flex>
   );
 }
 
-/** Asks when typing pauses, at once on Enter and on clearing. */
+/** Searches when typing pauses, at once on Enter and on clearing. */
 function SearchInput({ onSearch }: { onSearch: (text: string) => void }) {
   const t = useT();
   const [text, setText] = useState<string | null>(null);
@@ -81,9 +85,9 @@ function SearchInput({ onSearch }: { onSearch: (text: string) => void }) {
   return (
     <Input.Search
       allowClear
-      aria-label={t('Search in name and note')}
-      placeholder={t('Search in name and note')}
-      style={{ width: 260 }}
+      aria-label={t('Search notes and file names')}
+      placeholder={t('Search notes and file names')}
+      style={{ width: 290 }}
       onChange={(event) => setText(event.target.value)}
       onSearch={(value) => onSearch(value.trim())}
       {...testId('search')}

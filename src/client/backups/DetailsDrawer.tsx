@@ -1,77 +1,109 @@
-import { Drawer, Flex, Skeleton, Tabs, theme } from 'antd';
+import { PushpinFilled } from '@ant-design/icons';
+import { Button, Drawer, Flex, Skeleton, Space, Tabs, Tag, theme, Typography } from 'antd';
 import type { BackupDetails, BackupView } from '../../shared/api';
 import { useApi } from '../api/useApi';
+import { DRAWER_STYLES } from '../components/drawer-styles';
 import { FailureAlert } from '../components/FailureAlert';
 import { GuardedButton } from '../components/GuardedButton';
 import { RunLog } from '../components/RunLog';
+import { hasError } from '../components/RunResult';
+import { formatMoment } from '../format';
 import { useDownload } from '../hooks/useDownload';
 import { useLoad } from '../hooks/useLoad';
+import { useReturnFocus } from '../hooks/useReturnFocus';
 import { useHost } from '../host';
 import { useT } from '../i18n';
 import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
+import { hasArchive, restoreRefusal } from '../refusals';
 import { testId } from '../test-ids';
 import { BackupFacts } from './BackupFacts';
 import { FileRootsTable, PluginsTable, TablesTable } from './manifest-tables';
-import { downloadRefusal, restoreRefusal } from './refusals';
+import { LiveTag } from './LiveTag';
+import { useBackupActions, type BackupHandlers } from './useBackupActions';
 import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
-interface Props {
+interface Props extends BackupHandlers {
   name: string;
+  /** Grows when the backup was changed on this page. */
+  changes: number;
   onClose: () => void;
   onRestore: (backup: BackupView) => void;
 }
 
-/** Everything known about one backup. */
-export function DetailsDrawer({ name, onClose, onRestore }: Props) {
+/** Everything known about one backup, and what the role can do with it. */
+export function DetailsDrawer({ name, changes, onClose, ...handlers }: Props) {
   const t = useT();
   const api = useApi();
+  const { token } = theme.useToken();
   const { revision } = useRuns();
-  const { data, failure, reload } = useLoad(() => api.backups.get(name), name, revision);
+  const { data, failure, reload } = useLoad(() => api.backups.get(name), name, `${revision} ${changes}`);
+  useReturnFocus();
   return (
     <Drawer
       open
       width={760}
       onClose={onClose}
-      title={t('Backup details')}
-      extra={data && <HeaderActions backup={data} onRestore={onRestore} />}
+      styles={DRAWER_STYLES}
+      title={data ? t('Backup of {{time}}', { time: formatMoment(data.startedAt, t) }) : t('Backup')}
       drawerRender={(node) => (
         <div {...testId('details-drawer')} style={{ height: '100%' }}>
           {node}
         </div>
       )}
     >
-      {failure && !failure.away && <FailureAlert failure={failure} onRetry={reload} />}
+      {failure && !failure.isUnavailable && <FailureAlert failure={failure} onRetry={reload} />}
       {!data && !failure && <Skeleton active />}
-      {data && <Details backup={data} />}
+      {data && (
+        <Flex vertical gap={token.marginSM}>
+          <Actions backup={data} {...handlers} />
+          <Details backup={data} />
+        </Flex>
+      )}
     </Drawer>
   );
 }
 
-function HeaderActions({ backup, onRestore }: { backup: BackupDetails; onRestore: (backup: BackupView) => void }) {
+function Actions({
+  backup,
+  onRestore,
+  ...handlers
+}: BackupHandlers & { backup: BackupDetails; onRestore: (backup: BackupView) => void }) {
   const t = useT();
   const host = useHost();
   const { active } = useRuns();
   const { download, busy } = useDownload();
+  // Deleting is done in the list, which the entry leaves.
+  const actions = useBackupActions(backup, handlers).filter(({ key }) => key !== 'delete');
+  if (!hasArchive(backup)) return null;
   return (
-    <Flex gap="small">
-      <GuardedButton
-        loading={busy}
-        reason={downloadRefusal(host, t, backup)}
-        onClick={() => void download(backup.name)}
-      >
-        {t('Download')}
-      </GuardedButton>
-      <GuardedButton type="primary" reason={restoreRefusal(host, active, t, backup)} onClick={() => onRestore(backup)}>
-        {t('Restore')}
-      </GuardedButton>
-    </Flex>
+    <Space wrap>
+      {host.can('restore') && (
+        <GuardedButton
+          type="primary"
+          reason={restoreRefusal(backup, active, t)}
+          onClick={() => onRestore(backup)}
+          {...testId('drawer-restore')}
+        >
+          {t('Restore')}
+        </GuardedButton>
+      )}
+      {host.can('download') && (
+        <Button loading={busy} onClick={() => void download(backup.name)} {...testId('drawer-download')}>
+          {t('Download')}
+        </Button>
+      )}
+      {actions.map(({ key, label, icon, reason, run }) => (
+        <GuardedButton key={key} icon={icon} reason={reason} onClick={run} {...testId(`drawer-${key}`)}>
+          {label}
+        </GuardedButton>
+      ))}
+    </Space>
   );
 }
 
 function Details({ backup }: { backup: BackupDetails }) {
   const t = useT();
-  const { token } = theme.useToken();
   const { runs } = useRuns();
   const { manifest, runId } = backup;
   const run = (runId && runs.get(runId)) || backup.run;
@@ -95,20 +127,27 @@ function Details({ backup }: { backup: BackupDetails }) {
     },
     runId && {
       key: 'log',
-      label: t('Log'),
-      children: <RunLog key={runId} runId={runId} kind="backup" live={live} height={420} />,
+      label: t('Run log'),
+      children: <RunLog key={runId} runId={runId} live={live} height={420} />,
     },
   ];
   return (
-    <Flex vertical gap={token.marginSM}>
-      <Flex gap="small" align="baseline">
-        <strong style={{ overflowWrap: 'anywhere' }}>{backup.name}</strong>
+    <>
+      <Flex gap="small" align="center">
         <BackupStatusTag backup={backup} />
         <VerifiedSign backup={backup} />
+        {backup.isProtected && (
+          <Tag bordered={false} icon={<PushpinFilled />} style={{ marginInlineEnd: 0 }}>
+            {t('Protected')}
+          </Tag>
+        )}
+        {backup.live && <LiveTag live={backup.live} />}
       </Flex>
-      {backup.note && <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</div>}
-      <FailureAlert failure={backup.error} />
+      {backup.note && (
+        <Typography.Text style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{backup.note}</Typography.Text>
+      )}
+      {hasError(backup) && <FailureAlert failure={backup.error} />}
       <Tabs items={tabs.filter((tab) => typeof tab === 'object' && tab !== null)} />
-    </Flex>
+    </>
   );
 }

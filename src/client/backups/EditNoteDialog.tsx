@@ -4,6 +4,8 @@ import type { BackupView } from '../../shared/api';
 import { toFailure, type Failure } from '../api/failure';
 import { useApi } from '../api/useApi';
 import { FailureAlert } from '../components/FailureAlert';
+import { formatMoment } from '../format';
+import { useReturnFocus } from '../hooks/useReturnFocus';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
 
@@ -16,6 +18,7 @@ interface Props {
 export function EditNoteDialog({ backup, onClose, onSaved }: Props) {
   const t = useT();
   const api = useApi();
+  useReturnFocus();
   const [form] = Form.useForm<{ note: string }>();
   const [failure, setFailure] = useState<Failure | null>(null);
   const [saving, setSaving] = useState(false);
@@ -48,7 +51,12 @@ export function EditNoteDialog({ backup, onClose, onSaved }: Props) {
         initialValues={{ note: backup.note }}
         onFinish={(values) => void save(values)}
       >
-        <Form.Item name="note" label={t('Note')} extra={backup.name} rules={[{ max: 500 }]}>
+        <Form.Item
+          name="note"
+          label={t('Note')}
+          extra={t('Backup of {{time}}', { time: formatMoment(backup.startedAt, t) })}
+          rules={[{ max: 500 }]}
+        >
           <Input.TextArea
             autoFocus
             autoSize={{ minRows: 3, maxRows: 8 }}

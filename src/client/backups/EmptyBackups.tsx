@@ -4,15 +4,16 @@ import { GuardedButton } from '../components/GuardedButton';
 import { useHost } from '../host';
 import { useT } from '../i18n';
 import { useRuns } from '../live/RunsProvider';
+import { busyRefusal } from '../refusals';
 import { testId } from '../test-ids';
-import { creationRefusal } from './refusals';
 
-/** An empty list: what to do first, or that the filter leaves nothing. */
+/** An empty list: what to do first, or that nothing matches the filter. */
 export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCreate: () => void }) {
   const t = useT();
   const host = useHost();
   const { token } = theme.useToken();
   const { active } = useRuns();
+  const canCreate = host.can('create');
   if (filtered) {
     return (
       <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No backup matches the search and the filter.')} />
@@ -27,23 +28,24 @@ export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCrea
         <div style={{ maxWidth: 460, margin: '0 auto' }}>
           <Typography.Title level={5}>{t('No backups yet')}</Typography.Title>
           <Typography.Text type="secondary">
-            {t(
-              'A backup holds the database and the uploaded files in one archive. Make the first one now, then download it to a second place.',
-            )}
+            <div>{t('A backup holds the database and the uploaded files in one archive.')}</div>
+            {canCreate && <div>{t('Create the first one now, then download it to a second place.')}</div>}
           </Typography.Text>
         </div>
       }
       {...testId('empty')}
     >
-      <GuardedButton
-        type="primary"
-        icon={<PlusOutlined />}
-        reason={creationRefusal(host, active, t)}
-        onClick={onCreate}
-        {...testId('empty-new-backup')}
-      >
-        {t('New backup')}
-      </GuardedButton>
+      {canCreate && (
+        <GuardedButton
+          type="primary"
+          icon={<PlusOutlined />}
+          reason={busyRefusal(active, t)}
+          onClick={onCreate}
+          {...testId('empty-new-backup')}
+        >
+          {t('New backup')}
+        </GuardedButton>
+      )}
     </Empty>
   );
 }

@@ -1,10 +1,10 @@
 import { Alert, Button, theme } from 'antd';
-import { formatTime } from '../format';
+import { formatMoment } from '../format';
 import { useBackupHealth } from '../hooks/useBackups';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
 
-/** Says that the last backup is not good, why, and which one can be relied on. */
+/** Warns that the last backup failed, why, and names the last successful one. */
 export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => void }) {
   const t = useT();
   const { token } = theme.useToken();
@@ -20,8 +20,8 @@ export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => vo
       style={{ marginBottom: token.margin }}
       message={
         failed.status === 'interrupted'
-          ? t('The last backup was interrupted ({{time}}).', { time: formatTime(failed.startedAt) })
-          : t('The last backup failed ({{time}}).', { time: formatTime(failed.startedAt) })
+          ? t('The last backup was interrupted ({{time}}).', { time: formatMoment(failed.startedAt, t) })
+          : t('The last backup failed ({{time}}).', { time: formatMoment(failed.startedAt, t) })
       }
       description={
         <>
@@ -29,8 +29,8 @@ export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => vo
           {failed.error?.hint && <div>{failed.error.hint}</div>}
           <div>
             {lastGood
-              ? t('The last good backup is of {{time}}.', { time: formatTime(lastGood.startedAt) })
-              : t('There is no good backup yet.')}
+              ? t('Last successful backup: {{time}}', { time: formatMoment(lastGood.startedAt, t) })
+              : t('There is no successful backup yet.')}
           </div>
         </>
       }

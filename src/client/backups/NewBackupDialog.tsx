@@ -1,13 +1,17 @@
-import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space } from 'antd';
+import { Alert, Checkbox, Form, Input, Modal, Skeleton, Space, theme } from 'antd';
 import { useState } from 'react';
+import type { PreviousView } from '../../shared/api';
 import { ALL_CONTENTS, type Content } from '../../shared/runs';
 import { toFailure, type Failure } from '../api/failure';
 import { useApi } from '../api/useApi';
 import { Explained } from '../components/Explained';
 import { FailureAlert } from '../components/FailureAlert';
 import { useLoad } from '../hooks/useLoad';
+import { useReturnFocus } from '../hooks/useReturnFocus';
 import { useT } from '../i18n';
+import { contentsLabel } from '../labels';
 import { useRuns } from '../live/RunsProvider';
+import { previousTitle } from '../previous/labels';
 import { testId } from '../test-ids';
 
 interface Values {
@@ -16,24 +20,28 @@ interface Values {
 }
 
 interface Props {
+  /** Saves this previous data rather than the live data. */
+  previous?: PreviousView;
   onClose: () => void;
-  onStarted: () => void;
 }
 
-export function NewBackupDialog({ onClose, onStarted }: Props) {
+export function NewBackupDialog({ previous, onClose }: Props) {
   const t = useT();
   const api = useApi();
+  useReturnFocus();
   const { follow } = useRuns();
   const [form] = Form.useForm<Values>();
   const [failure, setFailure] = useState<Failure | null>(null);
   const [starting, setStarting] = useState(false);
-  // The default is a convenience: a role that may not read the settings starts with everything.
+  // The default is a convenience: without the settings the form starts with everything.
   const defaults = useLoad(
     () =>
-      api.settings.get().then(
-        (settings) => settings.defaultContents,
-        () => [...ALL_CONTENTS],
-      ),
+      previous
+        ? Promise.resolve(previous.contents)
+        : api.settings.get().then(
+            (settings) => settings.defaultContents,
+            () => [...ALL_CONTENTS],
+          ),
     'settings',
   );
 
@@ -41,9 +49,11 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
     setStarting(true);
     setFailure(null);
     try {
-      const { runId } = await api.backups.create({ contents, note: note?.trim() ?? '' });
+      const { runId } = await api.backups.create({
+        note: note?.trim() ?? '',
+        ...(previous ? { previous: previous.id } : { contents }),
+      });
       follow(runId);
-      onStarted();
       onClose();
     } catch (error) {
       setFailure(toFailure(error));
@@ -54,7 +64,7 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
   return (
     <Modal
       open
-      title={t('New backup')}
+      title={previous ? t('Save previous data as a backup') : t('New backup')}
       okText={t('Start backup')}
       cancelText={t('Cancel')}
       okButtonProps={{ loading: starting, disabled: !defaults.data, ...testId('create-submit') }}
@@ -64,14 +74,15 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
       modalRender={(node) => <div {...testId('create-dialog')}>{node}</div>}
     >
       <FailureAlert failure={failure} style={{ marginBottom: 16 }} />
+      {previous && <PreviousFacts previous={previous} />}
       {defaults.data ? (
         <Form
           form={form}
           layout="vertical"
-          initialValues={{ contents: defaults.data }}
+          initialValues={{ contents: defaults.data, note: previous && previousTitle(previous, t) }}
           onFinish={(v) => void submit(v)}
         >
-          <ContentsField />
+          {!previous && <ContentsField />}
           <Form.Item name="note" label={t('Note')} rules={[{ max: 500 }]} style={{ marginBottom: 32 }}>
             <Input.TextArea
               autoSize={{ minRows: 2, maxRows: 6 }}
@@ -85,8 +96,21 @@ export function NewBackupDialog({ onClose, onStarted }: Props) {
       ) : (
         <Skeleton active paragraph={{ rows: 4 }} />
       )}
-      <NotIncluded />
+      {!previous && <NotIncluded />}
     </Modal>
+  );
+}
+
+function PreviousFacts({ previous }: { previous: PreviousView }) {
+  const t = useT();
+  const { token } = theme.useToken();
+  return (
+    <div style={{ marginBottom: token.margin }} {...testId('create-previous')}>
+      <div>
+        {previousTitle(previous, t)} ({contentsLabel(previous.contents, t)})
+      </div>
+      {t('The backup stays in the list after the undo window closes.')}
+    </div>
   );
 }
 
@@ -100,7 +124,7 @@ function ContentsField() {
     >
       <Checkbox.Group {...testId('create-contents')}>
         <Space direction="vertical">
-          <Explained sentence={t('All tables of this app, in one consistent moment')}>
+          <Explained sentence={t('All tables of this app, at one consistent moment')}>
             <Checkbox value="database" {...testId('create-contents', 'database')}>
               {t('Database')}
             </Checkbox>

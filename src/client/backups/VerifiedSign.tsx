@@ -8,13 +8,13 @@ import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
 import { testId } from '../test-ids';
 
-/** Status of a backup that has ended: a refuted one is not called a success any more. */
+/** Status of a backup that has ended; after a failed verification it is no success any more. */
 export function BackupStatusTag({ backup }: { backup: Pick<BackupView, 'status' | 'verified'> }) {
   const t = useT();
   if (backup.verified?.result !== 'failed') return <StatusTag status={backup.status} />;
   return (
     <Tag bordered={false} color="error" style={{ marginInlineEnd: 0 }}>
-      {t('Not restorable')}
+      {t('Verification failed')}
     </Tag>
   );
 }
@@ -25,12 +25,12 @@ export function VerifiedSign({ backup }: { backup: BackupView }) {
   const { token } = theme.useToken();
   const { active } = useRuns();
   const { verified, name } = backup;
-  const isUnderWay = active?.kind === 'verify' && !isFinal(active) && active.backupName === name;
-  if (!isUnderWay && !verified) return null;
-  const result = isUnderWay ? 'under way' : verified?.result;
-  const sentence = isUnderWay ? t('This backup is being verified.') : verified ? verifiedSentence(verified, t) : '';
+  const isVerifying = active?.kind === 'verify' && !isFinal(active) && active.backupName === name;
+  if (!isVerifying && !verified) return null;
+  const result = isVerifying ? 'in progress' : verified?.result;
+  const sentence = isVerifying ? t('This backup is being verified.') : verified ? verifiedSentence(verified, t) : '';
   const icons = {
-    'under way': <LoadingOutlined style={{ color: token.colorPrimary }} />,
+    'in progress': <LoadingOutlined style={{ color: token.colorPrimary }} />,
     restorable: <SafetyCertificateFilled style={{ color: token.colorSuccess }} />,
     'bytes only': <SafetyCertificateFilled style={{ color: token.colorWarning }} />,
     failed: <ExclamationCircleFilled style={{ color: token.colorError }} />,

@@ -1,74 +1,67 @@
 import { PushpinFilled } from '@ant-design/icons';
 import { Flex, Grid, theme, Tooltip, Typography } from 'antd';
 import type { BackupView } from '../../shared/api';
-import type { FittingColumn } from '../components/fit-columns';
 import { Elapsed } from '../components/Elapsed';
+import { actionsWidth, type FittingColumn } from '../components/fit-columns';
 import { RunProgress } from '../components/RunProgress';
+import { hasError } from '../components/RunResult';
 import { ContentTags } from '../components/tags';
-import { formatBytes, formatTime } from '../format';
+import { TextButton } from '../components/TextButton';
+import { formatBytes, formatMoment, formatTime } from '../format';
 import { useT } from '../i18n';
-import { destinationLabel, triggerLabel, verifiedSentence } from '../labels';
+import { destinationLabel, starterLabel, triggerLabel, verifiedSentence } from '../labels';
 import { useBackupRun } from '../live/useBackupRun';
 import { testId } from '../test-ids';
 import { BackupActions, type ActionHandlers } from './BackupActions';
+import { LiveTag } from './LiveTag';
 import { BackupStatusTag, VerifiedSign } from './VerifiedSign';
 
-export type RowActions = Omit<ActionHandlers, 'onChanged'>;
-
-export const NAME_MIN_WIDTH = 224;
+export const BACKUP_MIN_WIDTH = 248;
 
 /** Columns of the list; `sort` is the query's, so that the arrows show what the server did. */
 export function useBackupColumns(actions: ActionHandlers, sort: string): FittingColumn<BackupView>[] {
   const t = useT();
-  const { md } = Grid.useBreakpoint();
+  const { lg } = Grid.useBreakpoint();
   const sortable = (field: string) => ({
     sorter: true,
     sortOrder: sort === field ? ('ascend' as const) : sort === `-${field}` ? ('descend' as const) : null,
   });
   return [
     {
-      title: t('Name'),
-      dataIndex: 'name',
-      ...sortable('name'),
-      render: (_, backup) => <NameCell backup={backup} onOpen={() => actions.onDetails(backup)} />,
+      title: t('Backup'),
+      dataIndex: 'startedAt',
+      ...sortable('startedAt'),
+      render: (_, backup) => <BackupCell backup={backup} onOpen={() => actions.onDetails(backup)} />,
     },
     {
       title: t('Contents'),
       dataIndex: 'contents',
-      width: 168,
+      width: 188,
       leaves: 4,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
-    { title: t('Status'), dataIndex: 'status', width: 146, render: (_, backup) => <StatusCell backup={backup} /> },
+    { title: t('Status'), dataIndex: 'status', width: 160, render: (_, backup) => <StatusCell backup={backup} /> },
     {
       title: t('Trigger'),
       dataIndex: 'trigger',
-      width: 84,
-      leaves: 2,
-      render: (_, { trigger }) => triggerLabel(trigger, t),
+      width: 120,
+      leaves: 3,
+      ellipsis: true,
+      render: (_, backup) => <TriggerCell backup={backup} />,
     },
     {
       title: t('Stored on'),
       dataIndex: 'destinations',
-      width: 104,
+      width: 108,
       leaves: 1,
       ellipsis: true,
-      render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(', ') || '–',
-    },
-    {
-      title: t('Started'),
-      dataIndex: 'startedAt',
-      width: 164,
-      ...sortable('startedAt'),
-      render: (_, { startedAt }) => (
-        <span style={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}>{formatTime(startedAt)}</span>
-      ),
+      render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(t(', ')) || '–',
     },
     {
       title: t('Duration'),
       dataIndex: 'durationMs',
-      width: 100,
-      leaves: 3,
+      width: 104,
+      leaves: 2,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
@@ -76,7 +69,8 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
     {
       title: t('Size'),
       dataIndex: 'bytes',
-      width: 84,
+      width: 92,
+      leaves: 5,
       align: 'right',
       ...sortable('bytes'),
       render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
@@ -84,29 +78,37 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
     {
       title: t('Actions'),
       key: 'actions',
-      width: 180,
-      fixed: md ? 'right' : undefined,
+      width: actionsWidth(174),
+      fixed: lg ? 'right' : undefined,
       render: (_, backup) => <BackupActions backup={backup} {...actions} />,
     },
   ];
 }
 
-function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
+/** When it was made, its marks and its note: what distinguishes backups for people. */
+function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
   const t = useT();
   const { token } = theme.useToken();
+  const isRefuted = backup.verified?.result === 'failed';
   return (
     <div style={{ minWidth: 0 }} {...testId('backup', backup.name)}>
       <Flex gap={token.marginXXS} align="center" style={{ minWidth: 0 }}>
         {backup.isProtected && (
-          <Tooltip title={t('Pinned: never deleted automatically')}>
-            <PushpinFilled style={{ color: token.colorPrimary }} aria-label={t('Pinned')} />
+          <Tooltip title={t('Protected: never deleted automatically')}>
+            <PushpinFilled style={{ color: token.colorPrimary }} aria-label={t('Protected')} />
           </Tooltip>
         )}
-        <Tooltip title={backup.name} placement="topLeft">
-          <Typography.Link ellipsis onClick={onOpen} style={{ minWidth: 0 }} role="button" tabIndex={0}>
-            {backup.name}
-          </Typography.Link>
+        <Tooltip title={formatTime(backup.startedAt)} placement="topLeft">
+          <TextButton
+            ellipsis
+            delete={isRefuted}
+            onPress={onOpen}
+            style={{ fontVariantNumeric: 'tabular-nums', flexShrink: 0 }}
+          >
+            {formatMoment(backup.startedAt, t)}
+          </TextButton>
         </Tooltip>
+        {backup.live && <LiveTag live={backup.live} />}
       </Flex>
       {backup.note && (
         <Typography.Text
@@ -121,7 +123,18 @@ function NameCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }
   );
 }
 
-/** The tag of an ended backup, with its error; the live bar of one under way. */
+function TriggerCell({ backup }: { backup: BackupView }) {
+  const t = useT();
+  const { trigger, startedBy } = backup;
+  const whole = [triggerLabel(trigger, t), startedBy].filter(Boolean).join(' · ');
+  return (
+    <Tooltip title={whole}>
+      <span>{starterLabel(backup, t)}</span>
+    </Tooltip>
+  );
+}
+
+/** The tag of an ended backup, with its error; the live bar of one in progress. */
 function StatusCell({ backup }: { backup: BackupView }) {
   const t = useT();
   const { token } = theme.useToken();
@@ -134,13 +147,14 @@ function StatusCell({ backup }: { backup: BackupView }) {
       </div>
     );
   }
-  const why = backup.error
-    ? [backup.error.message, backup.error.hint].filter(Boolean).join(' ')
-    : backup.verified?.result === 'failed'
-      ? verifiedSentence(backup.verified, t)
-      : backup.warnings > 0
-        ? t('Warnings: {{count}}. The log names them.', { count: backup.warnings })
-        : undefined;
+  const why =
+    backup.error && hasError(backup)
+      ? [backup.error.message, backup.error.hint].filter(Boolean).join(' ')
+      : backup.verified?.result === 'failed'
+        ? verifiedSentence(backup.verified, t)
+        : backup.warnings > 0
+          ? t('Warnings: {{count}}. See the run log.', { count: backup.warnings })
+          : undefined;
   return (
     <Flex gap={token.marginXXS} align="center">
       <Tooltip title={why}>

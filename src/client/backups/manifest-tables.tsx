@@ -74,7 +74,7 @@ export function FileRootsTable({ roots, missing }: { roots: ManifestFileRoot[]; 
           type="warning"
           showIcon
           role="note"
-          message={t('Files that were missing on disk: {{count}}. The log names them.', {
+          message={t('Files missing on disk: {{count}}. See the run log.', {
             count: formatNumber(missing),
           })}
         />

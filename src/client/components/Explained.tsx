@@ -8,7 +8,7 @@ interface Props {
   sentence: string;
 }
 
-/** A choice with one sentence below it that says what it means. */
+/** A choice with one sentence below it that explains it. */
 export function Explained({ children, sentence }: Props) {
   const { token } = theme.useToken();
   const id = useId();

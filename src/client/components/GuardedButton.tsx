@@ -1,7 +1,8 @@
 import { Button, Tooltip, type ButtonProps } from 'antd';
+import type { Refusal } from '../refusals';
 
-/** A button that tells on hover why it can't be pressed; the reason is also its description for screen readers. */
-export function GuardedButton({ reason, ...button }: ButtonProps & { reason: string | null }) {
+/** A button that explains on hover why it is disabled; the reason is also its description for screen readers. */
+export function GuardedButton({ reason, ...button }: ButtonProps & { reason: Refusal }) {
   if (reason === null) return <Button {...button} />;
   return (
     <Tooltip title={reason}>

@@ -1,7 +1,6 @@
 import { theme } from 'antd';
 import dayjs from 'dayjs';
 import { useLayoutEffect, useRef } from 'react';
-import type { RunKind } from '../../shared/runs';
 import { useRunLog, type LogLines } from '../hooks/useRunLog';
 import { useT } from '../i18n';
 import { stepLabel } from '../labels';
@@ -10,13 +9,12 @@ import { FailureAlert } from './FailureAlert';
 
 interface Props {
   runId: string;
-  kind: RunKind;
   live: boolean;
   height?: number;
 }
 
 /** The log of a run; stays at its end while lines arrive, unless the reader has scrolled up. */
-export function RunLog({ runId, kind, live, height = 260 }: Props) {
+export function RunLog({ runId, live, height = 260 }: Props) {
   const t = useT();
   const { token } = theme.useToken();
   const { lines, failure } = useRunLog(runId, live);
@@ -31,7 +29,7 @@ export function RunLog({ runId, kind, live, height = 260 }: Props) {
       ref={box}
       role="log"
       tabIndex={0}
-      aria-label={t('Log')}
+      aria-label={t('Run log')}
       onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
         atEnd.current = scrollTop + clientHeight >= scrollHeight - 8;
       }}
@@ -49,21 +47,21 @@ export function RunLog({ runId, kind, live, height = 260 }: Props) {
       {...testId('run-log')}
     >
       {lines.map((line, index) => (
-        <LogRow key={index} line={line} kind={kind} />
+        <LogRow key={index} line={line} />
       ))}
-      {lines.length === 0 && <span style={{ color: token.colorTextTertiary }}>{t('No lines yet.')}</span>}
+      {lines.length === 0 && <span style={{ color: token.colorTextTertiary }}>{t('The run log is empty.')}</span>}
     </div>
   );
 }
 
-function LogRow({ line, kind }: { line: LogLines[number]; kind: RunKind }) {
+function LogRow({ line }: { line: LogLines[number] }) {
   const t = useT();
   const { token } = theme.useToken();
   const colors = { info: token.colorText, warn: token.colorWarningText, error: token.colorErrorText };
   return (
     <div style={{ color: colors[line.level], overflowWrap: 'anywhere' }} data-level={line.level}>
       <span style={{ color: token.colorTextTertiary }}>{dayjs(line.at).format('HH:mm:ss')}</span>{' '}
-      {line.step && <span style={{ color: token.colorTextSecondary }}>[{stepLabel(kind, line.step, t)}] </span>}
+      {line.step && <span style={{ color: token.colorTextSecondary }}>[{stepLabel(line.step, t)}] </span>}
       {line.message}
     </div>
   );

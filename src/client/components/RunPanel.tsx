@@ -1,5 +1,7 @@
 import { LoadingOutlined } from '@ant-design/icons';
 import { Alert, Flex, Grid, theme } from 'antd';
+import type { ReactNode } from 'react';
+import { readMaintenanceText } from '../../shared/maintenance';
 import type { RunView } from '../../shared/runs';
 import type { Failure } from '../api/failure';
 import { useT } from '../i18n';
@@ -10,44 +12,55 @@ import { RunProgress } from './RunProgress';
 import { RunResult } from './RunResult';
 import { RunSteps } from './RunSteps';
 
-/** A run as it goes: bar, steps, log, and in the end its result. */
-export function RunPanel({ run, away }: { run: RunView; away: Failure | null }) {
+interface Props {
+  run: RunView;
+  unavailable: Failure | null;
+  /** Buttons of the result, beside Undo. */
+  extra?: ReactNode;
+}
+
+/** A run in progress: bar, steps and run log; in the end its result. */
+export function RunPanel({ run, unavailable, extra }: Props) {
   const { token } = theme.useToken();
-  const wide = Grid.useBreakpoint().md !== false;
-  const ended = isFinal(run);
+  const isWide = Grid.useBreakpoint().md !== false;
+  const hasEnded = isFinal(run);
   return (
     <Flex vertical gap={token.margin}>
-      {ended ? <RunResult run={run} /> : <RunProgress run={run} />}
-      {away && !ended && <AwayAlert away={away} restoring={run.kind === 'restore' || run.kind === 'undo'} />}
-      <Flex gap={token.marginLG} vertical={!wide}>
-        <div style={{ flex: wide ? '0 0 260px' : undefined }}>
+      {hasEnded ? <RunResult run={run} extra={extra} /> : <RunProgress run={run} />}
+      {unavailable && !hasEnded && (
+        <UnavailableAlert unavailable={unavailable} isRestoring={run.kind === 'restore' || run.kind === 'undo'} />
+      )}
+      <Flex gap={token.marginLG} vertical={!isWide}>
+        <div style={{ flex: isWide ? '0 0 260px' : undefined }}>
           <RunSteps run={run} />
         </div>
         <div style={{ flex: 1, minWidth: 0 }}>
-          <RunLog key={run.id} runId={run.id} kind={run.kind} live={!ended} height={wide ? 300 : 200} />
+          <RunLog key={run.id} runId={run.id} live={!hasEnded} height={isWide ? 300 : 200} />
         </div>
       </Flex>
     </Flex>
   );
 }
 
-export function AwayAlert({ away, restoring }: { away: Failure; restoring: boolean }) {
+export function UnavailableAlert({ unavailable, isRestoring }: { unavailable: Failure; isRestoring: boolean }) {
   const t = useT();
-  const planned = restoring || away.code === 'MAINTENANCE';
+  const isPlanned = isRestoring || unavailable.code === 'MAINTENANCE';
+  // The steps show what our own text reports.
+  const message = readMaintenanceText(unavailable.message) ? '' : unavailable.message;
   return (
     <Alert
       type="info"
       showIcon
       icon={<LoadingOutlined />}
       role="status"
-      message={planned ? t('The app is in maintenance at the moment.') : t('The server can not be reached.')}
+      message={isPlanned ? t('The app is in maintenance.') : t('Cannot reach the server.')}
       description={
         <>
-          {away.message && <div>{away.message}</div>}
-          {t('Leave this page open: it comes back by itself and tells the result.')}
+          {message && <div>{message}</div>}
+          {t('Leave this page open: it reconnects by itself and shows the result.')}
         </>
       }
-      {...testId('run-away')}
+      {...testId('run-unavailable')}
     />
   );
 }

@@ -9,10 +9,11 @@ import { testId } from '../test-ids';
 export function RunProgress({ run, size = 'default' }: { run: RunView; size?: 'default' | 'small' }) {
   const t = useT();
   const { token } = theme.useToken();
+  const step = stepLabel(run.step, t);
   const amount = isFinal(run) || size === 'small' ? '' : progressLabel(run.progress, t);
-  const step = stepLabel(run.kind, run.step, t);
-  const good = run.status.startsWith('succeeded');
-  const status = good ? 'success' : isFinal(run) ? 'exception' : 'active';
+  const isGood = run.status.startsWith('succeeded');
+  const isStopping = run.cancelling && !isFinal(run);
+  const status = isGood ? 'success' : isStopping ? 'normal' : isFinal(run) ? 'exception' : 'active';
   return (
     <div
       {...testId('run-progress')}
@@ -21,7 +22,7 @@ export function RunProgress({ run, size = 'default' }: { run: RunView; size?: 'd
       style={{ minWidth: 0 }}
     >
       <Progress
-        percent={good ? 100 : Math.floor(run.percent)}
+        percent={isGood ? 100 : Math.floor(run.percent)}
         status={status}
         size={size}
         aria-label={step}
@@ -32,7 +33,7 @@ export function RunProgress({ run, size = 'default' }: { run: RunView; size?: 'd
         ellipsis={{ tooltip: true }}
         style={{ fontSize: token.fontSizeSM, display: 'block', fontVariantNumeric: 'tabular-nums' }}
       >
-        {amount ? `${step} · ${amount}` : step}
+        {isStopping ? t('Cancelling…') : amount ? `${step} · ${amount}` : step}
       </Typography.Text>
     </div>
   );

@@ -2,12 +2,11 @@ import { CloseOutlined } from '@ant-design/icons';
 import { Alert, Button, Space, theme, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import { STEPS, type RunView } from '../../shared/runs';
-import { formatTime } from '../format';
-import { useRunActions } from '../hooks/useRunActions';
+import { formatMoment } from '../format';
 import { useT, type Translate } from '../i18n';
-import { runLabel, undoLabel } from '../labels';
+import { runLabel, undoLabel, undoSentence } from '../labels';
+import { useUndo } from '../previous/useUndo';
 import { testId } from '../test-ids';
-import { useNow } from './useNow';
 
 interface Props {
   run: RunView;
@@ -16,15 +15,14 @@ interface Props {
   onDismiss?: () => void;
 }
 
-/** How a run ended: what, when, why, and the way back where there is one. */
+/** How a run ended: what, of which backup, why, and the undo where there is one. */
 export function RunResult({ run, extra, onDismiss }: Props) {
   const t = useT();
   const { token } = theme.useToken();
-  const now = useNow(Boolean(run.undoUntil));
-  const { mayUndo, undo } = useRunActions();
+  const { mayUndo, undoRun } = useUndo();
   const { type, title, text } = resultText(run, t);
-  const undoable = mayUndo(run, now);
-  const about = [run.backupName, run.error?.code].filter(Boolean).join(' · ');
+  const isUndoable = mayUndo(run);
+  const about = [sourceText(run, t), run.note, hasError(run) ? run.error?.code : ''].filter(Boolean).join(' · ');
   return (
     <Alert
       type={type}
@@ -41,13 +39,11 @@ export function RunResult({ run, extra, onDismiss }: Props) {
               {about}
             </Typography.Text>
           )}
-          {undoable && run.undoUntil && (
-            <span>{t('It can be undone until {{time}}.', { time: formatTime(run.undoUntil) })}</span>
-          )}
-          {(undoable || extra) && (
+          {run.undo && <span {...testId('undo-state')}>{undoSentence(run, t)}</span>}
+          {(isUndoable || extra) && (
             <Space style={{ marginTop: 4 }} wrap>
-              {undoable && (
-                <Button size="small" onClick={() => void undo(run)} {...testId('undo', run.id)}>
+              {isUndoable && (
+                <Button size="small" onClick={() => void undoRun(run)} {...testId('undo', run.id)}>
                   {undoLabel(run, t)}
                 </Button>
               )}
@@ -64,8 +60,19 @@ export function RunResult({ run, extra, onDismiss }: Props) {
   );
 }
 
-/** Whether a restore or an undo that failed has surely left, or brought back, the state before it. */
-function isOnStateBefore({ kind, step, error }: RunView): boolean {
+/** Which backup a run made or read; '' for a run of none. */
+export function sourceText({ backupAt, uploadName, uploadId }: RunView, t: Translate): string {
+  if (uploadName) return t('Uploaded file {{name}}', { name: uploadName });
+  if (uploadId) return t('Uploaded file');
+  return backupAt ? t('Backup of {{time}}', { time: formatMoment(backupAt, t) }) : '';
+}
+
+/** What the user wanted is no error. */
+export const hasError = ({ status, error }: Pick<RunView, 'status' | 'error'>): boolean =>
+  error !== null && status !== 'cancelled';
+
+/** Whether a restore or an undo that failed has surely left, or brought back, the data before it. */
+function isOnPreviousData({ kind, step, error }: RunView): boolean {
   if (kind !== 'restore' && kind !== 'undo') return false;
   const steps = Object.keys(STEPS[kind]);
   const hadBegun = steps.indexOf(step) >= steps.indexOf('switchover');
@@ -75,7 +82,7 @@ function isOnStateBefore({ kind, step, error }: RunView): boolean {
 function resultText(
   run: RunView,
   t: Translate,
-): { type: 'success' | 'warning' | 'error'; title: string; text: string[] } {
+): { type: 'success' | 'info' | 'warning' | 'error'; title: string; text: string[] } {
   const kind = runLabel(run, t);
   switch (run.status) {
     case 'succeeded':
@@ -84,18 +91,18 @@ function resultText(
       return {
         type: 'warning',
         title: t('{{kind}}: succeeded with warnings', { kind }),
-        text: [t('Warnings: {{count}}. The log names them.', { count: run.warnings })],
+        text: [t('Warnings: {{count}}. See the run log.', { count: run.warnings })],
       };
     case 'cancelled':
-      return { type: 'warning', title: t('{{kind}}: cancelled', { kind }), text: [] };
+      return { type: 'info', title: t('{{kind}}: cancelled', { kind }), text: [] };
     default:
       return {
         type: 'error',
         title:
           run.status === 'interrupted'
             ? t('{{kind}}: interrupted', { kind })
-            : isOnStateBefore(run)
-              ? t('{{kind}}: failed; the app runs on the state before it', { kind })
+            : isOnPreviousData(run)
+              ? t('{{kind}}: failed; the app runs on the data it had before', { kind })
               : t('{{kind}}: failed', { kind }),
         text: [run.error?.message ?? '', run.error?.hint ?? ''].filter(Boolean),
       };

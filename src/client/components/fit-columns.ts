@@ -3,9 +3,18 @@ import type { TableColumnType } from 'antd';
 /** A column of fixed width, or the one without a width that takes what is left. */
 export interface FittingColumn<Row> extends TableColumnType<Row> {
   width?: number;
-  /** Such columns leave when there is no room for all, the lowest number first; what they tell stands in the details. */
+  /** Such columns leave when there is no room for all, the lowest number first; the details have what they show. */
   leaves?: number;
 }
+
+/** The host's floating button covers so many px at the right end of a table. */
+const FLOATING_BUTTON = 44;
+
+/** Width in px of a last column whose buttons take `buttons` px: they start on the left and stay clear of that button. */
+export const actionsWidth = (buttons: number): number => buttons + FLOATING_BUTTON;
+
+/** A heading never breaks: themes and languages differ in the width of letters. */
+const ONE_LINE = { whiteSpace: 'nowrap' as const };
 
 /**
  * The columns that fit into `available` px (all of them while that is not known), and the width in px below which the
@@ -26,5 +35,6 @@ export function fitColumns<Row>(
     if (!available || widthOf(shown) <= available) break;
     shown = shown.filter((column) => column !== next);
   }
-  return { columns: shown.map(({ leaves: _, ...column }) => column), minWidth: widthOf(shown) };
+  const headings = shown.map(({ leaves: _, ...column }) => ({ ...column, onHeaderCell: () => ({ style: ONE_LINE }) }));
+  return { columns: headings, minWidth: widthOf(shown) };
 }

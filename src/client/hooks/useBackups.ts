@@ -28,7 +28,7 @@ export function useBackups(): Backups {
 export interface BackupHealth {
   /** The newest backup when it did not succeed. */
   failed: BackupView | null;
-  /** The newest one that did and that no verification has refuted. */
+  /** The newest one that did and whose verification has not failed. */
   lastGood: BackupView | null;
 }
 
@@ -36,7 +36,7 @@ const GOOD: readonly RunStatus[] = ['succeeded', 'succeeded with warnings'];
 const BAD: readonly RunStatus[] = ['failed', 'interrupted'];
 const ENDED: readonly RunStatus[] = [...GOOD, ...BAD];
 
-/** Whether the last backup that came to an end is good, and which one was. */
+/** Whether the last backup that came to an end succeeded, and which one did last. */
 export function useBackupHealth(): BackupHealth | null {
   const api = useApi();
   const { revision } = useRuns();

@@ -1,13 +1,13 @@
 import { useState } from 'react';
 import { useApi } from '../api/useApi';
 import { useHost } from '../host';
-import { useRunActions } from './useRunActions';
+import { useReport } from './useReport';
 
-/** Fetches a one-time link and lets the browser stream it to disk: nothing is held in the page. */
+/** Fetches a link that expires and has the browser stream it to disk: nothing is held in the page. */
 export function useDownload() {
   const host = useHost();
   const api = useApi();
-  const { tell } = useRunActions();
+  const report = useReport();
   const [busy, setBusy] = useState(false);
   const download = async (name: string) => {
     setBusy(true);
@@ -21,7 +21,7 @@ export function useDownload() {
       link.click();
       link.remove();
     } catch (error) {
-      tell(error);
+      report(error);
     } finally {
       setBusy(false);
     }

@@ -26,7 +26,7 @@ function reduce(state: State, event: Event): State {
   return { lines, offset: event.answer.nextOffset, failure: null };
 }
 
-/** The lines of a run's log, growing while it is under way. Mount with `key={runId}`: it holds one run's lines only. */
+/** The lines of a run's log, growing while it is in progress. Mount with `key={runId}`: it holds one run's lines only. */
 export function useRunLog(runId: string, live: boolean): { lines: LogLines; failure: Failure | null } {
   const api = useApi();
   const [{ lines, offset, failure }, dispatch] = useReducer(reduce, { lines: [], offset: 0, failure: null });
@@ -38,8 +38,8 @@ export function useRunLog(runId: string, live: boolean): { lines: LogLines; fail
       return answer.lines.length > 0 && answer.nextOffset > offset ? LIVE_MS / 4 : live ? LIVE_MS : REST_MS;
     } catch (error) {
       const met = toFailure(error);
-      dispatch({ failure: met.away ? null : met });
-      return live || met.away ? LIVE_MS : REST_MS;
+      dispatch({ failure: met.isUnavailable ? null : met });
+      return live || met.isUnavailable ? LIVE_MS : REST_MS;
     }
   }, `${runId} ${live}`);
   return { lines, failure };

@@ -7,7 +7,7 @@ import { useApi } from '../api/useApi';
 import { sendFile } from '../restore/send-file';
 
 export interface UploadState {
-  /** paused: the server is away, it goes on by itself; checking: all bytes are there, the archive is being read. */
+  /** paused: the server is unavailable, it continues by itself; checking: all bytes are there, the archive is being read. */
   phase: 'idle' | 'sending' | 'paused' | 'checking' | 'done' | 'failed';
   file: File | null;
   /** Bytes the server has, or has been sent. */
@@ -20,8 +20,10 @@ export interface Upload extends UploadState {
   start(file: File): void;
   /** After a failure: begins again with the same file. */
   retry(): void;
-  /** Stops it and lets the server throw away what it has. */
+  /** Stops it and has the server delete what it received. */
   discard(): void;
+  /** Leaves what the server has to the server. */
+  forget(): void;
 }
 
 const IDLE: UploadState = { phase: 'idle', file: null, sent: 0, failure: null, answer: null };
@@ -70,10 +72,15 @@ export function useUpload(): Upload {
   const discard = useMemoizedFn(() => {
     const uploadId = current.current?.uploadId;
     stop();
-    // Best effort: the server throws abandoned uploads away on its own.
+    // Best effort: the server deletes abandoned uploads on its own.
     if (uploadId) api.uploads.abort(uploadId).catch(() => undefined);
     update(IDLE);
   });
 
-  return { ...state, start, retry, discard };
+  const forget = useMemoizedFn(() => {
+    stop();
+    update(IDLE);
+  });
+
+  return { ...state, start, retry, discard, forget };
 }

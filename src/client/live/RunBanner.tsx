@@ -1,11 +1,13 @@
 import { Alert, Button, Flex, Space, theme } from 'antd';
+import { useEffect } from 'react';
+import { CancelButton } from '../components/CancelButton';
+import { UnavailableAlert } from '../components/RunPanel';
 import { RunProgress } from '../components/RunProgress';
 import { RunResult } from '../components/RunResult';
-import { useRunActions } from '../hooks/useRunActions';
 import { useT } from '../i18n';
 import { runLabel } from '../labels';
+import { usePrevious } from '../previous/PreviousProvider';
 import { testId } from '../test-ids';
-import { AwayAlert } from '../components/RunPanel';
 import { isFinal } from './live-runs';
 import { useRuns } from './RunsProvider';
 
@@ -13,19 +15,25 @@ import { useRuns } from './RunsProvider';
 export function RunBanner() {
   const t = useT();
   const { token } = theme.useToken();
-  const { runs, active, away, watched, watch } = useRuns();
-  const { mayCancel, cancel } = useRunActions();
+  const { runs, active, unavailable, watched, watch } = useRuns();
+  const { live } = usePrevious();
   const mine = watched ? runs.get(watched.runId) : undefined;
   const shown = active && active.kind !== 'backup' ? active : mine;
-  // The dialog tells the same.
+  // The banner of the live data shows the same, for as long as it matters.
+  const isCovered = watched?.open === false && mine?.status === 'succeeded' && mine.id === live?.runId;
+  useEffect(() => {
+    if (isCovered) watch(null);
+  }, [isCovered, watch]);
+  if (isCovered && shown === mine) return null;
+  // The dialog shows the same.
   if (watched?.open && (!shown || shown.id === watched.runId)) return null;
   const style = { marginBottom: token.margin };
 
   if (!shown) {
-    if (!away) return null;
+    if (!unavailable) return null;
     return (
       <div style={style}>
-        <AwayAlert away={away} restoring={watched !== null} />
+        <UnavailableAlert unavailable={unavailable} isRestoring={watched !== null} />
       </div>
     );
   }
@@ -55,11 +63,7 @@ export function RunBanner() {
           </div>
           <Space>
             {details}
-            {mayCancel(shown) && (
-              <Button size="small" danger onClick={() => cancel(shown)} {...testId('cancel', shown.id)}>
-                {t('Cancel')}
-              </Button>
-            )}
+            <CancelButton run={shown} size="small" />
           </Space>
         </Flex>
       }

@@ -19,6 +19,11 @@ import { readWatchedRun, writeWatchedRun, type WatchedRun } from './watched-run'
 interface Runs extends LiveRuns {
   /** Follows a run this page has started and asks for its state at once. */
   follow(runId: string): void;
+  /** The same for a run whose end is shown where it was started: no note appears on top of that. */
+  followQuietly(runId: string): void;
+  isQuiet(runId: string): boolean;
+  /** Shows a run as being cancelled at once; `false` takes that back. */
+  setCancelling(runId: string, isCancelling: boolean): void;
   /** The restore whose progress or result is to be shown, across reloads. */
   watched: WatchedRun | null;
   watch(run: WatchedRun | null): void;
@@ -33,7 +38,7 @@ const isRunView = (value: unknown): value is RunView =>
 export function RunsProvider({ children }: { children: ReactNode }) {
   const host = useHost();
   const api = useApi();
-  // One store for good: a client that has read the rights makes a new host, and what the old store has learnt would be lost.
+  // One store for the life of the page: a client that has read the permissions makes a new host.
   const [store] = useState(() => new RunTracker(api));
   const live = useSyncExternalStore(store.subscribe, store.getSnapshot);
   const [watched, setWatched] = useState(readWatchedRun);
@@ -62,6 +67,15 @@ export function RunsProvider({ children }: { children: ReactNode }) {
     },
     [store],
   );
+  const [quiet] = useState(() => new Set<string>());
+  const followQuietly = useCallback(
+    (runId: string) => {
+      quiet.add(runId);
+      follow(runId);
+    },
+    [quiet, follow],
+  );
+  const isQuiet = useCallback((runId: string) => quiet.has(runId), [quiet]);
   const watch = useCallback((run: WatchedRun | null) => {
     writeWatchedRun(run);
     setWatched(run);
@@ -78,10 +92,10 @@ export function RunsProvider({ children }: { children: ReactNode }) {
     });
   }, [store, watch]);
 
-  const value = useMemo(
-    () => ({ ...live, follow, watched, watch, onFinished: store.onFinished }),
-    [live, follow, watched, watch, store],
-  );
+  const value = useMemo(() => {
+    const { onFinished, setCancelling } = store;
+    return { ...live, follow, followQuietly, isQuiet, watched, watch, onFinished, setCancelling };
+  }, [live, follow, followQuietly, isQuiet, watched, watch, store]);
   return <RunsContext.Provider value={value}>{children}</RunsContext.Provider>;
 }
 

@@ -1,8 +1,9 @@
 // @vitest-environment jsdom
 import { act, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { maintenanceText } from '../../shared/maintenance';
 import { PageShell } from '../components/PageShell';
-import { aRun, maintenance } from '../testing/fixtures';
+import { anOrigin, aRun, LATER, maintenance, previousData } from '../testing/fixtures';
 import { fakeHost, prepareBrowser, renderPage, type FakeHost } from '../testing/render-page';
 import { RunBanner } from './RunBanner';
 import { readWatchedRun, writeWatchedRun } from './watched-run';
@@ -12,6 +13,7 @@ const page = (
     <RunBanner />
   </PageShell>
 );
+const AVAILABLE = { state: 'available', until: LATER } as const;
 const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
 
 describe('a restore that is watched', () => {
@@ -43,17 +45,17 @@ describe('a restore that is watched', () => {
       throw maintenance('Switching to the restored data');
     });
     await pass(2100);
-    expect(screen.getByTestId('safekeep-run-away').textContent).toContain('Switching to the restored data');
+    expect(screen.getByTestId('safekeep-run-unavailable').textContent).toContain('Switching to the restored data');
     await pass(20_000);
     serve({ status: 'succeeded', finishedAt: '2026-11-20T10:01:00.000Z' });
     await pass(2100);
-    expect(screen.queryByTestId('safekeep-run-away')).toBeNull();
+    expect(screen.queryByTestId('safekeep-run-unavailable')).toBeNull();
     expect(screen.getByTestId('safekeep-run-result').dataset.status).toBe('succeeded');
   });
 
-  it('shows message and hint of a failed one, and offers no way back', async () => {
+  it('shows message and hint of a failed one, and offers no undo', async () => {
     const error = { code: 'RESTORED_APP_UNHEALTHY', message: 'It did not come up.', hint: 'It was switched back.' };
-    serve({ status: 'failed', error, undoUntil: '2999-01-01T00:00:00.000Z' });
+    serve({ status: 'failed', error, undo: null });
     renderPage(page, host);
     await pass(100);
     const result = screen.getByTestId('safekeep-run-result');
@@ -62,19 +64,45 @@ describe('a restore that is watched', () => {
     expect(screen.queryByTestId('safekeep-undo:run-1')).toBeNull();
   });
 
-  it('leaves its result on the page when its dialog is closed, until that is dismissed', async () => {
-    serve({ status: 'succeeded', undoUntil: '2999-01-01T00:00:00.000Z' });
+  it('leaves a result with warnings on the page when its dialog is closed, until that is dismissed', async () => {
+    serve({ status: 'succeeded with warnings', warnings: 2, undo: AVAILABLE });
     renderPage(page, host);
     await pass(100);
     fireEvent.click(screen.getByTestId('safekeep-run-close'));
     await pass(1000);
     const banner = screen.getByTestId('safekeep-run-banner');
-    expect(banner.textContent).toContain('Restore: succeeded');
+    expect(banner.textContent).toContain('Restore: succeeded with warnings');
     expect(screen.getByTestId('safekeep-undo:run-1')).toBeTruthy();
     expect(readWatchedRun()).toEqual({ runId: 'run-1', open: false });
     fireEvent.click(screen.getByLabelText('Dismiss'));
     await pass(1000);
     expect(readWatchedRun()).toBeNull();
+  });
+
+  it('leaves the banner of the live data alone on the page when all went well', async () => {
+    serve({ status: 'succeeded', undo: AVAILABLE });
+    host.answer('safekeepRuns:previous', () => ({ data: { live: anOrigin(), previous: [previousData()] } }));
+    writeWatchedRun({ runId: 'run-1', open: false });
+    renderPage(page, host);
+    await pass(100);
+    expect(screen.getByTestId('safekeep-live-banner')).toBeTruthy();
+    expect(screen.queryByTestId('safekeep-run-banner')).toBeNull();
+    expect(readWatchedRun()).toBeNull();
+  });
+
+  it('still shows the steps in maintenance, above the dialog of the host', async () => {
+    serve({});
+    renderPage(page, host);
+    await pass(100);
+    host.answer('safekeepRuns:list', () => {
+      throw maintenance(`${maintenanceText({ kind: 'restore', step: 'reload', percent: 92 })}: starting app`);
+    });
+    await pass(2100);
+    expect(screen.getByTestId('safekeep-run-progress').dataset).toMatchObject({ step: 'reload', percent: '92' });
+    expect(document.querySelector('[aria-current="step"]')?.textContent).toBe('Reload the app');
+    const wrap = screen.getByTestId('safekeep-run-dialog').closest<HTMLElement>('.ant-modal-wrap');
+    // antd's own dialogs, and with them the host's, lie at 1000.
+    expect(Number(wrap?.style.zIndex)).toBeGreaterThan(1000);
   });
 
   it('is watched, with its dialog closed, when someone else has begun it', async () => {
@@ -91,7 +119,7 @@ describe('a restore that is watched', () => {
     serve({ percent: 10 });
     renderPage(page, host);
     await pass(100);
-    act(() => host.say(aRun({ percent: 77 })));
+    act(() => host.send(aRun({ percent: 77 })));
     expect(screen.getByTestId('safekeep-run-progress').dataset.percent).toBe('77');
   });
 });

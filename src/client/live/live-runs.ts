@@ -1,4 +1,5 @@
-import { FINAL_STATUSES, type RunView } from '../../shared/runs';
+import { readMaintenanceText } from '../../shared/maintenance';
+import { FINAL_STATUSES, type RunView, STEPS } from '../../shared/runs';
 import type { Api } from '../api/api';
 import { toFailure, type Failure } from '../api/failure';
 
@@ -11,10 +12,10 @@ export const isFinal = (run: RunView): boolean => FINAL_STATUSES.includes(run.st
 export interface LiveRuns {
   /** Latest known state of runs, by id. */
   runs: ReadonlyMap<string, RunView>;
-  /** The newest run under way. */
+  /** The newest run in progress. */
   active: RunView | null;
-  /** Set while the server does not answer (maintenance, restart, no network). */
-  away: Failure | null;
+  /** Set while the server is unavailable (maintenance, restart, no network). */
+  unavailable: Failure | null;
   /** Grows when lists should be read again: a run began or ended, or the server came back. */
   revision: number;
   /** Ids that were asked for and that the server does not know. */
@@ -29,12 +30,14 @@ export class RunTracker {
   private runs = new Map<string, RunView>();
   private readonly tracked = new Set<string>();
   private readonly lost = new Set<string>();
-  private away: Failure | null = null;
+  /** Runs whose cancellation was requested here. */
+  private readonly cancelling = new Set<string>();
+  private unavailable: Failure | null = null;
   private revision = 0;
   private loaded = false;
   private readonly listeners = new Set<() => void>();
   private readonly finishListeners = new Set<(run: RunView) => void>();
-  private snapshot: LiveRuns = { runs: this.runs, active: null, away: null, revision: 0, lost: this.lost };
+  private snapshot: LiveRuns = { runs: this.runs, active: null, unavailable: null, revision: 0, lost: this.lost };
 
   constructor(private readonly api: Api) {}
 
@@ -45,7 +48,7 @@ export class RunTracker {
     return () => this.listeners.delete(listener);
   };
 
-  /** `listener` hears of every run that was seen under way, or was tracked, and is now final. */
+  /** Calls `listener` with every run that was seen in progress, or was tracked, and is now final. */
   readonly onFinished = (listener: (run: RunView) => void): (() => void) => {
     this.finishListeners.add(listener);
     return () => this.finishListeners.delete(listener);
@@ -56,6 +59,15 @@ export class RunTracker {
     this.tracked.add(id);
     this.lost.delete(id);
   }
+
+  /** Shows a run as being cancelled before the server confirms it; `false` takes that back. */
+  readonly setCancelling = (id: string, isCancelling: boolean): void => {
+    if (isCancelling) this.cancelling.add(id);
+    else this.cancelling.delete(id);
+    const run = this.runs.get(id);
+    if (run && !isFinal(run)) this.runs.set(id, { ...run, cancelling: isCancelling });
+    this.publish();
+  };
 
   /** Takes in a newer state of a run (a websocket message, an answer). */
   put(run: RunView): void {
@@ -72,18 +84,30 @@ export class RunTracker {
       const missing = this.pendingIds().filter((id) => !listed.has(id));
       const others = await Promise.all(missing.map((id) => this.find(id)));
       const fresh = [...rows, ...others.filter((run) => run !== null)];
-      if (this.away) this.revision += 1;
-      this.away = null;
+      if (this.unavailable) this.revision += 1;
+      this.unavailable = null;
       const finished = fresh.filter((run) => this.merge(run));
       this.loaded = true;
       this.publish();
       for (const run of finished) this.finishListeners.forEach((listener) => listener(run));
     } catch (error) {
       const failure = toFailure(error);
-      this.away = failure.away ? failure : null;
+      this.unavailable = failure.isUnavailable ? failure : null;
+      this.readStep(failure);
       this.publish();
     }
-    return this.away || this.pendingIds().length > 0 ? BUSY_MS : IDLE_MS;
+    return this.unavailable || this.pendingIds().length > 0 ? BUSY_MS : IDLE_MS;
+  }
+
+  /** In maintenance the host's text is all that the server reveals of the run. */
+  private readStep({ code, message }: Failure): void {
+    const reported = code === 'MAINTENANCE' ? readMaintenanceText(message) : null;
+    const run = [...this.runs.values()].find((one) => !isFinal(one) && one.kind === reported?.kind);
+    if (!reported || !run) return;
+    const { step, percent } = reported;
+    const order = Object.keys(STEPS[run.kind]);
+    const begun = order.slice(order.indexOf('switchover'), order.indexOf(step) + 1);
+    this.runs.set(run.id, { ...run, step, percent, steps: [...new Set([...run.steps, ...begun])] });
   }
 
   private async find(id: string): Promise<RunView | null> {
@@ -108,12 +132,24 @@ export class RunTracker {
   private merge(run: RunView): boolean {
     const known = this.runs.get(run.id);
     if (known && isFinal(known) && !isFinal(run)) return false;
-    this.runs.set(run.id, run);
+    this.runs.set(run.id, this.advanced(run, known));
     const followed = this.tracked.has(run.id) || (known !== undefined && !isFinal(known));
     const finished = isFinal(run) && followed && !(known && isFinal(known));
-    if (isFinal(run)) this.tracked.delete(run.id);
+    if (isFinal(run)) {
+      this.tracked.delete(run.id);
+      this.cancelling.delete(run.id);
+    }
     if (finished || (!known && this.loaded)) this.revision += 1;
     return finished;
+  }
+
+  /** An answer that was overtaken takes no progress back, and a run that is being cancelled makes none. */
+  private advanced(run: RunView, known: RunView | undefined): RunView {
+    if (isFinal(run)) return run;
+    const cancelling = run.cancelling || this.cancelling.has(run.id);
+    if (!known || (!cancelling && run.percent >= known.percent)) return { ...run, cancelling };
+    const { step, steps, progress, percent } = known;
+    return { ...run, step, steps, progress, percent, cancelling };
   }
 
   private publish(): void {
@@ -124,7 +160,7 @@ export class RunTracker {
     this.snapshot = {
       runs: this.runs,
       active: active[0] ?? null,
-      away: this.away,
+      unavailable: this.unavailable,
       revision: this.revision,
       lost: new Set(this.lost),
     };

@@ -1,4 +1,6 @@
-import { Checkbox, Flex, Table, theme, Typography } from 'antd';
+import { CheckCircleFilled } from '@ant-design/icons';
+import { Checkbox, Collapse, Flex, Table, theme, Typography, type TableColumnType } from 'antd';
+import type { ReactNode } from 'react';
 import type { CheckView } from '../../shared/api';
 import { VerdictTag } from '../components/tags';
 import { useT } from '../i18n';
@@ -7,58 +9,110 @@ import { testId } from '../test-ids';
 
 interface Props {
   checks: CheckView[];
+  /** Codes of warnings to accept one by one. */
+  warnings: readonly string[];
   accepted: readonly string[];
   onAccept: (code: string, yes: boolean) => void;
+  /** What is known of the archive itself, and the verdict on it. */
+  archive: { text: (check: CheckView) => string; verdict: (check: CheckView) => ReactNode };
 }
 
-/** Side by side: the backup, this app, the verdict and the way out. Warnings are accepted one by one. */
-export function ChecksTable({ checks, accepted, onAccept }: Props) {
+/** The backup and this app side by side. The archive and every problem first; what passed is folded. */
+export function ChecksTable({ checks, archive, ...acceptance }: Props) {
   const t = useT();
   const { token } = theme.useToken();
-  const yesOrNo: Record<string, string> = { true: t('Yes'), false: t('No') };
-  const value = (text: string) => <span style={{ overflowWrap: 'anywhere' }}>{(yesOrNo[text] ?? text) || '–'}</span>;
-  return (
+  const columns = useColumns(acceptance, archive);
+  const isShown = ({ code, status }: CheckView) => code === 'archive' || status !== 'ok';
+  const shown = checks.filter(isShown);
+  const passed = checks.filter((check) => !isShown(check));
+  const table = (rows: CheckView[], name: string) => (
     <Table<CheckView>
       rowKey={(check) => checks.indexOf(check)}
       size="small"
       pagination={false}
-      dataSource={checks}
+      dataSource={rows}
       scroll={{ x: 740 }}
-      columns={[
-        {
-          title: t('Check'),
-          dataIndex: 'code',
-          width: 160,
-          render: (code: string) => checkLabel(code, t),
-        },
-        { title: t('In the backup'), dataIndex: 'backup', width: 190, render: value },
-        { title: t('In this app'), dataIndex: 'current', width: 190, render: value },
-        {
-          title: t('Verdict'),
-          dataIndex: 'status',
-          render: (_, { code, status, remedy }) => (
-            <Flex vertical align="flex-start" gap={token.marginXXS}>
-              <VerdictTag status={status} />
-              {remedy && (
-                <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
-                  {remedy}
-                </Typography.Text>
-              )}
-              {status === 'warning' && (
-                <Checkbox
-                  checked={accepted.includes(code)}
-                  onChange={({ target }) => onAccept(code, target.checked)}
-                  {...testId('accept', code)}
-                >
-                  {t('I accept this')}
-                </Checkbox>
-              )}
-            </Flex>
-          ),
-        },
-      ]}
+      columns={columns}
       onRow={({ code, status }) => ({ 'data-check': code, 'data-status': status }) as object}
-      {...testId('checks')}
+      {...testId(name)}
     />
   );
+  return (
+    <Flex vertical gap={token.marginXS} {...testId('checks')}>
+      {shown.length > 0 && table(shown, 'checks-shown')}
+      {passed.length > 0 && (
+        <Collapse
+          ghost
+          size="small"
+          items={[
+            {
+              key: 'passed',
+              label: (
+                <Flex gap={token.marginXS} {...testId('checks-fold')}>
+                  <CheckCircleFilled style={{ color: token.colorSuccess }} />
+                  {t('{{count}} checks passed', { count: passed.length })}
+                </Flex>
+              ),
+              children: table(passed, 'checks-passed'),
+            },
+          ]}
+        />
+      )}
+    </Flex>
+  );
+}
+
+function useColumns(
+  { warnings, accepted, onAccept }: Pick<Props, 'warnings' | 'accepted' | 'onAccept'>,
+  archive: Props['archive'],
+): TableColumnType<CheckView>[] {
+  const t = useT();
+  const { token } = theme.useToken();
+  const yesOrNo: Record<string, string> = { true: t('Yes'), false: t('No') };
+  const value = (text: string) => <span style={{ overflowWrap: 'anywhere' }}>{(yesOrNo[text] ?? text) || '–'}</span>;
+  // The archive is judged by itself, not compared.
+  const isArchive = ({ code }: CheckView) => code === 'archive';
+  return [
+    { title: t('Check'), dataIndex: 'code', width: 160, render: (code: string) => checkLabel(code, t) },
+    {
+      title: t('In the backup'),
+      dataIndex: 'backup',
+      width: 190,
+      onCell: (check) => ({ colSpan: isArchive(check) ? 2 : 1 }),
+      render: (_, check) => value(isArchive(check) ? archive.text(check) : check.backup),
+    },
+    {
+      title: t('In this app'),
+      dataIndex: 'current',
+      width: 190,
+      onCell: (check) => ({ colSpan: isArchive(check) ? 0 : 1 }),
+      render: value,
+    },
+    {
+      title: t('Verdict'),
+      dataIndex: 'status',
+      render: (_, check) =>
+        isArchive(check) ? (
+          archive.verdict(check)
+        ) : (
+          <Flex vertical align="flex-start" gap={token.marginXXS}>
+            <VerdictTag status={check.status} />
+            {check.remedy && (
+              <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
+                {check.remedy}
+              </Typography.Text>
+            )}
+            {warnings.includes(check.code) && check.status === 'warning' && (
+              <Checkbox
+                checked={accepted.includes(check.code)}
+                onChange={({ target }) => onAccept(check.code, target.checked)}
+                {...testId('accept', check.code)}
+              >
+                {t('I accept this')}
+              </Checkbox>
+            )}
+          </Flex>
+        ),
+    },
+  ];
 }

@@ -1,68 +1,43 @@
 // @vitest-environment jsdom
-import { fireEvent, screen, waitFor, within } from '@testing-library/react';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RestorePlanView, RestoreRequest } from '../../shared/api';
-import { RunsProvider } from '../live/RunsProvider';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RestoreRequest } from '../../shared/api';
 import { readWatchedRun } from '../live/watched-run';
 import { aCheck, anInspection, refusal } from '../testing/fixtures';
-import { fakeHost, prepareBrowser, renderPage, type FakeHost } from '../testing/render-page';
-import { RestoreDialog, type RestoreSource } from './RestoreDialog';
-
-const NAME = 'main_20261120T090000Z_abcdef';
-const button = (name: string) => screen.getByTestId<HTMLButtonElement>(`safekeep-${name}`);
+import { prepareBrowser, sentTo } from '../testing/render-page';
+import { button, chooseFile, NAME, restoreScene, type RestoreScene } from '../testing/restore-dialog';
 
 describe('the restore dialog', () => {
-  let host: FakeHost;
-  const onClose = vi.fn();
-  const open = (source: RestoreSource = { kind: 'backup', name: NAME }) =>
-    renderPage(
-      <RunsProvider>
-        <RestoreDialog source={source} onClose={onClose} />
-      </RunsProvider>,
-      host,
-    );
-  const sent = (url: string) => host.requests.filter((request) => request.url === url).map(({ data }) => data);
-
+  let scene: RestoreScene;
   beforeEach(async () => {
     await prepareBrowser();
-    onClose.mockReset();
-    host = fakeHost();
-    host.answer('safekeepBackups:inspect', () => ({ data: anInspection([aCheck('dialect', 'ok')]) }));
-    host.answer('safekeepBackups:restore', () => ({ data: { runId: 'run-9' } }));
+    scene = restoreScene();
   });
+  const inspectWith = (...checks: Parameters<typeof aCheck>[]) =>
+    scene.host.answer('safekeepBackups:inspect', () => ({
+      data: anInspection(checks.map((check) => aCheck(...check))),
+    }));
 
-  it('keeps standing when the backup can not be read, and tells why', async () => {
-    host.answer('safekeepBackups:inspect', () => {
+  it('stays open when the backup cannot be read, with the reason', async () => {
+    scene.host.answer('safekeepBackups:inspect', () => {
       throw refusal(422, 'ARCHIVE_DAMAGED', 'The backup is damaged: a bit has flipped.');
     });
-    open();
+    scene.open();
     const alert = await screen.findByRole('alert');
     expect(alert.textContent).toContain('The backup is damaged: a bit has flipped.');
     expect(alert.textContent).toContain('Hint of ARCHIVE_DAMAGED');
     expect(alert.textContent).toContain('ARCHIVE_DAMAGED');
     expect(button('restore-next').disabled).toBe(true);
-    expect(onClose).not.toHaveBeenCalled();
+    expect(scene.onClose).not.toHaveBeenCalled();
 
-    host.answer('safekeepBackups:inspect', () => ({ data: anInspection([aCheck('dialect', 'ok')]) }));
+    inspectWith(['dialect', 'ok']);
     fireEvent.click(button('retry'));
     await waitFor(() => expect(button('restore-next').disabled).toBe(false));
   });
 
-  it('lists what blocks first and lets nobody pass', async () => {
-    const checks = [aCheck('dialect', 'ok'), aCheck('plugins', 'warning'), aCheck('schema', 'blocking')];
-    host.answer('safekeepBackups:inspect', () => ({ data: anInspection(checks) }));
-    open();
-    const table = await screen.findByTestId('safekeep-checks');
-    const order = [...table.querySelectorAll('tr[data-check]')].map((row) => row.getAttribute('data-check'));
-    expect(order).toEqual(['schema', 'plugins', 'dialect']);
-    fireEvent.click(button('accept:plugins'));
-    expect(button('restore-next').disabled).toBe(true);
-  });
-
   it('wants every warning accepted and the name of the app typed, and sends what was chosen', async () => {
-    const checks = [aCheck('plugins', 'warning'), aCheck('keys', 'warning')];
-    host.answer('safekeepBackups:inspect', () => ({ data: anInspection(checks) }));
-    open();
+    inspectWith(['plugins', 'warning'], ['keys', 'warning']);
+    scene.open();
     await screen.findByTestId('safekeep-checks');
     fireEvent.click(button('accept:plugins'));
     expect(button('restore-next').disabled).toBe(true);
@@ -71,97 +46,106 @@ describe('the restore dialog', () => {
     fireEvent.click(screen.getByLabelText('Merge'));
     fireEvent.click(button('restore-next'));
 
-    expect(screen.getByTestId('safekeep-restore-plan').textContent).toContain('The app is down for a few seconds.');
     expect(button('restore-submit').disabled).toBe(true);
     fireEvent.change(screen.getByTestId('safekeep-confirm-name'), { target: { value: 'Main' } });
     expect(button('restore-submit').disabled).toBe(true);
     fireEvent.change(screen.getByTestId('safekeep-confirm-name'), { target: { value: 'main' } });
     fireEvent.click(button('restore-submit'));
 
-    await waitFor(() => expect(onClose).toHaveBeenCalled());
+    await waitFor(() => expect(scene.onStarted).toHaveBeenCalled());
     const wanted: RestoreRequest = { name: NAME, filesMode: 'merge', acceptWarnings: ['plugins', 'keys'] };
-    expect(sent('safekeepBackups:restore')).toEqual([wanted]);
+    expect(sentTo(scene.host, 'safekeepBackups:restore')).toEqual([wanted]);
     expect(readWatchedRun()).toEqual({ runId: 'run-9', open: true });
   });
 
-  describe('before anyone says yes', () => {
-    const planOf = async (change: Partial<RestorePlanView> = {}) => {
-      const inspection = anInspection([aCheck('dialect', 'ok')]);
-      host.answer('safekeepBackups:inspect', () => ({
-        data: { ...inspection, plan: { ...inspection.plan, ...change } },
-      }));
-      open();
-      await screen.findByTestId('safekeep-checks');
-      fireEvent.click(button('restore-next'));
-      const rows = within(screen.getByTestId('safekeep-restore-plan')).getAllByRole('row');
-      return rows.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent));
-    };
-
-    it('tells the way, the downtime, the disk it takes and how long one can go back', async () => {
-      expect(await planOf()).toEqual([
-        ['Restored', 'Database, Uploaded files'],
-        ['Database', 'A new file is exchanged with the live one.'],
-        ['Uploaded files', 'The folders become exactly as they were; files added since the backup are removed.'],
-        ['Downtime', 'The app is down for a few seconds.'],
-        ['Disk space', 'About 1.0 MB more, until the state before is dropped.'],
-        ['Way back', 'The state before is kept for 72 hours. Until then the History tab can undo the restore.'],
-      ]);
-      expect(screen.queryByTestId('safekeep-restore-no-undo')).toBeNull();
-    });
-
-    it('warns when there will be no way back', async () => {
-      expect((await planOf({ undoHours: 0 })).at(-2)).toEqual(['Disk space', 'About 1.0 MB more while it runs.']);
-      expect(screen.getByTestId('safekeep-restore-no-undo').textContent).toContain('can not be undone');
-    });
-  });
-
   it('keeps what was typed when the server refuses to begin', async () => {
-    host.answer('safekeepBackups:restore', () => {
-      throw refusal(409, 'BUSY', 'Another run is under way.');
+    scene.host.answer('safekeepBackups:restore', () => {
+      throw refusal(409, 'BUSY', 'Another run is in progress.');
     });
-    open();
-    await screen.findByTestId('safekeep-checks');
-    fireEvent.click(button('restore-next'));
+    scene.open();
+    await scene.next();
     fireEvent.change(screen.getByTestId('safekeep-confirm-name'), { target: { value: 'main' } });
     fireEvent.click(button('restore-submit'));
-    expect((await screen.findByRole('alert')).textContent).toContain('Another run is under way.');
+    expect((await screen.findByRole('alert')).textContent).toContain('Another run is in progress.');
     expect(screen.getByTestId<HTMLInputElement>('safekeep-confirm-name').value).toBe('main');
-    expect(onClose).not.toHaveBeenCalled();
+    expect(scene.onStarted).not.toHaveBeenCalled();
     expect(readWatchedRun()).toBeNull();
   });
 
   it('inspects again when less is to be restored', async () => {
-    open();
+    scene.open();
     await screen.findByTestId('safekeep-checks');
     fireEvent.click(screen.getByLabelText('Only the database'));
-    await waitFor(() => expect(sent('safekeepBackups:inspect')).toHaveLength(2));
-    expect(sent('safekeepBackups:inspect')).toEqual([{ name: NAME }, { name: NAME, contents: ['database'] }]);
+    await waitFor(() => expect(sentTo(scene.host, 'safekeepBackups:inspect')).toHaveLength(2));
+    expect(sentTo(scene.host, 'safekeepBackups:inspect')).toEqual([
+      { name: NAME },
+      { name: NAME, contents: ['database'] },
+    ]);
     expect(screen.queryByTestId('safekeep-files-mode')).toBeNull();
   });
+});
 
-  it('shows at the upload why a local file is no backup, and takes another one', async () => {
-    host.answer('safekeepBackups:uploadStart', () => ({ data: { uploadId: 'u', maxChunkBytes: 1000, received: 0 } }));
-    host.answer('safekeepBackups:uploadAppend', () => ({ data: { received: 5 } }));
-    host.answer('safekeepBackups:uploadFinish', () => {
-      throw refusal(422, 'NOT_A_ZIP', 'This file is not a backup.');
+describe('a local file', () => {
+  let scene: RestoreScene;
+  beforeEach(async () => {
+    await prepareBrowser();
+    scene = restoreScene();
+    scene.open({ kind: 'file' });
+  });
+  const refuse = (code: string) =>
+    scene.host.answer('safekeepBackups:uploadFinish', () => {
+      throw refusal(422, code, 'This file is not a backup.');
     });
-    open({ kind: 'file' });
-    const choose = () => {
-      const input = within(screen.getByTestId('safekeep-upload-file'))
-        .getByText(/Drop a backup file/)
-        .closest('span');
-      const file = input?.querySelector('input');
-      if (!file) throw new Error('no file input');
-      fireEvent.change(file, { target: { files: [new File(['hello'], 'hello.zip')] } });
-    };
-    choose();
-    expect((await screen.findByRole('alert')).textContent).toContain('This file is not a backup.');
 
-    host.answer('safekeepBackups:uploadFinish', () => ({
+  it('that is no ZIP archive gets the hint that fits its name, and another one is chosen', async () => {
+    refuse('NOT_A_ZIP');
+    chooseFile('holiday.zip');
+    expect((await screen.findByRole('alert')).textContent).toContain(
+      'Choose a file whose name ends with .safekeep.zip.',
+    );
+    chooseFile('main.safekeep.zip');
+    await waitFor(() => expect(screen.getByRole('alert').textContent).toContain('The file is damaged or'));
+    expect(screen.getByRole('alert').textContent).not.toContain('Choose a file');
+    refuse('NO_MANIFEST');
+    chooseFile('main.safekeep.zip');
+    await waitFor(() => expect(screen.getByRole('alert').textContent).toContain('Hint of NO_MANIFEST'));
+
+    scene.host.answer('safekeepBackups:uploadFinish', () => ({
       data: { uploadId: 'u', manifest: anInspection([]).manifest },
     }));
-    choose();
+    chooseFile('main.safekeep.zip');
     await screen.findByTestId('safekeep-checks');
-    expect(sent('safekeepBackups:inspect')).toEqual([{ uploadId: 'u' }]);
+    expect(sentTo(scene.host, 'safekeepBackups:inspect')).toEqual([{ uploadId: 'u' }]);
+  });
+
+  it('is warned of as the data of somebody else', async () => {
+    chooseFile('main.safekeep.zip');
+    await scene.next();
+    expect(screen.getByTestId('safekeep-foreign-archive').textContent).toContain('functions and triggers');
+  });
+
+  it('can be kept in the list, and is then restored from there', async () => {
+    scene.host.answer('safekeepBackups:keepUpload', () => ({ data: { name: NAME } }));
+    chooseFile('main.safekeep.zip');
+    fireEvent.click(await screen.findByTestId('safekeep-keep-upload'));
+    await waitFor(() => expect(scene.onKept).toHaveBeenCalled());
+    expect(sentTo(scene.host, 'safekeepBackups:keepUpload')).toEqual([{ uploadId: 'u' }]);
+    await waitFor(() => expect(sentTo(scene.host, 'safekeepBackups:inspect').at(-1)).toEqual({ name: NAME }));
+    expect(screen.queryByTestId('safekeep-keep-upload')).toBeNull();
+    await waitFor(() => expect(button('restore-next').disabled).toBe(false));
+    fireEvent.click(screen.getByText('Cancel'));
+    // What is in the list is not deleted with the dialog.
+    expect(sentTo(scene.host, 'safekeepBackups:uploadAbort')).toEqual([]);
+  });
+
+  it('stays uploaded when it cannot be kept', async () => {
+    scene.host.answer('safekeepBackups:keepUpload', () => {
+      throw refusal(409, 'EXISTS', 'The list already contains this backup.');
+    });
+    chooseFile('main.safekeep.zip');
+    fireEvent.click(await screen.findByTestId('safekeep-keep-upload'));
+    expect((await screen.findByRole('alert')).textContent).toContain('The list already contains this backup.');
+    expect(screen.getByTestId('safekeep-keep-upload')).toBeTruthy();
+    expect(button('restore-next').disabled).toBe(false);
   });
 });

@@ -1,12 +1,17 @@
-import { Button, Flex, Modal, Steps, theme } from 'antd';
+import { App, Button, Flex, Modal, Steps, theme } from 'antd';
 import { useState } from 'react';
-import type { RestoreRequest } from '../../shared/api';
+import type { PreviousView, RestoreRequest } from '../../shared/api';
 import { toFailure, type Failure } from '../api/failure';
 import { useApi } from '../api/useApi';
 import { FailureAlert } from '../components/FailureAlert';
+import { formatMoment } from '../format';
+import { useReturnFocus } from '../hooks/useReturnFocus';
 import { useUpload } from '../hooks/useUpload';
+import { useHost } from '../host';
 import { useT } from '../i18n';
 import { useRuns } from '../live/RunsProvider';
+import { useVerification } from '../live/useVerification';
+import { useUndo } from '../previous/useUndo';
 import { testId } from '../test-ids';
 import { CheckStep } from './CheckStep';
 import { ConfirmStep } from './ConfirmStep';
@@ -17,24 +22,44 @@ export type RestoreSource = { kind: 'backup'; name: string } | { kind: 'file' };
 
 type Step = 'upload' | 'check' | 'confirm';
 
+interface Props {
+  source: RestoreSource;
+  onClose: () => void;
+  onStarted: () => void;
+  /** Closes this dialog and saves previous data as a backup instead. */
+  onSavePrevious: (state: PreviousView) => void;
+  /** The uploaded archive is in the list now. */
+  onKept: () => void;
+}
+
 /** From a listed backup or a local file to a running restore. Whatever fails, the dialog and its input stay. */
-export function RestoreDialog({ source, onClose }: { source: RestoreSource; onClose: () => void }) {
+export function RestoreDialog({ source, onClose, onStarted, onSavePrevious, onKept }: Props) {
   const t = useT();
   const api = useApi();
+  const host = useHost();
   const { token } = theme.useToken();
+  const { message } = App.useApp();
   const { follow, watch } = useRuns();
+  const { undo } = useUndo();
   const upload = useUpload();
   const [wantedStep, setStep] = useState<Step>('check');
   const [typedName, setTypedName] = useState('');
   const [failure, setFailure] = useState<Failure | null>(null);
-  const [starting, setStarting] = useState(false);
+  const [isStarting, setStarting] = useState(false);
+  /** Name of the uploaded archive once it is in the list. */
+  const [keptName, setKeptName] = useState<string | null>(null);
+  useReturnFocus();
 
   const uploadId = upload.answer?.uploadId;
-  const target = source.kind === 'backup' ? { name: source.name } : uploadId ? { uploadId } : null;
+  const name = source.kind === 'backup' ? source.name : keptName;
+  const target = name ? { name } : uploadId ? { uploadId } : null;
   const plan = useRestorePlan(target);
+  const isVerifying = useVerification(name) !== null;
   const step = target ? wantedStep : 'upload';
   const steps: Step[] = source.kind === 'file' ? ['upload', 'check', 'confirm'] : ['check', 'confirm'];
-  const confirmed = plan.inspection !== null && typedName === plan.inspection.appName;
+  const { inspection, request } = plan;
+  const isReady = plan.isReady && !isVerifying;
+  const isConfirmed = isReady && plan.isDiscardAccepted && typedName === inspection?.appName;
 
   const close = () => {
     upload.discard();
@@ -44,21 +69,37 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
     setFailure(null);
     setStep(next);
   };
-  const restore = async (request: RestoreRequest) => {
+  const restore = async (wanted: RestoreRequest) => {
     setStarting(true);
     setFailure(null);
     try {
-      const { runId } = await api.backups.restore(request);
+      const { runId } = await api.backups.restore(wanted);
       follow(runId);
       watch({ runId, open: true });
-      onClose();
+      onStarted();
     } catch (error) {
       setFailure(toFailure(error));
       setStarting(false);
     }
   };
+  const keep = async (id: string) => {
+    setFailure(null);
+    try {
+      const kept = await api.uploads.keep(id);
+      setKeptName(kept.name);
+      upload.forget();
+      const time = formatMoment(inspection?.manifest.createdAt ?? '', t);
+      void message.success(t('Backup of {{time}}: kept in the list', { time }));
+      onKept();
+    } catch (error) {
+      setFailure(toFailure(error));
+    }
+  };
+  const confirm = () => {
+    if (isConfirmed && request && !isStarting) void restore(request);
+  };
 
-  const labels: Record<Step, string> = { upload: t('Choose the file'), check: t('Check'), confirm: t('Confirm') };
+  const labels: Record<Step, string> = { upload: t('Choose a file'), check: t('Check'), confirm: t('Confirm') };
   return (
     <Modal
       open
@@ -72,12 +113,12 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
         <Flex justify="flex-end" gap="small">
           <Button onClick={close}>{t('Cancel')}</Button>
           {step === 'confirm' && (
-            <Button onClick={() => go('check')} disabled={starting} {...testId('restore-back')}>
+            <Button onClick={() => go('check')} disabled={isStarting} {...testId('restore-back')}>
               {t('Back')}
             </Button>
           )}
           {step === 'check' && (
-            <Button type="primary" disabled={!plan.ready} onClick={() => go('confirm')} {...testId('restore-next')}>
+            <Button type="primary" disabled={!isReady} onClick={() => go('confirm')} {...testId('restore-next')}>
               {t('Next')}
             </Button>
           )}
@@ -85,9 +126,9 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
             <Button
               type="primary"
               danger
-              loading={starting}
-              disabled={!plan.ready || !confirmed}
-              onClick={() => void (plan.request && restore(plan.request))}
+              loading={isStarting}
+              disabled={!isConfirmed}
+              onClick={confirm}
               {...testId('restore-submit')}
             >
               {t('Restore')}
@@ -101,14 +142,25 @@ export function RestoreDialog({ source, onClose }: { source: RestoreSource; onCl
         <Steps size="small" current={steps.indexOf(step)} items={steps.map((key) => ({ title: labels[key] }))} />
         <FailureAlert failure={failure} />
         {step === 'upload' && <UploadStep upload={upload} />}
-        {step === 'check' && <CheckStep plan={plan} />}
-        {step === 'confirm' && plan.inspection && (
+        {step === 'check' && (
+          <CheckStep plan={plan} onKeep={uploadId && host.can('create') ? () => keep(uploadId) : undefined} />
+        )}
+        {step === 'confirm' && inspection && (
           <ConfirmStep
-            inspection={plan.inspection}
-            choices={plan.choices}
+            plan={plan}
+            inspection={inspection}
+            isForeign={source.kind === 'file'}
             typedName={typedName}
             onType={setTypedName}
-            onEnter={() => void (plan.ready && confirmed && plan.request && !starting && restore(plan.request))}
+            onEnter={confirm}
+            onUndoFirst={(state) => {
+              close();
+              void undo(state);
+            }}
+            onSaveFirst={(state) => {
+              upload.discard();
+              onSavePrevious(state);
+            }}
           />
         )}
       </Flex>

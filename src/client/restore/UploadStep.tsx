@@ -1,22 +1,33 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { Alert, Button, Flex, Progress, theme, Typography, Upload as FilePicker } from 'antd';
+import type { Failure } from '../api/failure';
 import { FailureAlert } from '../components/FailureAlert';
 import { formatBytes } from '../format';
 import type { Upload } from '../hooks/useUpload';
-import { useT } from '../i18n';
+import { useT, type Translate } from '../i18n';
 import { testId } from '../test-ids';
 
 export function UploadStep({ upload }: { upload: Upload }) {
+  const t = useT();
   const { phase, failure, file } = upload;
-  // A file that was read through and refused is refused again; another one is chosen below. A damaged copy may arrive whole.
+  // A file that was read and refused is refused again; another one is chosen below. A damaged copy may arrive whole.
   const isHopeless = failure?.status === 422 && failure.code !== 'UPLOAD_DAMAGED';
+  const shown = failure && { code: failure.code, message: failure.message, hint: hintFor(failure, file, t) };
   return (
     <Flex vertical gap="middle">
-      {phase === 'failed' && <FailureAlert failure={failure} onRetry={isHopeless ? undefined : upload.retry} />}
+      {phase === 'failed' && <FailureAlert failure={shown} onRetry={isHopeless ? undefined : upload.retry} />}
       {phase === 'failed' && file && <Typography.Text type="secondary">{file.name}</Typography.Text>}
       {phase === 'idle' || phase === 'failed' ? <Picker onPick={upload.start} /> : <Sending upload={upload} />}
     </Flex>
   );
+}
+
+/** A file with the right name that is no ZIP archive is damaged; any other one is the wrong file. */
+function hintFor({ code, hint }: Failure, file: File | null, t: Translate): string {
+  if (code !== 'NOT_A_ZIP' || !file) return hint;
+  return file.name.endsWith('.safekeep.zip')
+    ? t('The file is damaged or is something else that was renamed. Copy or download it again.')
+    : t('Choose a file whose name ends with .safekeep.zip.');
 }
 
 function Picker({ onPick }: { onPick: (file: File) => void }) {
@@ -37,7 +48,7 @@ function Picker({ onPick }: { onPick: (file: File) => void }) {
         </p>
         <p className="ant-upload-text">{t('Drop a backup file here, or click to choose one')}</p>
         <p className="ant-upload-hint">
-          {t('Its name ends with .safekeep.zip. Nothing is changed until you confirm in the last step.')}
+          {t('Its name ends with .safekeep.zip. Nothing changes until you confirm the last step.')}
         </p>
       </FilePicker.Dragger>
     </div>
@@ -69,7 +80,7 @@ function Sending({ upload: { phase, file, sent, discard } }: { upload: Upload })
       <Progress percent={percent} status={phase === 'paused' ? 'normal' : 'active'} aria-label={t('Upload')} />
       <Typography.Text type="secondary" style={{ fontVariantNumeric: 'tabular-nums' }}>
         {checking
-          ? t('The file has arrived. The server reads it through …')
+          ? t('Upload complete. The server is checking the archive…')
           : t('{{done}} of {{total}}', { done: formatBytes(sent), total: formatBytes(file.size) })}
       </Typography.Text>
       {phase === 'paused' && (
@@ -77,8 +88,8 @@ function Sending({ upload: { phase, file, sent, discard } }: { upload: Upload })
           type="warning"
           showIcon
           role="status"
-          message={t('The server can not be reached.')}
-          description={t('The upload is paused and goes on by itself from where it was.')}
+          message={t('Cannot reach the server.')}
+          description={t('The upload is paused and continues when the server responds.')}
         />
       )}
     </Flex>

@@ -1,10 +1,9 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadFinishAnswer } from '../../shared/api';
-import type { Api } from '../api/api';
 import { Failure } from '../api/failure';
 import { aManifest } from '../testing/fixtures';
-import { sendFile, type SendEvents } from './send-file';
+import { sendFile, type SendEvents, type Uploads } from './send-file';
 
 const NETWORK = new Failure('NETWORK', '', '', 0);
 const finished: UploadFinishAnswer = { uploadId: 'u', manifest: aManifest() };
@@ -14,7 +13,7 @@ function server(maxChunkBytes: number) {
   const appended: { offset: number; bytes: number }[] = [];
   const troubles: (Failure | null)[] = [];
   let received = 0;
-  const uploads: Api['uploads'] = {
+  const uploads: Uploads = {
     start: async () => ({ uploadId: 'u', maxChunkBytes, received: 0 }),
     append: async (_id, offset, chunk) => {
       appended.push({ offset, bytes: chunk.size });
@@ -25,7 +24,6 @@ function server(maxChunkBytes: number) {
       return { received };
     },
     finish: async () => finished,
-    abort: async () => undefined,
   };
   return { uploads, appended, troubles, arrive: (bytes: number) => (received += bytes) };
 }
@@ -61,7 +59,7 @@ describe('sending a file', () => {
     expect(heard.log).toEqual(['start', 'sent 40', 'sent 80', 'sent 100', 'check']);
   });
 
-  it('pauses while the network is away and goes on with the same chunk', async () => {
+  it('pauses while the network is down and continues with the same chunk', async () => {
     const { uploads, appended, troubles } = server(40);
     troubles.push(null, NETWORK, NETWORK);
     const heard = events();
@@ -72,7 +70,7 @@ describe('sending a file', () => {
     expect(heard.log.filter((line) => line === 'pause')).toHaveLength(2);
   });
 
-  it('goes on from the byte the server has when only the answer was lost', async () => {
+  it('continues from the byte the server has when only the answer was lost', async () => {
     const { uploads, appended, troubles, arrive } = server(40);
     troubles.push(null, NETWORK);
     const sending = sendFile(file(100), uploads, new AbortController().signal, events());
@@ -83,7 +81,7 @@ describe('sending a file', () => {
     expect(appended.map(({ offset }) => offset)).toEqual([0, 40, 40, 65]);
   });
 
-  it('goes on at once when the browser is online again', async () => {
+  it('continues at once when the browser is online again', async () => {
     const { uploads, troubles } = server(100);
     troubles.push(NETWORK);
     const sending = sendFile(file(100), uploads, new AbortController().signal, events());

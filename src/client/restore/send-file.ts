@@ -6,22 +6,24 @@ import { Failure, toFailure } from '../api/failure';
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const PAUSE_MS = 3000;
 
+export type Uploads = Pick<Api['uploads'], 'start' | 'append' | 'finish'>;
+
 export interface SendEvents {
   onStart(uploadId: string): void;
   onProgress(sentBytes: number): void;
-  /** The server is away; sending goes on by itself. */
+  /** The server is unavailable; sending continues by itself. */
   onPause(): void;
   /** All bytes have arrived; the server opens the archive. */
   onCheck(): void;
 }
 
 /**
- * Sends a file in chunks and resolves with what the server found in it. While the server is away it waits and goes on
+ * Sends a file in chunks and resolves with what the server found in it. While the server is unavailable it waits and continues
  * from the byte the server has. Rejects with a Failure: the server's, or ABORTED.
  */
 export async function sendFile(
   file: Blob & { name: string },
-  uploads: Api['uploads'],
+  uploads: Uploads,
   signal: AbortSignal,
   events: SendEvents,
 ): Promise<UploadFinishAnswer> {
@@ -31,7 +33,7 @@ export async function sendFile(
       try {
         return await ask();
       } catch (error) {
-        if (signal.aborted || !toFailure(error).away) throw error;
+        if (signal.aborted || !toFailure(error).isUnavailable) throw error;
         events.onPause();
         await rest(PAUSE_MS, signal);
       }
@@ -61,8 +63,8 @@ export async function sendFile(
 }
 
 /**
- * A chunk whose answer was lost may have arrived: the server then refuses its repetition and says which byte it expects.
- * Any other failure goes on to the caller.
+ * A chunk whose answer was lost may have arrived: the server then refuses its repetition and returns the byte it expects.
+ * Any other failure is thrown.
  */
 function whereToGoOn(error: unknown): number {
   const failure = toFailure(error);

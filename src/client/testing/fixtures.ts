@@ -1,7 +1,10 @@
 /** Answers of a server, as small as the types allow. */
-import type { BackupView, CheckView, InspectAnswer } from '../../shared/api';
+import type { BackupView, CheckView, InspectAnswer, LiveOrigin, PreviewAnswer, PreviousView } from '../../shared/api';
 import type { Manifest } from '../../shared/manifest';
 import type { RunView } from '../../shared/runs';
+
+/** An undo window that does not close while tests run. */
+export const LATER = '2999-01-01T10:00:00.000Z';
 
 export function aRun(change: Partial<RunView> = {}): RunView {
   return {
@@ -9,18 +12,25 @@ export function aRun(change: Partial<RunView> = {}): RunView {
     kind: 'restore',
     status: 'running',
     step: 'stageDatabase',
+    steps: ['open', 'compatibility', 'checksum', 'stageDatabase'],
+    cancelling: false,
     progress: { done: 10, total: 100, unit: 'rows' },
     percent: 30,
     startedAt: '2026-11-20T10:00:00.000Z',
     finishedAt: null,
     backupName: 'main_20261120T090000Z_abcdef',
+    backupAt: '2026-11-20T09:00:00.000Z',
     uploadId: null,
+    uploadName: null,
+    contents: ['database', 'files'],
     note: '',
     trigger: 'manual',
     warnings: 0,
     error: null,
     startedBy: 'Super Admin',
-    undoUntil: null,
+    undo: null,
+    undoOf: null,
+    direction: null,
     ...change,
   };
 }
@@ -47,6 +57,7 @@ export function aBackup(change: Partial<BackupView> = {}): BackupView {
     destinations: ['local'],
     verified: null,
     run: null,
+    live: null,
     ...change,
   };
 }
@@ -76,15 +87,46 @@ export function anInspection(checks: CheckView[], change: Partial<InspectAnswer>
     restorable: checks.every(({ status }) => status !== 'blocking'),
     plan: {
       databaseStrategy: 'file',
-      summary: 'A new file is exchanged with the live one.',
-      downtime: 'The app is down for a few seconds.',
+      summary: 'The backup is loaded into a new file.',
+      downtime: 'The app is unavailable for a few seconds.',
       extraBytes: 1_000_000,
       undoHours: 72,
+      sharedFolders: [],
     },
-    sharedFolders: [],
     appName: 'main',
+    discards: [],
     ...change,
   };
+}
+
+/** Data before a restore, kept for ever. */
+export function previousData(change: Partial<PreviousView> = {}): PreviousView {
+  return {
+    id: 'run-1',
+    replacedBy: 'restore',
+    replacedAt: '2026-11-20T10:01:00.000Z',
+    startedBy: 'Anna Weber',
+    until: LATER,
+    origin: null,
+    contents: ['database', 'files'],
+    bytes: 12_345_678,
+    ...change,
+  };
+}
+
+export function anOrigin(change: Partial<LiveOrigin> = {}): LiveOrigin {
+  return {
+    runId: 'run-1',
+    backupName: 'main_20261120T090000Z_abcdef',
+    backupAt: '2026-11-20T09:00:00.000Z',
+    at: '2026-11-20T10:01:00.000Z',
+    by: 'Anna Weber',
+    ...change,
+  };
+}
+
+export function aPreview(change: Partial<PreviewAnswer> = {}): PreviewAnswer {
+  return { backupAt: '2026-11-20T09:00:00.000Z', tables: [], removedFiles: null, isPartial: false, ...change };
 }
 
 export function aCheck(code: string, status: CheckView['status']): CheckView {

@@ -7,9 +7,11 @@ import { initReactI18next } from 'react-i18next';
 import { afterEach } from 'vitest';
 import english from '../../../locale/en-US.json';
 import { PLUGIN_NAME } from '../../shared/api';
+import { RunsProvider } from '../live/RunsProvider';
+import { PreviousProvider } from '../previous/PreviousProvider';
 import { HostProvider, type HostRequest, type Right, type SafekeepHost } from '../host';
 
-// What React and antd have put off must be over before the file's window is taken away.
+// What React and antd have deferred must be over before the file's window goes.
 afterEach(async () => {
   cleanup();
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -23,7 +25,7 @@ export interface FakeHost extends SafekeepHost {
   /** Changes what an action answers; a thrown value rejects the request. */
   answer(url: string, answer: Answer): void;
   /** Sends a websocket message. */
-  say(payload: unknown): void;
+  send(payload: unknown): void;
 }
 
 const emptyPage: Answer = () => ({ data: [], meta: { count: 0 } });
@@ -32,6 +34,7 @@ export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost
   const answers = new Map<string, Answer>([
     ['safekeepBackups:list', emptyPage],
     ['safekeepRuns:list', emptyPage],
+    ['safekeepRuns:previous', () => ({ data: { live: null, previous: [] } })],
     ['safekeepRuns:log', () => ({ data: { lines: [], nextOffset: 0 } })],
   ]);
   const listeners = new Set<(payload: unknown) => void>();
@@ -39,7 +42,7 @@ export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost
   return {
     requests,
     answer: (url, answer) => void answers.set(url, answer),
-    say: (payload) => listeners.forEach((listener) => listener(payload)),
+    send: (payload) => listeners.forEach((listener) => listener(payload)),
     async request(request) {
       requests.push(request);
       const answer = answers.get(request.url);
@@ -55,7 +58,7 @@ export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost
   };
 }
 
-/** Renders with the English words, inside what every client gives: antd's App and a host. No styles, no motion. */
+/** Renders in English, inside what every client gives: antd's App and a host. No styles, no motion. */
 export function renderPage(page: ReactElement, host: SafekeepHost) {
   return render(
     <StyleProvider mock="server">
@@ -67,6 +70,20 @@ export function renderPage(page: ReactElement, host: SafekeepHost) {
     </StyleProvider>,
   );
 }
+
+/** For parts of a page: what the page's shell gives them. */
+export function renderPart(part: ReactElement, host: SafekeepHost) {
+  const shell = (
+    <RunsProvider>
+      <PreviousProvider>{part}</PreviousProvider>
+    </RunsProvider>
+  );
+  return renderPage(shell, host);
+}
+
+/** The bodies of the requests to an action, in order. */
+export const sentTo = (host: FakeHost, url: string): unknown[] =>
+  host.requests.filter((request) => request.url === url).map(({ data }) => data);
 
 /** What jsdom lacks and antd needs; call it in a beforeEach. */
 export async function prepareBrowser(): Promise<void> {
@@ -89,7 +106,7 @@ export async function prepareBrowser(): Promise<void> {
     unobserve() {}
     disconnect() {}
   };
-  // jsdom would match every rule of every sheet for each element anew.
+  // jsdom would match every rule of every sheet for each element again.
   window.getComputedStyle = (element) => (element instanceof HTMLElement ? element.style : document.body.style);
   await i18next.use(initReactI18next).init({
     lng: 'en-US',

@@ -1,6 +1,7 @@
 /** What the host's users see of a run while it works. */
 import type { RunRecord } from '../../engine/history/record';
 import { RUN_MESSAGE } from '../../shared/api';
+import { maintenanceText } from '../../shared/maintenance';
 import type { RunView } from '../../shared/runs';
 import { runView } from '../api/views';
 import type { Safekeep } from '../safekeep';
@@ -13,15 +14,4 @@ export function notify({ app, control, runs }: Safekeep, record: RunRecord): voi
   const isCancelling = runs.active?.record.id === record.id && runs.active.isCancelling;
   const payload: RunView = runView(record, { translate: (sentence) => sentence, isCancelling, undo: null });
   app.emit('ws:sendToUser', { userId: record.userId, message: { type: RUN_MESSAGE, payload } });
-}
-
-const STEPS_IN_MAINTENANCE: Record<string, string> = {
-  switchover: 'switching over the data',
-  reload: 'reloading the app',
-  healthCheck: 'checking the app',
-};
-
-/** In English, like everything the host itself shows there. */
-function maintenanceText({ kind, step, percent }: RunRecord): string {
-  return `Safekeep ${kind}: ${STEPS_IN_MAINTENANCE[step] ?? step} (${percent} %)`;
 }
