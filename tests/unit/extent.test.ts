@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { sampleOf } from '../support/extent';
+import { sampleOf, shareOf, strideOf } from '../support/extent';
 
 const ALL = Array.from({ length: 40 }, (_, n) => n);
 
@@ -28,10 +28,34 @@ it('takes the same with the same seed, and others with another', () => {
   expect(samples[0]).not.toEqual(samples[2]);
 });
 
+it('shares everything out between the places, and with the seed in another way', () => {
+  const firstShares = new Set<number | undefined>();
+  for (let seed = 0; seed < 50; seed += 1) {
+    vi.stubEnv('SAFEKEEP_SEED', String(seed));
+    const shares = [0, 1, 2].map((part) => shareOf(ALL, part, 3));
+    expect(shares.flat().sort((a, b) => a - b)).toEqual(ALL);
+    expect(Math.min(...shares.map(({ length }) => length))).toBe(13);
+    firstShares.add(shares[0]?.[0]);
+  }
+  expect([...firstShares].sort()).toEqual([0, 1, 2]);
+});
+
+it('walks by steps, beginning anywhere in the first', () => {
+  const seeds = Array.from({ length: 50 }, (_, seed) => String(seed));
+  const strides = seeds.map((seed) => {
+    vi.stubEnv('SAFEKEEP_SEED', seed);
+    return strideOf(3);
+  });
+  expect(new Set(strides.map(({ first }) => first))).toEqual(new Set([0, 1, 2]));
+  expect(new Set(strides.map(({ step }) => step))).toEqual(new Set([3]));
+});
+
 it('takes everything where there is no more, and in the whole matrix', async () => {
   expect(sampleOf(ALL, 40)).toEqual(ALL);
   vi.stubEnv('SAFEKEEP_EXTENT', 'full');
   vi.resetModules();
   const full = await import('../support/extent');
   expect(full.sampleOf(ALL, 3)).toEqual(ALL);
+  expect(full.shareOf(ALL, 0, 3)).toEqual(ALL);
+  expect(full.strideOf(3)).toEqual({ first: 0, step: 1 });
 });
