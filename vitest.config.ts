@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { isFull } from './tests/support/extent';
 import { LongestFirst } from './tests/support/longest-first';
+import { seedOfRun } from './tests/support/seed';
 
 const servers = 'tests/support/global-setup.ts';
 const HOURS = 3 * 3_600_000;
+// The test processes inherit it.
+seedOfRun();
 
 export default defineConfig({
   test: {

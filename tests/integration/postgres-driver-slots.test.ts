@@ -268,10 +268,9 @@ describe('what the live database holds', () => {
     );
     const holder = await session(app);
     await holder.query('BEGIN; LOCK TABLE locked');
-    const began = Date.now();
+    // It comes back while the lock is held: nobody lets go of it before.
     const counted = await count(['public.locked', 'public.a'], 700);
     expect(counted?.get('public.locked')).toBeNull();
-    expect(Date.now() - began).toBeLessThan(10_000);
     await holder.end();
     await expect(createPostgresDriver({ ...app, port: 1 }).countRows(['public.a'], 500)).rejects.toMatchObject({
       code: 'DATABASE_UNREACHABLE',
