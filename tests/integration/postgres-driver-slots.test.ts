@@ -258,7 +258,7 @@ describe('what the live database holds', () => {
       CREATE TABLE locked (v int); CREATE SCHEMA other; CREATE TABLE other."x.y" (v int)`,
     );
     const count = (tables: string[], limit: number) => driver.countRows(tables, limit);
-    expect(await count(['public.a', 'public.b', 'public.no', 'other.x.y'], 5000)).toEqual(
+    expect(await count(['public.a', 'public.b', 'public.no', 'other.x.y'], 60_000)).toEqual(
       new Map([
         ['public.a', 1000],
         ['public.b', 1],
