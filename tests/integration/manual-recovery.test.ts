@@ -1,14 +1,17 @@
-/** docs/recovery.md, followed to the letter on MariaDB; for PostgreSQL see postgres-driver-truth.test.ts. */
+/** docs/recovery.md, followed to the letter; for the PostgreSQL strategy `objects` see postgres-driver-truth.test.ts. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { DatabaseConnection } from '../../src/engine/databases/driver';
 import { findProgram, removeFolder, temporaryFolder } from '../support/child';
-import { expectSame } from '../support/compare';
+import { createPostgresDriver } from '../../src/engine/databases/postgres';
+import { expectSame, fingerprint } from '../support/compare';
+import * as postgres from '../support/postgres-driver';
 import {
   anyKeyNames,
   connectionTo,
+  dropped,
   dumpAll,
   exec,
   fillWithEverything,
@@ -96,4 +99,34 @@ it('brings back previous data of the strategy names', async () => {
   const left = (await oursIn(database)).map((name) => `DROP TABLE \`${name}\``);
   await exec(to, 'SET foreign_key_checks = 0', ...left);
   expectSame(anyKeyNames(replaced), anyKeyNames(await pictureOf(to)));
+});
+
+it.each([
+  { way: postgres.WAYS[0], section: 'PostgreSQL, a separate database' },
+  { way: postgres.WAYS[1], section: 'PostgreSQL, in the same database' },
+])('brings back previous data of the strategy $way.strategy', async ({ way, section }) => {
+  const scope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
+  const database = await postgres.databaseFor(way);
+  dropped.push(() => database.drop());
+  const to = postgres.connectionTo(database);
+  await postgres.sql(to, postgres.everything(`"${database.database}"`));
+  const driver = createPostgresDriver(to);
+  dropped.push(() => driver.close());
+  const dump = await postgres.take(driver, scope);
+  await postgres.sql(to, 'DELETE FROM child; CREATE TABLE later (id int); DROP VIEW cheap');
+  const replaced = await fingerprint(to);
+  const plan = await postgres.stage(driver, 'qwertyui', dump, scope);
+  expect(plan.strategy).toBe(way.strategy);
+  await driver.switchOver(plan, postgres.testRun());
+  await driver.close();
+  const env = {
+    ...process.env,
+    ...{ PGHOST: to.host, PGPORT: String(to.port), PGUSER: to.username, PGPASSWORD: to.password },
+  };
+  for (const block of blocksOf(section)) {
+    const own = block.replaceAll('nocobase', database.database);
+    execFileSync('bash', ['-ec', own], { cwd: folder, env, stdio: 'pipe' });
+  }
+  await postgres.sql(to, 'DROP SCHEMA IF EXISTS public_restored CASCADE');
+  expectSame(replaced, await fingerprint(to));
 });

@@ -73,7 +73,7 @@ const CHINESE: Rule[] = [
   { pattern: /还原的日志|日志中的数据库/, use: '还原状态文件', bad: '未完成还原的日志' },
   { pattern: /运行 ?\{\{/, use: '任务', bad: '运行 {{runId}} 的记录已不存在' },
   { pattern: /应用的一个任务|等待中的任务/, use: '后台作业', bad: '应用的一个任务未能按时结束' },
-  { pattern: /(?<!ZIP ?)归档/i, use: '备份文件', bad: '归档已删除' },
+  { pattern: /(?<!ZIP ?)归档(?!格式)/i, use: '备份文件', bad: '归档已删除' },
   { pattern: /固定/, use: '受保护', bad: '备份已固定。' },
   { pattern: /该程序|找不到程序|数据库程序/, use: '客户端工具', bad: '任务日志中有该程序的输出。' },
   { pattern: /略过|省略/, use: '跳过', bad: '无权读取，已略过' },
@@ -92,6 +92,7 @@ const LEGITIMATE = [
   'It may not find them.',
   '正在重新加载应用',
   '此 ZIP 归档不是 Safekeep 备份',
+  'pg_dump 的输出不是归档格式',
   '撤销期限',
 ];
 
