@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync 
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { walk } from './walk';
+import { fill } from '../messages';
+import { type OnSkipped, walk } from './walk';
 
 let folder: string;
 let warned: string[];
@@ -14,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const signal = new AbortController().signal;
-const onSkipped = (file: string, reason: string) => void warned.push(`${file}: ${reason}`);
+const onSkipped: OnSkipped = (file, reason) => void warned.push(`${file}: ${fill('{{reason}}', { reason })}`);
 
 async function found(exclude: string[] = []): Promise<string[]> {
   const paths: string[] = [];
@@ -62,7 +63,7 @@ it('holds nothing where there is no folder', async () => {
   expect(warned).toEqual([]);
 });
 
-it('leaves out links and special files, and says so', async () => {
+it('skips links and special files and reports them', async () => {
   put('real/file');
   symlinkSync('real', path.join(folder, 'link to a folder'));
   symlinkSync('/etc/passwd', path.join(folder, 'link to a file'));
@@ -85,7 +86,7 @@ it('leaves out a name that is no UTF-8, and says so', async () => {
   put('b');
   put('c\uFFFD');
   expect(await found()).toEqual(['b', 'c\uFFFD']);
-  expect(warned.sort()).toEqual(['a\uFFFD: its name is not UTF-8', 'folder\uFFFD: its name is not UTF-8']);
+  expect(warned.sort()).toEqual(['a\uFFFD: the name is not UTF-8', 'folder\uFFFD: the name is not UTF-8']);
 });
 
 it('passes over without a word what goes while it is looked at', async () => {
