@@ -28,7 +28,7 @@ function put(name: string, content = ''): void {
   writeFileSync(path.join(folder, name), content);
 }
 
-it('finds every file, however it is called and however deep it lies', async () => {
+it('finds every file, whatever its name and depth', async () => {
   const longest = `${'é'.repeat(127)}x`;
   const names = [
     'a',
@@ -46,7 +46,7 @@ it('finds every file, however it is called and however deep it lies', async () =
   expect(warned).toEqual([]);
 });
 
-it('tells size, time and permissions', async () => {
+it('returns size, time and permissions', async () => {
   put('a', 'four');
   const at = new Date('2024-02-03T04:05:06.789Z');
   utimesSync(path.join(folder, 'a'), at, at);
@@ -57,7 +57,7 @@ it('tells size, time and permissions', async () => {
   expect(await found()).toEqual(['a']);
 });
 
-it('holds nothing where there is no folder', async () => {
+it('is empty for a missing folder', async () => {
   rmSync(folder, { recursive: true });
   expect(await found()).toEqual([]);
   expect(warned).toEqual([]);
@@ -78,7 +78,7 @@ it('skips links and special files and reports them', async () => {
   ]);
 });
 
-it('leaves out a name that is no UTF-8, and says so', async () => {
+it('skips and reports a name that is not UTF-8', async () => {
   const bytes = (name: string) => Buffer.concat([Buffer.from(`${folder}/${name}`), Buffer.from([0xff])]);
   writeFileSync(bytes('a'), '');
   mkdirSync(bytes('folder'));
@@ -89,7 +89,7 @@ it('leaves out a name that is no UTF-8, and says so', async () => {
   expect(warned.sort()).toEqual(['a\uFFFD: the name is not UTF-8', 'folder\uFFFD: the name is not UTF-8']);
 });
 
-it('passes over without a word what goes while it is looked at', async () => {
+it('silently ignores files that vanish during the walk', async () => {
   for (let n = 0; n < 200; n++) put(`folder ${n}/file`);
   let count = 0;
   for await (const file of walk(folder, signal, onSkipped)) {
@@ -100,7 +100,7 @@ it('passes over without a word what goes while it is looked at', async () => {
   expect(warned).toEqual([]);
 });
 
-it('leaves out slots of restores and excluded folders without a word', async () => {
+it('silently skips slots of restores and excluded folders', async () => {
   put('.safekeep-abc.staged/x');
   put('deep/.uploads.safekeep-abc.previous/x');
   put('own/backup');

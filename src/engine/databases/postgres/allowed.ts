@@ -46,7 +46,7 @@ const SAFE_ENCODING =
   /^(UTF8|SQL_ASCII|EUC_(CN|JP|KR|TW)|EUC_JIS_2004|LATIN([1-9]|10)|ISO_8859_[5-8]|KOI8[RU]|MULE_INTERNAL|WIN(866|874|125[0-8]))$/;
 
 /** The kinds of statements that are treated differently. */
-export type StatementKind = 'parameter' | 'search path' | 'counter' | 'copy' | 'routine' | 'other';
+export type StatementKind = 'parameter' | 'search path' | 'sequence' | 'copy' | 'routine' | 'other';
 
 /**
  * @param schemas those of the dump @param grants whether grants can name the role that made them
@@ -134,7 +134,7 @@ function selected(words: readonly Token[], schemas: readonly string[]): Statemen
   const [, quoted, plain] =
     /^'(?:"((?:[^"]|"")*)"|([^".(]+))\./.exec((words[5]?.raw ?? '').replaceAll("''", "'")) ?? [];
   const schema = quoted?.replaceAll('""', '"') ?? plain;
-  return schema !== undefined && schemas.includes(decoded(schema)) ? 'counter' : null;
+  return schema !== undefined && schemas.includes(decoded(schema)) ? 'sequence' : null;
 }
 
 /** `COPY schema.table [(columns)] FROM stdin;`, with nothing else in it. */
