@@ -255,7 +255,7 @@ async function worksIn(to: DatabaseConnection): Promise<void> {
 
 /** The pieces of a dump in an order that does not depend on the names in the database. */
 function byTable(sql: string): string[] {
-  const corrections = sql.indexOf('\n-- What the dump tool cut off');
+  const corrections = sql.indexOf('\n-- Exact FLOAT values');
   const end = corrections < 0 ? sql.length : corrections;
   const pieces = sql
     .slice(0, end)

@@ -70,7 +70,7 @@ export async function* floatCorrections(session: MysqlSession, tables: FloatTabl
 }
 
 const INTRODUCTION = `
--- What the dump tool cut off FLOAT values
+-- Exact FLOAT values, which the dump tool rounds
 SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0;
 `;
 

@@ -14,7 +14,7 @@ import { checkMysql, stageMysql } from './stage';
 import { bringLive } from './switchover';
 
 /**
- * Driver for both dialects; the server's version string tells which one it is. The driver opens sessions of its own and keeps
+ * Driver for both dialects; the server's version string identifies the flavour. The driver opens sessions of its own and keeps
  * none between calls.
  */
 export function createMysqlDriver(connection: DatabaseConnection): DatabaseDriver {

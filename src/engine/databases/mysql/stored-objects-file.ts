@@ -25,9 +25,9 @@ export const storedObjectSchema = z.object({
 /** A view, trigger, routine or event. `sql` creates it and names neither a definer nor a database. */
 export type StoredObject = z.infer<typeof storedObjectSchema> & { sql: string };
 
-const INTRODUCTION = `-- Views, routines, triggers and events; to be loaded after the tables, into the same database:
+const INTRODUCTION = `-- Views, routines, triggers and events. Load them after the tables, into the same database:
 -- mysql --binary-mode --default-character-set=utf8mb4 <database> < 2-stored-objects.sql
--- Whoever loads this becomes their definer.
+-- The user who loads them becomes their definer.
 `;
 /** The line that ends the output of the dump tools. */
 export const END_MARK = '-- Dump completed';
