@@ -2,7 +2,7 @@
 import { Readable, Transform } from 'node:stream';
 import type { ManifestDatabase } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
-import { messageOf, SafekeepError, toSafekeepError } from '../../errors';
+import { SafekeepError, toSafekeepError } from '../../errors';
 import { toolName, writeToTool } from '../../process';
 import type { DatabaseConnection, OpenPart } from '../driver';
 import { LOAD_FLAGS, requireTool, credentialsFile } from './client';
@@ -96,9 +96,6 @@ function endedEarly(tool: string): SafekeepError {
   return new SafekeepError('TOOL_FAILED', { tool, detail: { text: 'it exited before it had read all its input' } });
 }
 
-/** Signals sent from outside; a tool that fails by itself ends differently. */
-const SIGNALLED_FROM_OUTSIDE = /\bSIG(?:KILL|TERM|HUP|INT)\b/;
-
 /**
  * The client prints the line of the failed statement; the scanner knows which table that line belongs to. Errors that concern
  * the server rather than the dump get a code of their own.
@@ -109,10 +106,7 @@ function withTable(error: unknown, scanner: DumpScanner, { flavour }: MysqlServe
   const tool = String(failure.params.tool);
   // Newer clients print the whole statement, including data, before the error.
   const [complaint, line] = /ERROR \d+ (?:.*?at line (\d+))?.*/s.exec(detailOf(failure)) ?? [];
-  if (complaint === undefined) {
-    if (!SIGNALLED_FROM_OUTSIDE.test(detailOf(failure))) return failure;
-    return new SafekeepError('SERVER_FAILED', { detail: messageOf(failure) }, { cause: failure });
-  }
+  if (complaint === undefined) return failure;
   const table = line === undefined ? null : scanner.tableAt(Number(line));
   const detail = table === null ? complaint : { text: 'table {{table}}: {{complaint}}', params: { table, complaint } };
   return serverError({ errno: errnoPrinted(complaint), detail, tool, cause: failure }, flavour);
