@@ -18,7 +18,7 @@ import {
   staged,
 } from '../support/mysql-driver';
 
-/** Instead of the k-th statement that changes anything, or right after it, the process is as good as dead. */
+/** Simulates the death of the process instead of the k-th statement that changes anything, or right after it. */
 interface Death {
   statement: number;
   when: 'before' | 'after';
@@ -29,7 +29,7 @@ const { first, step } = strideOf(3);
 
 const CHANGES = /^\s*(?:CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT|START|LOCK|UNLOCK)/;
 
-/** Works with a driver whose connections are cut at that statement. @returns whether it came to its end before */
+/** Works with a driver whose connections are cut at that statement. @returns whether it ended before that */
 async function dies(
   to: DatabaseConnection,
   { statement, when }: Death,
@@ -107,7 +107,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   };
 
   it.each(['switchOver', 'switchBack'] as const)(
-    'before or after any statement of %s, is finished or taken back',
+    'before or after any statement of %s, is completed or rolled back',
     async (direction) => {
       const { to, driver, plan, before, after } = await scene();
       const positions = new Set<string>();
@@ -129,11 +129,11 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
           const position = await driver.position(plan);
           positions.add(position);
           if (position === 'unclear') await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
-          // Finished by turns; the other way round it then begins from a side that is whole.
+          // Completed in turns; the opposite move then begins from a complete side.
           if ((statement % 2 === 0) === (when === 'before')) await settled(direction);
           await settled(opposite[direction]);
         }
-        // There are as many, whichever way it is killed.
+        // Their number does not depend on the kind of kill.
         const isWhole = await dies(to, { statement: count, when }, (dying) => dying[direction](plan, runOf()));
         expect(isWhole).toBe(true);
         await settled(opposite[direction]);
@@ -143,10 +143,10 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     },
   );
 
-  it('while it finishes or takes back what was killed, the third process still gets through', async () => {
+  it('while completing or rolling back a killed switchover, the third process still succeeds', async () => {
     const { to, driver, plan, before, after } = await scene();
     for (let statement = first; ; statement += step) {
-      // Right after the exchange of the tables: the most is left to do then.
+      // Right after the tables have moved: most of the work remains then.
       const { exchange } = await statementsOf(to, plan, 'switchOver');
       await dies(to, { statement: exchange, when: 'after' }, (dying) => dying.switchOver(plan, runOf()));
       expect(await driver.position(plan)).toBe('unclear');
@@ -165,7 +165,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     await driver.switchOver(plan, runOf());
     for (let statement = first, again = plan; ; statement += step) {
       const completed = await dies(to, { statement, when: 'after' }, (dying) => dying.discard(again));
-      // What is live is never doubted: to bring it live is nothing, to bring the other side live is refused.
+      // The live side is always certain: making it live does nothing, making the other side live is refused.
       await driver
         .switchOver(again, runOf())
         .catch((error: { code: string }) => expect(error.code).toBe('SWITCHOVER_FAILED'));
@@ -199,7 +199,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   });
 });
 
-/** How many statements the switchover or its way back takes, and the number of the one that exchanges the tables. */
+/** How many statements the switchover or the rollback sends, and the number of the one that moves the tables. */
 async function statementsOf(to: DatabaseConnection, plan: DatabasePlan, direction: 'switchOver' | 'switchBack') {
   const seen: string[] = [];
   const { rows } = MysqlSession.prototype;
