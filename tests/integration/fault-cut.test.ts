@@ -103,7 +103,11 @@ describe.each(WAYS)('on $name', (way) => {
       return after;
     }
     // What could not be dropped while the server was away is dropped by the housekeeping.
-    if (how === 'away') await housekeep(Safekeep.of(scene.host.app), new Date());
+    if (how === 'away') {
+      const safekeep = Safekeep.of(scene.host.app);
+      await safekeep.runs.idle();
+      await housekeep(safekeep, new Date());
+    }
     expect(run.error?.code).toMatch(CODES);
     await scene.expectWhole({ run, state: before, code: run.error?.code ?? '', says: CAUSE });
     return before;
