@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content } from '../shared/runs';
 import { readableBytes } from './bytes';
-import { type ArchiveFacts, type Check, compatibilityOf, type CurrentSite, refuseUnlessFit } from './compatibility';
+import { type ArchiveFacts, type Check, compatibilityOf, type CurrentSite, requireCompatible } from './compatibility';
 import type { ToolReport } from './databases/driver';
 import type { SafekeepError } from './errors';
 import { fill } from './messages';
@@ -73,7 +73,7 @@ describe('a backup that fits', () => {
     ]);
     expect(misfits(checks)).toEqual([]);
     for (const check of checks.slice(1)) expect(told(check)[2], check.code).toBe('');
-    expect(() => refuseUnlessFit(checks, [], nothing)).not.toThrow();
+    expect(() => requireCompatible(checks, [], nothing)).not.toThrow();
   });
 
   it('is judged by what is chosen from it only', () => {
@@ -261,10 +261,10 @@ describe('each misfit is named with both sides and the way out:', () => {
     expect(text).toMatch(expected);
     expect(text).not.toContain('{{');
     const refusal = status === 'blocking' ? 'INCOMPATIBLE' : 'WARNINGS_NOT_ACCEPTED';
-    expect(() => refuseUnlessFit(checks, [], nothing)).toThrow(
+    expect(() => requireCompatible(checks, [], nothing)).toThrow(
       expect.objectContaining({ code: refusal }) as SafekeepError,
     );
-    const accepting = () => refuseUnlessFit(checks, [], { ...nothing, acceptWarnings: checks.map((one) => one.code) });
+    const accepting = () => requireCompatible(checks, [], { ...nothing, acceptWarnings: checks.map((one) => one.code) });
     if (status === 'warning') expect(accepting).not.toThrow();
     else expect(accepting).toThrow(expect.objectContaining({ code: 'INCOMPATIBLE' }) as SafekeepError);
   });
@@ -363,8 +363,8 @@ describe('previous data in the way', () => {
     const checks = tableOf(short);
     expect(statusesOf(checks)).toMatchObject({ freeSpace: 'warning' });
     const refusal = expect.objectContaining({ code: 'PREVIOUS_AT_RISK' }) as SafekeepError;
-    expect(() => refuseUnlessFit(checks, ['R2'], nothing)).toThrow(refusal);
-    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: ['freeSpace'], discard: ['R1'] })).toThrow(refusal);
-    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: [], discard: ['R2'] })).not.toThrow();
+    expect(() => requireCompatible(checks, ['R2'], nothing)).toThrow(refusal);
+    expect(() => requireCompatible(checks, ['R2'], { acceptWarnings: ['freeSpace'], discard: ['R1'] })).toThrow(refusal);
+    expect(() => requireCompatible(checks, ['R2'], { acceptWarnings: [], discard: ['R2'] })).not.toThrow();
   });
 });

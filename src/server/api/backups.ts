@@ -25,7 +25,7 @@ import { listRows } from './list';
 import { previousViews } from './previous';
 import { action, type Action, inputOf, keyOf, parse, readAction } from './respond';
 import { viewOf as viewOfRun } from './runs';
-import { backupView, type BackupRow, checkView, tell, type Translate } from './views';
+import { backupView, type BackupRow, checkView, translated, type Translate } from './views';
 
 const contents = z.array(z.enum(['database', 'files'])).min(1);
 const createSchema = z.object({
@@ -77,7 +77,7 @@ export const backupActions: Record<string, Action> = {
     const row = await rowOf(safekeep, keyOf(ctx));
     const stored = await safekeep.destination.get(row.name);
     if (stored?.sidecarState === 'unreadable') throw new SafekeepError('SIDECAR_UNREADABLE', { file: row.name });
-    if (stored?.byHand?.isProtected ?? row.isProtected) throw new SafekeepError('PROTECTED', { name: row.name });
+    if (stored?.annotations?.isProtected ?? row.isProtected) throw new SafekeepError('PROTECTED', { name: row.name });
     const active = safekeep.runs.active?.record;
     if (active?.backupName === row.name) throw busyWith(active);
     const run = row.runId ? await safekeep.history.load(row.runId) : null;
@@ -94,8 +94,8 @@ export const backupActions: Record<string, Action> = {
   inspect: action(async ({ safekeep, translate, ctx }): Promise<InspectAnswer> => {
     const { manifest, inspection } = await inspectBackup(safekeep, parse(sourceSchema, inputOf(ctx)));
     const { checks, planning, extraBytes, sharedFolders, discards } = inspection;
-    const summary = tell(planning?.summary ?? { text: 'Only files are restored.' }, translate);
-    const downtime = tell(planning?.downtime ?? RELOAD_ONLY, translate);
+    const summary = translated(planning?.summary ?? { text: 'Only files are restored.' }, translate);
+    const downtime = translated(planning?.downtime ?? RELOAD_ONLY, translate);
     const { undoHours } = await readSettings(safekeep.app);
     const previous = await safekeep.previous.read();
     const discarded = previous.states.filter(({ id }) => discards.includes(id));

@@ -20,7 +20,7 @@ import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } 
 /** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
 export type Translate = (sentence: string) => string;
 
-export function tell(message: Message, translate: Translate): string {
+export function translated(message: Message, translate: Translate): string {
   return message.text === '' ? '' : fill(translate(message.text), message.params, translate);
 }
 
@@ -29,8 +29,8 @@ export function apiError(error: SafekeepError, translate: Translate): ApiError {
   const { code, params } = error;
   return {
     code: code satisfies ErrorCode,
-    message: tell({ text: message, params }, translate),
-    hint: tell({ text: hint, params }, translate),
+    message: translated({ text: message, params }, translate),
+    hint: translated({ text: hint, params }, translate),
     params: Object.fromEntries(
       Object.entries(params).map(([name, value]) => [
         name,
@@ -119,7 +119,7 @@ export function backupView(
     appVersion: row.appVersion,
     dialect: row.dialect,
     destinations: row.destinations,
-    verified: row.verified && { ...row.verified, detail: tell(row.verified.detail, translate) },
+    verified: row.verified && { ...row.verified, detail: translated(row.verified.detail, translate) },
     run,
     live: live?.backupName === row.name ? live : null,
   };
@@ -129,12 +129,12 @@ export function checkView(check: Check, translate: Translate): CheckView {
   return {
     code: check.code,
     status: check.status,
-    backup: tell(check.backup, translate),
-    current: tell(check.current, translate),
-    remedy: tell(check.remedy, translate),
+    backup: translated(check.backup, translate),
+    current: translated(check.current, translate),
+    remedy: translated(check.remedy, translate),
   };
 }
 
 export function logLineView(line: LogLine, translate: Translate) {
-  return { at: line.at, level: line.level, step: line.step, message: tell(line.message, translate) };
+  return { at: line.at, level: line.level, step: line.step, message: translated(line.message, translate) };
 }

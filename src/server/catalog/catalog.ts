@@ -98,14 +98,14 @@ export class Catalog {
     return removed;
   }
 
-  private async makeSidecar({ name, bytes, byHand }: StoredBackup): Promise<void> {
+  private async makeSidecar({ name, bytes, annotations }: StoredBackup): Promise<void> {
     try {
       const reader = await this.open(name);
       try {
         const { manifest } = reader;
         const sha256 = await reader.sha256();
         // A sidecar may be gone and its row not.
-        const known = byHand ?? (await this.index.backup(name));
+        const known = annotations ?? (await this.index.backup(name));
         const { note = manifest.note, isProtected = false } = known ?? {};
         const { createdAt } = manifest;
         const times = { startedAt: createdAt, finishedAt: createdAt };

@@ -29,13 +29,13 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       await sweep(safekeep);
       // Again, now that nothing else can change it.
       const slots = await reach();
-      const whenUp = async (switched: Slots) => {
+      const whenStarted = async (switched: Slots) => {
         await keep(safekeep, run.record, switched, undoHours);
         await run.conclude();
       };
       requireAlone(slots.folders, (await safekeep.site()).otherApps);
       const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenUp }, run);
+      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenStarted }, run);
     } finally {
       await driver.close();
     }

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
 import { SafekeepError, toSafekeepError } from '../../errors';
+import { fill } from '../../messages';
 import { readFromTool, toolName } from '../../process';
 import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileTable } from '../driver';
 import { RecordSpool } from '../record-spool';
@@ -181,8 +182,8 @@ async function* outputOf(
     for await (const chunk of output) yield chunk as Buffer;
   } catch (error) {
     const failure = toSafekeepError(error);
-    const detail = String(failure.params.detail);
     if (failure.code !== 'TOOL_FAILED') throw failure;
+    const detail = fill('{{detail}}', failure.params);
     throw serverError({ errno: errnoPrinted(detail), detail, tool: name, cause: failure }, server.flavour);
   }
 }

@@ -96,7 +96,7 @@ function endedEarly(tool: string): SafekeepError {
 }
 
 /** Somebody else ends a program by these; by others it ends when it fails itself. */
-const ENDED_FROM_OUTSIDE = /\bended by SIG(?:KILL|TERM|HUP|INT)\b/;
+const ENDED_FROM_OUTSIDE = /\bterminated by SIG(?:KILL|TERM|HUP|INT)\b/;
 
 /**
  * The client tells the line of the statement that failed; the scanner knows whose line that is. What speaks of the server
