@@ -12,7 +12,7 @@ const END_RECORD_BYTES = 22;
 const MEBIBYTE = 1 << 20;
 
 export interface AddOptions {
-  /** 'store' for uploaded files, which are compressed as a rule; 'fast' for text such as dumps. */
+  /** 'store' for data that is already compressed, 'fast' for text such as dumps. */
   compression: 'store' | 'fast';
   mtimeMs?: number;
   mode?: number;

@@ -36,7 +36,7 @@ const createSchema = z.object({
 const updateSchema = z.object({ note: z.string().max(500).optional(), isProtected: z.boolean().optional() });
 const sourceSchema = z
   .object({ name: z.string().optional(), uploadId: z.string().optional(), contents: contents.optional() })
-  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), { message: 'give either name or uploadId' });
+  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), { message: 'either name or uploadId is required' });
 const filesModeSchema = z.object({ filesMode: z.enum(['mirror', 'merge']).optional() });
 const restoreSchema = sourceSchema
   .and(filesModeSchema)
@@ -66,7 +66,7 @@ export const backupActions: Record<string, Action> = {
   update: action(async ({ safekeep, translate, ctx }) => {
     const { name } = await rowOf(safekeep, keyOf(ctx));
     const change = parse(updateSchema, inputOf(ctx));
-    // An unprotected backup is deleted by the next one that is too many: that takes the right to delete.
+    // Retention deletes unprotected backups: removing the protection requires the permission to delete.
     const mayDelete = Boolean(ctx.can({ resource: BACKUPS, action: 'destroy' }));
     if (change.isProtected === false && !mayDelete) throw new SafekeepError('FORBIDDEN');
     await safekeep.catalog.change(name, change);
@@ -135,7 +135,7 @@ async function viewOf(safekeep: Safekeep, row: BackupRow, translate: Translate):
   return (await viewerOf(safekeep, translate))(row);
 }
 
-/** Shows rows of one moment: the run in progress and where the live data came from. */
+/** Views of rows at one moment, with the run in progress and the origin of the live data. */
 async function viewerOf(safekeep: Safekeep, translate: Translate): Promise<(row: BackupRow) => BackupView> {
   const active = safekeep.runs.active?.record;
   const making = active?.kind === 'backup' ? await viewOfRun(safekeep, active, translate) : null;
@@ -144,7 +144,7 @@ async function viewerOf(safekeep: Safekeep, translate: Translate): Promise<(row:
 }
 
 async function rowOf(safekeep: Safekeep, name: string): Promise<BackupRow> {
-  // A name that no backup can have is not shown to the database, which may choke on it (NUL).
+  // An invalid name is not passed to the database, which can fail on it (NUL).
   const row = isBackupName(name) ? await safekeep.index.backup(name) : null;
   if (!row) throw notFound('backup', name);
   return row;

@@ -13,7 +13,7 @@ export const settingsActions: Record<string, Action> = {
     return await answer(safekeep);
   }),
 
-  /** Starts every client tool once to ask for its version. */
+  /** Runs every client tool once to find out its version. */
   tools: action(async ({ safekeep, translate }): Promise<ToolsAnswer> => {
     const driver = safekeep.driver();
     try {

@@ -1,4 +1,4 @@
-/** Records and rows as the API tells them. */
+/** Records and rows as the API returns them. */
 import { type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
 import { fill } from '../../engine/messages';
 import { isExpired, type PreviousData } from '../../engine/previous';
@@ -17,7 +17,7 @@ import type {
 } from '../../shared/runs';
 import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../../engine/history/record';
 
-/** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
+/** Translates an English sentence into the user's language; `{{places}}` stay unchanged. */
 export type Translate = (sentence: string) => string;
 
 export function translated(message: Message, translate: Translate): string {
@@ -45,7 +45,7 @@ export function storedApiError(stored: unknown, translate: Translate): ApiError 
   return parsed.success ? apiError(fromStoredError(parsed.data), translate) : null;
 }
 
-/** What a run's view needs besides its record. */
+/** The input of a run's view in addition to its record. */
 export interface RunViewContext {
   translate: Translate;
   isCancelling: boolean;
@@ -61,7 +61,7 @@ export function runView(record: RunRecord, { translate, isCancelling, undo }: Ru
   return { ...state, ...about, warnings, error, undo };
 }
 
-/** Whether what a run replaced can be brought back; null for a run that replaced nothing. */
+/** Whether the data that a run replaced can be brought back; null for a run that replaced none. */
 export function undoView({ states, endings }: PreviousData, runId: string, now: Date): UndoView | null {
   const state = states.find(({ id }) => id === runId);
   if (state && isExpired(now)(state)) return { state: 'expired', at: state.until };
@@ -80,7 +80,7 @@ export interface BackupRow {
   isProtected: boolean;
   startedAt: Date | string;
   finishedAt: Date | string | null;
-  /** bigInt columns come back as text from some databases. */
+  /** Some databases return bigInt columns as text. */
   durationMs: number | string | null;
   bytes: number | string | null;
   sha256: string | null;

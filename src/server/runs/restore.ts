@@ -17,14 +17,14 @@ import { sweep } from './recovery';
 
 type Source = Pick<RestoreRequest, 'name' | 'uploadId'>;
 
-/** @throws what opening an archive throws, NOT_FOUND, UPLOAD_INCOMPLETE */
+/** @throws the errors of ArchiveReader.open, NOT_FOUND, UPLOAD_INCOMPLETE */
 export async function openSource(safekeep: Safekeep, { name, uploadId }: Source): Promise<ArchiveReader> {
   return uploadId === undefined ? await safekeep.catalog.open(name ?? '') : await safekeep.uploads.open(uploadId);
 }
 
 /**
  * Compares a backup with this app; changes nothing.
- * @throws what `openSource` throws, NOT_IN_BACKUP
+ * @throws the errors of `openSource`, NOT_IN_BACKUP
  */
 export async function inspectBackup(
   safekeep: Safekeep,
@@ -44,7 +44,7 @@ export async function inspectBackup(
   }
 }
 
-/** Refuses at once what does not fit; the rest is a run. @throws BUSY, INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK, … */
+/** Refuses an incompatible backup at once; otherwise starts a run. @throws BUSY, INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK, … */
 export async function startRestore(
   safekeep: Safekeep,
   request: RestoreRequest,

@@ -27,7 +27,7 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       const { journal, control } = safekeep;
       const { undoHours } = await readSettings(safekeep.app);
       await sweep(safekeep);
-      // Again, now that nothing else can change it.
+      // Again, now that no other run can change the previous data.
       const slots = await reach();
       const whenStarted = async (switched: Slots) => {
         await keep(safekeep, run.record, switched, undoHours);
