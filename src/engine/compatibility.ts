@@ -289,7 +289,11 @@ function archiveCheck({ source, verified }: ArchiveFacts): Check {
   }
   switch (verified?.result) {
     case 'failed':
-      return line('blocking', { text: 'verification failed' }, { text: 'Use another backup, or verify this one again.' });
+      return line(
+        'blocking',
+        { text: 'verification failed' },
+        { text: 'Use another backup, or verify this one again.' },
+      );
     case 'restorable':
       return line('ok', { text: 'verified' });
     case 'bytes only': {

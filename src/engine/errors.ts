@@ -323,8 +323,7 @@ export function isConnectionLost(error: unknown): boolean {
 /** NO_SPACE for a write that failed. `needed`: bytes; without it, more than is free. */
 export function diskFull(folder: string, cause: unknown, needed?: number): SafekeepError {
   const free = readableBytes(freeBytes(folder));
-  const wanted =
-    needed === undefined ? { text: 'more than {{size}}', params: { size: free } } : readableBytes(needed);
+  const wanted = needed === undefined ? { text: 'more than {{size}}', params: { size: free } } : readableBytes(needed);
   return new SafekeepError('NO_SPACE', { folder, needed: wanted, free }, { cause });
 }
 

@@ -96,7 +96,7 @@ export async function confirm(
   await conclude(parts, found, record, (run) => {
     run.status = 'succeeded with warnings';
     run.error = null;
-    return { text: 'The server stopped after the switchover; the restored data stays live' };
+    return { text: 'The server stopped after the switchover; the restored data was kept' };
   });
   await parts.journal.remove();
 }

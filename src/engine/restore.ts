@@ -7,7 +7,14 @@ import { CONTENT_NAMES } from '../shared/names';
 import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
-import { type Accepted, type ArchiveFacts, type Check, checkName, compatibilityOf, requireCompatible } from './compatibility';
+import {
+  type Accepted,
+  type ArchiveFacts,
+  type Check,
+  checkName,
+  compatibilityOf,
+  requireCompatible,
+} from './compatibility';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
@@ -236,6 +243,9 @@ function filesOf({ rootId, recordedOnly, files: count }: FolderTarget, entries: 
     .filter(({ name, recorded }) => name.startsWith(prefix) && (!recordedOnly || recorded))
     .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
   if (!recordedOnly || files.length === count) return files;
-  const detail = { text: 'its manifest and its list of entries differ in the number of files in {{folder}}', params: { folder: prefix } };
+  const detail = {
+    text: 'its manifest and its list of entries differ in the number of files in {{folder}}',
+    params: { folder: prefix },
+  };
   throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
 }

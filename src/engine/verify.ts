@@ -34,7 +34,11 @@ export interface VerifyResult extends Pick<Verification, 'result' | 'detail'> {
  * Verifies an opened backup. Nothing is left behind; a slot that cannot be discarded stays in the journal.
  * @throws errors that are not the backup's fault: NO_SPACE, DATABASE_UNREACHABLE, TOOL_TIMED_OUT, CANCELLED, …
  */
-export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyParts, run: VerifyRun): Promise<VerifyResult> {
+export async function verify(
+  { runId, slotId }: VerifyRequest,
+  parts: VerifyParts,
+  run: VerifyRun,
+): Promise<VerifyResult> {
   const { reader, driver, journal } = parts;
   const read = await run.step('checksum', () => readAll(reader, run)).catch(resultOfFailure);
   if (!Array.isArray(read)) return read;

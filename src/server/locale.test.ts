@@ -38,7 +38,7 @@ describe('the sentences of the server', () => {
   it('are found by this test', () => {
     expect(used.length).toBeGreaterThan(200);
     expect(used).toContain('Only files are restored.');
-    expect(used).toContain('The server stopped after the switchover; the restored data stays live');
+    expect(used).toContain('The server stopped after the switchover; the restored data was kept');
     expect(used).toContain('{{entry}} does not match its checksum');
   });
 

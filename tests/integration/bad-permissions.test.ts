@@ -3,7 +3,7 @@ import type { HostApi } from '../../scripts/host-api.mjs';
 import { expectRefusal, type Scene, startScene } from '../support/bad-day';
 import { makeBackup } from '../support/safekeep';
 
-/** Every right, and what it allows; `runs:cancel` belongs to whoever may start a run. */
+/** Every permission and its actions; `runs:cancel` belongs to all that start runs. */
 const GROUPS: Record<string, string[]> = {
   'pm.safekeep': [
     'safekeepBackups:list',
@@ -67,16 +67,16 @@ describe('what a role may do', () => {
     expect(await allowedTo(api)).toEqual(expected);
   });
 
-  it('is nothing without one of the rights', async () => {
+  it('is nothing without a permission', async () => {
     expect(await allowedTo(await scene.host.userWith([]))).toEqual([]);
     expect(await allowedTo(await scene.host.userWith(['ui.*', 'pm.users']))).toEqual([]);
   });
 
-  it('is everything with the right to all of Safekeep', async () => {
+  it('is everything with the permission for all of Safekeep', async () => {
     expect(await allowedTo(await scene.host.userWith(['pm.safekeep', 'pm.safekeep.*']))).toEqual(everyAction);
   });
 
-  it('is nothing for someone who is not signed in, or whose token is none', async () => {
+  it('is nothing for a user who is not signed in or has an invalid token', async () => {
     const forged = { ...scene.host.anonymous, token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' };
     for (const action of everyAction) {
       expect(await statusOf(scene.host.anonymous, action), action).toBe(401);

@@ -39,7 +39,7 @@ async function abort(uploadId: string) {
 }
 
 describe('a chunk', () => {
-  it('that skips bytes is refused and told where to go on', async () => {
+  it('that skips bytes is refused, and the error names the byte to continue from', async () => {
     const uploadId = await begin();
     const early = expectRefusal(
       await append(scene.root, uploadId, 10, archive.subarray(10, 20)),
@@ -122,7 +122,7 @@ describe('an upload', () => {
     expect(message).toContain('1000.0 TB needed');
   });
 
-  it('can not be finished, inspected or restored before its last byte has come', async () => {
+  it('cannot be finished, inspected or restored before its last byte has arrived', async () => {
     const uploadId = await begin();
     await append(scene.root, uploadId, 0, archive.subarray(0, -1));
     const { hint } = expectRefusal(await finish(uploadId), 409, 'UPLOAD_INCOMPLETE');
@@ -137,7 +137,7 @@ describe('an upload', () => {
     await abort(uploadId);
   });
 
-  it('that differs from what was sent is refused and thrown away', async () => {
+  it('with a wrong checksum is refused and deleted', async () => {
     const uploadId = await sendChunks(scene.root, archive, 100_000);
     expectRefusal(await finish(uploadId, { sha256: sha256(Buffer.from('else')) }), 422, 'UPLOAD_DAMAGED');
     expectRefusal(await finish(uploadId), 404, 'NOT_FOUND');

@@ -94,7 +94,7 @@ describe('protection', () => {
     expect(sidecar()).toMatchObject({ isProtected: true, note: 'kept', sha256: other.sha256 });
   });
 
-  it('is taken away only by who may delete', async () => {
+  it('can only be removed with the permission to delete', async () => {
     const { root, host } = scene;
     const { name } = await makeBackup(root);
     await protect(name);

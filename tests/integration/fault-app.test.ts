@@ -42,7 +42,7 @@ describe.each([SQLITE])('on $name', (way) => {
 
   it.each(Object.keys(FAULTS))('a restore goes back when %s, and so does an undo', async (what) => {
     FAULTS[what]?.();
-    const failure = { code: 'RESTORED_APP_UNHEALTHY', says: /a bad plugin/ };
+    const failure = { code: 'RESTORED_APP_UNHEALTHY', message: /a bad plugin/ };
     await scene.expectWhole({ run: await scene.restore(), state: 'old', ...failure });
     ambush?.remove();
     await scene.expectDone(await scene.restore(), 'new');
@@ -60,7 +60,7 @@ describe.each([SQLITE])('on $name', (way) => {
     const upgrade = vi.spyOn(app, 'upgrade').mockRejectedValueOnce(new Error('a bad migration'));
     const run = await scene.restore();
     expect(upgrade).toHaveBeenCalledOnce();
-    await scene.expectWhole({ run, state: 'old', code: 'RESTORED_APP_UNHEALTHY', says: /a bad migration/ });
+    await scene.expectWhole({ run, state: 'old', code: 'RESTORED_APP_UNHEALTHY', message: /a bad migration/ });
     await app.db.getModel('applicationPlugins').destroy({ where: { name: 'newer' } });
     await scene.rememberOld();
   });

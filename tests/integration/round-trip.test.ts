@@ -23,7 +23,7 @@ const NOT_COMPARED = [/^safekeep(Runs|Backups)$/, 'issuedTokens'];
 
 /**
  * What does not come along where the role that owned everything is another one: its default privileges, and that it had
- * taken a right from itself.
+ * revoked a privilege from itself.
  */
 const LOST_ELSEWHERE = {
   sqlite: [],
@@ -89,7 +89,7 @@ async function wreck({ host, target, uploads, second }: Server): Promise<void> {
   await writeFile(path.join(second, 'newer too.txt'), 'newer');
 }
 
-/** Exchanges the states of a restore (or of an undo) once more. */
+/** Undoes a restore, or an undo. */
 async function undo({ root }: TestApp, filterByTk: string): Promise<RunView> {
   const { runId } = await root.get('safekeepRuns:undo', { body: { filterByTk } });
   const run = await endOfRun(root, runId);
@@ -177,7 +177,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     expect(held).toBeLessThanOrEqual(after);
   });
 
-  test('a fresh server with other ids, address, sign-in and storage becomes the same', async () => {
+  test('a fresh server with other ids, address, credentials and storage gets the same data', async () => {
     const archive = await download(a.host.root, backup.name);
     await a.host.stop();
     const database = dialect === 'postgres' ? await ownPostgres() : databases[1];
@@ -237,7 +237,7 @@ function withoutDatabase(fingerprint: compare.Fingerprint): compare.Fingerprint 
   return { ...fingerprint, schema: parts.join('\n\n') };
 }
 
-/** Users in whose name views and programs run. */
+/** Users in whose name views and routines run. */
 async function definersOf(target: DatabaseConnection): Promise<string[]> {
   const rows = await compare.withConnection(target, ({ query }) =>
     query(

@@ -19,7 +19,7 @@ const SLOT = /\.(previous|staged)$/;
 const names = (rows: BackupView[]) => rows.map(({ name }) => name);
 
 describe('the history', () => {
-  it('keeps as many backups as the settings say, and pinned ones beyond', async () => {
+  it('keeps as many backups as the settings say, and protected ones in addition', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root } = host;
     await root.get('safekeepSettings:update', { body: { maxBackups: 2 } });
@@ -36,7 +36,7 @@ describe('the history', () => {
     expect(archives.sort()).toEqual(kept.map((name) => `${name}.safekeep.zip`).sort());
   });
 
-  it('says "interrupted" of a run that the server did not survive, and shows no half archive', async () => {
+  it('marks a run as interrupted when the server was killed, and shows no partial archive', async () => {
     const first = await startApp({ plugin: SafekeepPlugin });
     const made = await makeBackup(first.root, { note: 'good' });
     const folder = path.join(first.storage, 'safekeep/main');
@@ -60,7 +60,7 @@ describe('the history', () => {
     await makeBackup(host.root);
   });
 
-  it('finds archives that were put into the folder by hand', async () => {
+  it('finds archives that were copied into the folder', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root } = host;
     const made = await makeBackup(root, { note: 'carried over' });
@@ -122,7 +122,7 @@ describe('a restore', () => {
   });
 
   it.each(['sqlite', 'postgres', 'mariadb'] as const)(
-    'goes back by itself when the app does not come up on %s',
+    'rolls back when the app fails to start on %s',
     async (dialect) => {
       host = await startApp({ plugin: SafekeepPlugin, database: dialect });
       const { app, root, storage } = host;

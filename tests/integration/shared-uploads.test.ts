@@ -99,7 +99,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     return run;
   };
 
-  it('a backup takes the files that the app’s own records name, and says so', async () => {
+  it('a backup takes the files that the app’s own records name, and logs it', async () => {
     const [mine, theirs] = [await uploadFile(a.root, 'a.txt', 'of a'), await uploadFile(main.root, 'm.txt', 'of main')];
     fs.writeFileSync(path.join(uploads, 'nobody’s'), 'no record names it');
     const { name } = await makeBackup(a.root);

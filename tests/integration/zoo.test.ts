@@ -31,7 +31,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
   test('uploads lie in both storages, one is missing on disk', async () => {
     const first = Object.keys(await compare.fingerprintFolder(path.join(host.storage, 'uploads')));
     const second = Object.keys(await compare.fingerprintFolder(secondRoot));
-    // The host's own logo lies beside them.
+    // The host's own logo is in the same folder.
     expect(first.length + second.length).toBe(uploads.files + 1);
     expect(second.length).toBeGreaterThan(1);
     expect(second).not.toContain(uploads.missing);

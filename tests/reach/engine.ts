@@ -83,7 +83,7 @@ export class Engine {
     return this.destination.archivePath(name);
   }
 
-  /** @throws Error when the archive is not proven to be restorable */
+  /** @throws Error when the verification does not find the archive restorable */
   async verify(archive: string): Promise<void> {
     const { driver, journal, site } = this;
     const verdict = await this.reading(archive, (reader) =>
@@ -122,7 +122,12 @@ export class Engine {
   async undo(slots: Slots): Promise<void> {
     const { driver, journal } = this;
     const whenStarted = () => Promise.resolve();
-    await undo(slots, { runId: this.nextId(), undoHours: UNDO_HOURS }, { driver, journal, app, whenStarted }, this.run());
+    await undo(
+      slots,
+      { runId: this.nextId(), undoHours: UNDO_HOURS },
+      { driver, journal, app, whenStarted },
+      this.run(),
+    );
   }
 
   private async reading<T>(archive: string, work: (reader: ArchiveReader) => Promise<T>): Promise<T> {

@@ -99,7 +99,8 @@ export function checkManifest(json: unknown): Manifest {
 /** @throws ARCHIVE_DAMAGED */
 export function parseEntry(line: string): ArchiveEntry {
   const entry = entrySchema.safeParse(parseJson(line));
-  if (!entry.success) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'its list of entries is invalid' } });
+  if (!entry.success)
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'its list of entries is invalid' } });
   return entry.data;
 }
 

@@ -62,7 +62,8 @@ export class ArchiveReader {
    */
   async checkSeal(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
     const end = this.source.size - SEAL_DIGITS;
-    if (end < SEAL_TEXT.length) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'it has no archive checksum' } });
+    if (end < SEAL_TEXT.length)
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'it has no archive checksum' } });
     const hash = createHash('sha256');
     await pipeline(
       this.source.read(0, end),

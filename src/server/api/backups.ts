@@ -36,7 +36,9 @@ const createSchema = z.object({
 const updateSchema = z.object({ note: z.string().max(500).optional(), isProtected: z.boolean().optional() });
 const sourceSchema = z
   .object({ name: z.string().optional(), uploadId: z.string().optional(), contents: contents.optional() })
-  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), { message: 'either name or uploadId is required' });
+  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), {
+    message: 'either name or uploadId is required',
+  });
 const filesModeSchema = z.object({ filesMode: z.enum(['mirror', 'merge']).optional() });
 const restoreSchema = sourceSchema
   .and(filesModeSchema)

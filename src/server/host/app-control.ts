@@ -59,7 +59,8 @@ export class HostControl implements AppControl {
     await this.stopBackground(run);
     if (!what.database) return;
     const count = await this.jobs.park();
-    if (count > 0) run.log('warn', { text: 'Waiting background jobs of the replaced data: {{count}}', params: { count } });
+    if (count > 0)
+      run.log('warn', { text: 'Waiting background jobs of the replaced data: {{count}}', params: { count } });
   }
 
   async leaveMaintenance(): Promise<void> {

@@ -20,7 +20,8 @@ export async function stopBackground(app: Application): Promise<boolean> {
     stopping.then(() => true),
     new Promise<false>((resolve) => setTimeout(() => resolve(false), LIMIT_MS).unref()),
   ]);
-  if (!ended) stopping.catch((error: Error) => app.log.warn(`Safekeep: a background job failed late: ${error.message}`));
+  if (!ended)
+    stopping.catch((error: Error) => app.log.warn(`Safekeep: a background job failed late: ${error.message}`));
   retire(app);
   return ended;
 }

@@ -35,7 +35,12 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       };
       requireAlone(slots.folders, (await safekeep.site()).otherApps);
       const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenStarted }, run);
+      await undo(
+        slots,
+        { runId: run.record.id, undoHours },
+        { driver, journal, app: control, ownership, whenStarted },
+        run,
+      );
     } finally {
       await driver.close();
     }

@@ -45,7 +45,10 @@ export class Tickets {
 
   private async readKey(): Promise<Buffer> {
     const key = await readFile(this.keyFile).catch(() => this.makeKey());
-    if (key.length !== KEY_BYTES) throw new SafekeepError('INTERNAL', { detail: { text: '{{file}} is not a valid key', params: { file: this.keyFile } } });
+    if (key.length !== KEY_BYTES)
+      throw new SafekeepError('INTERNAL', {
+        detail: { text: '{{file}} is not a valid key', params: { file: this.keyFile } },
+      });
     return key;
   }
 

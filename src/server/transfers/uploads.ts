@@ -72,7 +72,8 @@ export class UploadStore {
     for await (const part of chunk.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       arrived += part.length;
       if (received + arrived > info.bytes) throw new SafekeepError('UPLOAD_TOO_LARGE', { bytes: info.bytes });
-      if (arrived > MAX_CHUNK_BYTES) throw new SafekeepError('BAD_REQUEST', { detail: { text: 'the chunk is too large' } });
+      if (arrived > MAX_CHUNK_BYTES)
+        throw new SafekeepError('BAD_REQUEST', { detail: { text: 'the chunk is too large' } });
       yield part;
     }
   }

@@ -1,4 +1,4 @@
-/** A process that does with the engine what it is told, until it is killed or its parent is gone. */
+/** A process that executes orders with the engine, until it is killed or its parent has ended. */
 import { backup } from '../../../src/engine/backup';
 import { removeTemporaries } from '../../../src/engine/atomic-file';
 import { backupName } from '../../../src/engine/archive/format';
