@@ -86,7 +86,7 @@ describe('a backup that fits', () => {
   });
 });
 
-describe('each misfit is named with both sides and the way out:', () => {
+describe('each incompatibility is reported with both sides and a remedy:', () => {
   const CASES: [
     what: string,
     code: string,
@@ -176,7 +176,7 @@ describe('each misfit is named with both sides and the way out:', () => {
       'another key',
       'keys',
       'warning',
-      /APP_KEY, aes_key\|different: aes_key\|Bring/,
+      /APP_KEY, aes_key\|different: aes_key\|Copy/,
       ({ current }) => (current.keyFingerprints.aes_key = 'cc'),
     ],
     [
@@ -209,7 +209,7 @@ describe('each misfit is named with both sides and the way out:', () => {
       'file storages that have another folder here',
       'fileFolders',
       'warning',
-      /^\/there\|\/here\|The files go to/,
+      /^\/there\|\/here\|The files are restored to/,
       ({ current }) => current.folders.moved.push({ there: '/there', here: '/here' }),
     ],
     [

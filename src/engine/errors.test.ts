@@ -68,7 +68,7 @@ it('the cause of an error is translated with it', () => {
   const { text, params } = new SafekeepError('ROLLBACK_FAILED', { detail: cause.sentence }).sentence;
   const inCapitals = (sentence: string) =>
     sentence.replace(/\{\{\w+\}\}|[a-z]+/g, (word) => (word.startsWith('{') ? word : word.toUpperCase()));
-  expect(fill(text, params, inCapitals)).toBe(
+  expect(fill(inCapitals(text), params, inCapitals)).toBe(
     fill(inCapitals(ERRORS.ROLLBACK_FAILED.message), {
       detail: fill(inCapitals(ERRORS.NO_SPACE.message), cause.params),
     }),
