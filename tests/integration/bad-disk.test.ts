@@ -69,7 +69,7 @@ describe.runIf(mayMount)('without space next to the database file', () => {
     scene = await startScene({ storage });
   });
 
-  it('a backup fails, leaves nothing, and the app goes on', async () => {
+  it('a backup fails, leaves nothing, and the app keeps running', async () => {
     await scene.remember();
     disk.fill(MEBIBYTE / 4);
     const run = await runToEnd(scene.root, 'safekeepBackups:create', {});
@@ -78,7 +78,7 @@ describe.runIf(mayMount)('without space next to the database file', () => {
     expect(readdirSync(scene.backups)).toEqual([]);
   });
 
-  it('a restore fails before the switch and leaves nothing', async () => {
+  it('a restore fails before the switchover and leaves nothing', async () => {
     const { name } = await makeBackup(scene.root);
     await scene.remember();
     disk.fill(MEBIBYTE / 4);

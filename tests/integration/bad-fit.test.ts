@@ -84,7 +84,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s a backup', (dialect) => {
   });
 });
 
-describe('a backup whose manifest is out for harm', () => {
+describe('a backup with a malicious manifest', () => {
   beforeAll(async () => {
     scene = await startScene();
     archive = await download(scene.root, (await makeBackup(scene.root)).name);
@@ -123,7 +123,7 @@ describe('a backup whose manifest is out for harm', () => {
     expectRefusal(await tryUpload(scene.root, bytes), 422, 'ARCHIVE_DAMAGED');
   });
 
-  it('is refused when asked for contents that it does not hold', async () => {
+  it('is refused for contents that it does not contain', async () => {
     const { name } = await makeBackup(scene.root, { contents: ['files'] });
     const body = { name, contents: ['database'] };
     const { message } = expectRefusal(await scene.root.call('safekeepBackups:restore', { body }), 422, 'NOT_IN_BACKUP');

@@ -59,7 +59,7 @@ async function allowedTo(api: HostApi): Promise<string[]> {
   return allowed;
 }
 
-describe('what a role may do', () => {
+describe('the permissions of a role', () => {
   it.each(snippets)('is what %s names, and nothing else', async (snippet) => {
     const api = await scene.host.userWith([snippet]);
     const cancels = snippet === 'pm.safekeep.create' || snippet === 'pm.safekeep.restore';
@@ -88,7 +88,7 @@ describe('what a role may do', () => {
   });
 });
 
-describe('the automatic actions of the collections are closed for root too:', () => {
+describe('the automatic actions of the collections are disabled for root, too:', () => {
   const AUTOMATIC = [
     ...[
       'create',
@@ -139,7 +139,7 @@ describe('the automatic actions of the collections are closed for root too:', ()
     expect(await picture()).toEqual(before);
   });
 
-  it('an update of a backup changes its note and protection, whatever else is sent', async () => {
+  it('an update of a backup changes its note and protection, and ignores other fields', async () => {
     const [before] = (await picture())['safekeepBackups'] ?? [];
     const body = {
       note: 'mine',
@@ -177,7 +177,7 @@ describe('a protected backup', () => {
     expectRefusal(await destroy(), 404, 'NOT_FOUND');
   });
 
-  it('keeps its protection from someone who may not delete', async () => {
+  it('keeps its protection without the permission to delete', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     const update = async (api: HostApi, body: object) =>
       api.call(`safekeepBackups:update?filterByTk=${isProtected}`, { body });
@@ -190,7 +190,7 @@ describe('a protected backup', () => {
     await scene.root.get(`safekeepBackups:destroy?filterByTk=${isProtected}`, { method: 'POST' });
   });
 
-  it('outlives the limit on the number of backups, which counts the databases and the files apart', async () => {
+  it('survives the limit on the number of backups, which counts database and files separately', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     await scene.root.get(`safekeepBackups:update?filterByTk=${isProtected}`, { body: { isProtected: true } });
     await scene.root.get('safekeepSettings:update', { body: { maxBackups: 1 } });
@@ -200,7 +200,7 @@ describe('a protected backup', () => {
   });
 });
 
-describe('settings that make no sense are refused:', () => {
+describe('invalid settings are refused:', () => {
   it.each([
     [{ maxBackups: -1 }],
     [{ maxBackups: 1.5 }],

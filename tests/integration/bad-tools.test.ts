@@ -95,7 +95,7 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     expect(['stageDatabase', 'checkStaged']).toContain(run.step);
   });
 
-  it('while a backup runs everything else that moves data is refused, and it can be cancelled without a trace', async () => {
+  it('during a backup every other run is refused, and cancelling it leaves no trace', async () => {
     tools = fakeTools(family, { dump: BEHAVIOURS.waits });
     const { runId, backupName } = await scene.root.get('safekeepBackups:create', { body: {} });
     await tools.started();

@@ -122,7 +122,7 @@ describe.each(WAYS)('on $name', (way) => {
     if (live === 'new') await scene.expectDone(await scene.undo(), 'old');
   });
 
-  it('a restore without any of it succeeds, and its undo', async () => {
+  it('a restore without a fault succeeds, and so does its undo', async () => {
     await scene.expectDone(await scene.restore(), 'new');
     await scene.expectDone(await scene.undo(), 'old');
   });

@@ -76,7 +76,7 @@ describe.each([
     return runId;
   }
 
-  it('after the switchover: its next start keeps the restored state, and it can be undone', async () => {
+  it('after the switchover: its next start keeps the restored data, and it can be undone', async () => {
     const runId = await restoreUntil('switched over', () => host.kill());
     await host.start();
     expect([await titles(), uploaded()]).toEqual(['old', 'old']);
@@ -96,7 +96,7 @@ describe.each([
 
   if (!withCommandLine) return;
 
-  it('before the switchover: the command line refuses while it lives, then discards what was staged', async () => {
+  it('before the switchover: the command line refuses while the process is alive, then discards the staged data', async () => {
     const runId = await restoreUntil('staging', async () => {
       process.kill(host.pid(), 'SIGSTOP');
       const refused = await safekeep('recover');

@@ -122,7 +122,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     storages.forEach(removeFolder);
   });
 
-  test('the backup names the file that is missing on disk, as a warning', async () => {
+  test('the backup warns of the file that is missing on disk', async () => {
     const { root } = a.host;
     expect(backup).toMatchObject({ status: 'succeeded with warnings', warnings: 1, error: null });
     expect(await logOf(root, backup.runId ?? '')).toContain(`Missing on disk: ${missing}`);
@@ -130,7 +130,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     expect(manifest?.files?.missing).toBe(1);
   });
 
-  test('a restore brings back every row, definition and file; newer files go; undo brings back what was there', async () => {
+  test('a restore brings back every row, definition and file; newer files are removed; undo brings the previous data back', async () => {
     await wreck(a);
     const wrecked = await pictureOf(a);
     const restored = await makeRestore(a.host.root, { name: backup.name });
@@ -159,7 +159,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     compare.expectSameFiles(picture.second, second);
   });
 
-  test('a backup made while someone works holds one consistent moment', async () => {
+  test('a backup made while users work contains one consistent moment', async () => {
     const writer = await zoo.startWriter(a.target);
     let [before, after, name] = [0, 0, ''];
     try {

@@ -8,7 +8,7 @@ import { freshDatabase } from '../support/servers';
 it.each([
   ['the privilege to create databases', true],
   ['none beyond its own database', false],
-])('rows of a sub-app written after the backup stay, for a role with %s', async (_rights, mayCreateDatabases) => {
+])('rows of a sub-app written after the backup stay, for a role with %s', async (_privilege, mayCreateDatabases) => {
   const database = await freshDatabase('postgres', { mayCreateDatabases });
   let host: TestApp | undefined;
   try {

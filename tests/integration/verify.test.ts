@@ -204,12 +204,12 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     expect(await listed()).toMatchObject({ note: 'still good', verified });
   });
 
-  it('a row that is not in the dump is missed', async () => {
+  it('a row that is missing in the dump is noticed', async () => {
     const bytes = await altered(archive, { manifest: countingOneMore });
     await expectRefuted(bytes, 'STAGED_DATA_DIFFERS', 'checkStaged', 'things');
   });
 
-  it('a table that is not in the dump is missed', async () => {
+  it('a table that is missing in the dump is noticed', async () => {
     const ghost = `${database?.dialect === 'postgres' ? 'public.' : ''}ghost`;
     const bytes = await altered(archive, {
       manifest: ({ database: counted }) => void counted?.tables.push({ name: ghost, rows: 0 }),
@@ -222,7 +222,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     await expectRefuted(bytes, 'ARCHIVE_DAMAGED', 'checksum', 'two.bin');
   });
 
-  it('a dump that ends in the middle is found', async () => {
+  it('a truncated dump is found', async () => {
     const bytes = await altered(archive, { dump: (dump) => dump.subarray(0, dump.length >> 1) });
     writeFileSync(file, bytes);
     const run = await checking();
@@ -307,7 +307,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   }
 
   if (strategy === 'file') {
-    it('a schedule can have it done, without a user', async () => {
+    it('a schedule can start it, without a user', async () => {
       const { runId } = await startVerify(safekeep, name, { userId: null, name: null, trigger: 'schedule' });
       const run = await endOfRun(scene.root, runId);
       expect(run).toMatchObject({ status: 'succeeded', trigger: 'schedule', startedBy: null, backupName: name });
