@@ -1,7 +1,7 @@
 /** Whether a backup is compatible with this app, line by line. Pure: facts in, checks out. */
 import semver from 'semver';
 import type { CheckStatus } from '../shared/api';
-import { CHECK_NAMES } from '../shared/names';
+import { CHECK_NAMES, CONTENT_NAMES } from '../shared/names';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
@@ -305,4 +305,10 @@ function archiveCheck({ source, verified }: ArchiveFacts): Check {
         ? line('ok', { text: 'uploaded, checksum verified' })
         : line('ok', { text: 'never verified' }, { text: 'Verify it first to be sure that it can be restored.' });
   }
+}
+
+/** @throws NOT_IN_BACKUP */
+export function requireContents(manifest: Manifest, contents: readonly Content[]): void {
+  const missing = contents.find((content) => !manifest.contents.includes(content));
+  if (missing) throw new SafekeepError('NOT_IN_BACKUP', { content: { text: CONTENT_NAMES[missing] } });
 }

@@ -90,6 +90,11 @@ export const ERRORS = {
     message: '{{tool}} failed: {{detail}}',
     hint: 'See the output of the tool in the run log.',
   },
+  TOOL_KILLED: {
+    status: 500,
+    message: '{{tool}} was terminated by {{signal}}.',
+    hint: 'Check the free memory and the system log of this server, then try again.',
+  },
   TOOL_TIMED_OUT: {
     status: 500,
     message: '{{tool}} was idle for {{seconds}} seconds and was terminated.',

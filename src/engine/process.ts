@@ -27,6 +27,8 @@ const DEFAULT_IDLE_MS = 3600_000;
 /** The longest timer that Node.js supports: practically no limit. */
 export const NO_IDLE_LIMIT_MS = 2 ** 31 - 1;
 const KILL_AFTER_MS = 5_000;
+/** Signals from outside, above all from the kernel; others are faults of the tool itself. */
+const OUTSIDE_SIGNALS: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT']);
 
 /** The name of a tool without its folder, for messages. */
 export function toolName(path: string): string {
@@ -41,7 +43,7 @@ export function idleLimitMs(unlessSet = DEFAULT_IDLE_MS): number {
 
 interface Supervised {
   child: ResultPromise<{ buffer: false; reject: false; stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }>;
-  /** Settles when the tool exits: resolves on exit 0, rejects with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. */
+  /** Settles when the tool exits: resolves on exit 0, rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
   /** Resets the idle clock. */
   alive(): void;
@@ -88,6 +90,9 @@ function supervise(call: ToolCall): Supervised {
     if (timedOut) throw new SafekeepError('TOOL_TIMED_OUT', { tool, seconds: Math.round(idleMs / 1000) });
     if (result.isCanceled) throw new SafekeepError('CANCELLED');
     if (!result.failed) return;
+    if (OUTSIDE_SIGNALS.has(result.signal ?? '')) {
+      throw new SafekeepError('TOOL_KILLED', { tool, signal: result.signal ?? '' }, { cause: result.cause });
+    }
     const output = tail.trim().split('\n').slice(-4).join(' / ');
     throw new SafekeepError('TOOL_FAILED', { tool, detail: endingOf(result, output) }, { cause: result.cause });
   });
@@ -114,7 +119,7 @@ export interface OpenTool {
   stdin: Writable;
   /** Ends only after the tool has exited with 0; otherwise destroyed with the error of `exited`. Destroying it terminates the tool. */
   stdout: Readable;
-  /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. */
+  /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
 }
 
@@ -153,7 +158,7 @@ export function openTool(call: ToolCall): OpenTool {
 
 /**
  * Runs a tool whose output is the data. The returned stream ends only after the tool has exited with 0; otherwise it is
- * destroyed with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. Destroying the stream terminates the tool.
+ * destroyed with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. Destroying the stream terminates the tool.
  */
 export function readFromTool(call: ToolCall): Readable {
   const { stdin, stdout } = openTool(call);
@@ -163,7 +168,7 @@ export function readFromTool(call: ToolCall): Readable {
 
 /**
  * Feeds a stream to a tool and waits for its exit. An error of the input terminates the tool and is thrown; otherwise the
- * failure of the tool is (TOOL_FAILED, TOOL_TIMED_OUT, CANCELLED). `onStdout` receives what the tool writes to stdout.
+ * failure of the tool is (TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED). `onStdout` receives what the tool writes to stdout.
  */
 export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (text: string) => void): Promise<void> {
   const { child, exited, alive } = supervise(call);
@@ -192,7 +197,7 @@ export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (t
   if (verdict.status === 'rejected') throw verdict.reason;
 }
 
-/** Runs a short tool call and returns its output. @throws TOOL_FAILED, TOOL_TIMED_OUT, CANCELLED */
+/** Runs a short tool call and returns its output. @throws TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED */
 export async function outputOfTool(call: ToolCall): Promise<string> {
   let text = '';
   const stream = readFromTool({ idleTimeoutMs: 30_000, ...call });

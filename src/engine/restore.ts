@@ -14,6 +14,7 @@ import {
   checkName,
   compatibilityOf,
   requireCompatible,
+  requireContents,
 } from './compatibility';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
@@ -80,10 +81,7 @@ export async function inspect(
   }: Pick<RestoreParts, 'site' | 'driver'> & Partial<Pick<RestoreParts, 'previous' | 'archive'>>,
   purpose: 'restore' | 'verify' = 'restore',
 ): Promise<Inspection> {
-  for (const content of request.contents) {
-    if (!manifest.contents.includes(content))
-      throw new SafekeepError('NOT_IN_BACKUP', { content: { text: CONTENT_NAMES[content] } });
-  }
+  requireContents(manifest, request.contents);
   const backupDatabase = request.contents.includes('database') ? manifest.database : null;
   const database = await driver.describe(site.scope);
   const isSameDialect = backupDatabase?.dialect === driver.dialect;

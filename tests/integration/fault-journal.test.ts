@@ -75,7 +75,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     changed((journal) => ({ ...journal, place: { ...journal.place, storage: '/elsewhere/nocobase.sqlite' } })),
     'JOURNAL_ELSEWHERE',
     /storage \/elsewhere\/nocobase\.sqlite.*storage .*db\/nocobase\.sqlite/,
-    /Configure the database of the journal again/,
+    /Configure the app for the database of the journal/,
   ],
 ])('a journal that is %s', async (_what, content, code, message, hint) => {
   writeFileSync(file, content());

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import SafekeepPlugin from '../../src/server';
 import { startBackup } from '../../src/server/runs/backup';
 import { Safekeep } from '../../src/server/safekeep';
@@ -163,6 +163,17 @@ describe('the settings', () => {
     mkdirSync(path.join(host.storage, 'uploads'), { recursive: true });
     await host.root.get('safekeepSettings:update', { body: { defaultContents: ['files'] } });
     expect((await makeBackup(host.root)).contents).toEqual(['files']);
+  });
+
+  it('are read without starting a client tool; the tools have an action of their own', async () => {
+    host = await startApp({ plugin: SafekeepPlugin, database: 'postgres' });
+    const driver = vi.spyOn(Safekeep.of(host.app), 'driver');
+    await host.root.get('safekeepSettings:get');
+    expect(driver).not.toHaveBeenCalled();
+    const { tools } = await host.root.get('safekeepSettings:tools', { method: 'POST' });
+    expect(tools).toContainEqual(expect.objectContaining({ name: 'pg_dump', status: 'ok' }));
+    expect(driver).toHaveBeenCalledOnce();
+    driver.mockRestore();
   });
 
   it('keep no previous data when the undo window is 0', async () => {
