@@ -67,7 +67,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     'of a future format',
     changed((journal) => ({ ...journal, format: 3 })),
     'JOURNAL_UNREADABLE',
-    /it has format 3, known is 2/,
+    /its format is 3, this version supports 2/,
     /Update Safekeep/,
   ],
   [
