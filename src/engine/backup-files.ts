@@ -12,7 +12,7 @@ import { SafekeepError } from './errors';
 import { uploadAt } from './files/own-file';
 import { type RecordedFiles, type RecordName } from './files/recorded';
 import type { FileRoot } from './files/storages';
-import { walk, type WalkedFile } from './files/walk';
+import { type OnSkipped, walk, type WalkedFile } from './files/walk';
 import type { Site } from './site';
 
 type Run = Pick<RunContext, 'log' | 'signal' | 'progress'>;
@@ -91,7 +91,7 @@ async function addRoot(
     }
     return null;
   };
-  const onSkipped = (file: string, reason: string) => {
+  const onSkipped: OnSkipped = (file, reason) => {
     // Files that are named in records are reported with these.
     if (missing.has(file)) return;
     run.log('warn', { text: 'Not backed up: {{file}} ({{reason}})', params: { file, reason } });
@@ -140,7 +140,7 @@ async function* filesOf(
   site: Site,
   recorded: RecordedFiles | null,
   run: Run,
-  onSkipped: (file: string, reason: string) => void,
+  onSkipped: OnSkipped,
 ): AsyncGenerator<WalkedFile> {
   if (root.sharedWith.length === 0) {
     // Their files are not uploads and are never restored.

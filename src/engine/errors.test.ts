@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ERRORS, isConnectionLost, SafekeepError, toSafekeepError } from './errors';
+import { ERRORS, isConnectionLost, messageOf, SafekeepError, toSafekeepError } from './errors';
 import { fill } from './messages';
 
 const withCode = (code: string, more: object = {}) =>
@@ -65,7 +65,7 @@ it('the hint after a failed rollback names the command of docs/recovery.md', () 
 
 it('the cause of an error is translated with it', () => {
   const cause = new SafekeepError('NO_SPACE', { folder: '/srv', needed: '2 GB', free: '1 GB' });
-  const { text, params } = new SafekeepError('ROLLBACK_FAILED', { detail: cause.sentence }).sentence;
+  const { text, params } = messageOf(new SafekeepError('ROLLBACK_FAILED', { detail: messageOf(cause) }));
   const inCapitals = (sentence: string) =>
     sentence.replace(/\{\{\w+\}\}|[a-z]+/g, (word) => (word.startsWith('{') ? word : word.toUpperCase()));
   expect(fill(inCapitals(text), params, inCapitals)).toBe(

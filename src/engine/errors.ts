@@ -299,14 +299,14 @@ export class SafekeepError extends Error {
     return ERRORS[this.code].status;
   }
 
-  /** The message, for the parameters of another one: translated when that is shown. */
-  get sentence(): Message {
-    return { text: ERRORS[this.code].message, params: this.params };
-  }
-
   get hint(): string {
     return fill(ERRORS[this.code].hint, this.params);
   }
+}
+
+/** The message of an error with its parameters, as part of another message. */
+export function messageOf({ code, params }: SafekeepError): Message {
+  return { text: ERRORS[code].message, params };
 }
 
 /** Codes of a connection that is broken or refused: of Node.js, mysql2 and mariadb (`PROTOCOL_`, `ER_`), and SQLSTATEs of PostgreSQL. */

@@ -2,7 +2,7 @@
 import type { Content } from '../shared/runs';
 import type { RunContext } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
-import { toSafekeepError } from './errors';
+import { messageOf, toSafekeepError } from './errors';
 import * as slots from './files/slots';
 import { withPauses } from './patience';
 
@@ -109,7 +109,7 @@ export async function discardSlots(
   ];
   for (const discard of work) {
     await withPauses(discard, { attempts: DISCARD_ATTEMPTS }).catch((error: unknown) => {
-      const detail = toSafekeepError(error).sentence;
+      const detail = messageOf(toSafekeepError(error));
       run.log('warn', { text: 'Cleanup failed: {{detail}}', params: { detail } });
       gone = false;
     });

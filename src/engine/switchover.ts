@@ -4,7 +4,7 @@
  */
 import type { RunContext, SteppedRun } from './context';
 import type { DatabaseDriver } from './databases/driver';
-import { SafekeepError, toSafekeepError } from './errors';
+import { messageOf, SafekeepError, toSafekeepError } from './errors';
 import type { Carried } from './files/carry-over';
 import type { FolderPlan } from './files/slots';
 import type { Direction, JournalEntry, JournalFile } from './journal';
@@ -94,7 +94,7 @@ export async function switchOver(
   } catch (cause) {
     await rollBack(moves, entry, cause, parts, run);
     if (!switched) throw cause;
-    throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: toSafekeepError(cause).sentence }, { cause });
+    throw new SafekeepError('RESTORED_APP_UNHEALTHY', { detail: messageOf(toSafekeepError(cause)) }, { cause });
   }
   await app.leaveMaintenance();
   await journal.remove();
@@ -130,7 +130,7 @@ async function reverse(
   { driver, journal, app }: SwitchoverParts,
   run: RunContext,
 ): Promise<void> {
-  run.log('error', { text: 'Rolling back: {{reason}}', params: { reason: toSafekeepError(reason).sentence } });
+  run.log('error', { text: 'Rolling back: {{reason}}', params: { reason: messageOf(toSafekeepError(reason)) } });
   const attempt = async () => {
     await app.disconnect();
     await journal.write({ ...entry, state: 'rolling back' });
@@ -141,10 +141,10 @@ async function reverse(
     attempts: Number.POSITIVE_INFINITY,
     otherwise: ROLLBACK_ATTEMPTS,
     onFailure: (count, error) => {
-      const params = { detail: toSafekeepError(error).sentence };
+      const params = { detail: messageOf(toSafekeepError(error)) };
       if (count <= ROLLBACK_ATTEMPTS) run.log('warn', { text: 'Retrying the rollback: {{detail}}', params });
     },
   }).catch((cause: unknown) => {
-    throw new SafekeepError('ROLLBACK_FAILED', { detail: toSafekeepError(cause).sentence }, { cause });
+    throw new SafekeepError('ROLLBACK_FAILED', { detail: messageOf(toSafekeepError(cause)) }, { cause });
   });
 }

@@ -1,5 +1,5 @@
 import type { SteppedRun } from '../../engine/context';
-import { SafekeepError, toSafekeepError } from '../../engine/errors';
+import { messageOf, SafekeepError, toSafekeepError } from '../../engine/errors';
 import { type RunRecord, toStoredError } from '../../engine/history/record';
 import type { RunHistory } from '../../engine/history/run-history';
 import { HEARTBEAT_MS } from '../../engine/owner';
@@ -112,7 +112,7 @@ export class RunRecorder implements SteppedRun<string> {
       const reason = toSafekeepError(error);
       ended.status = reason.code === 'CANCELLED' ? 'cancelled' : 'failed';
       ended.error = toStoredError(reason);
-      this.log('error', reason.sentence);
+      this.log('error', messageOf(reason));
     }
     this.write(() => this.history.save(ended));
     await this.flush();
