@@ -55,7 +55,7 @@ describe('the check', () => {
     await open();
     fireEvent.click(button('accept:plugins'));
     expect(button('restore-next').disabled).toBe(true);
-    expect(screen.getByRole('alert').textContent).toContain('fix the problems marked as blocking');
+    expect(screen.getByRole('alert').textContent).toContain('Fix the problems marked as blocking first.');
   });
 
   describe('of the archive', () => {
