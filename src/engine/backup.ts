@@ -8,9 +8,11 @@ import { ArchiveWriter } from './archive/writer';
 import { addFiles, estimateFiles, type FileRecords } from './backup-files';
 import { readableBytes } from './bytes';
 import type { RunContext, SteppedRun } from './context';
-import type { DatabaseDriver } from './databases/driver';
+import type { DatabaseDriver, DatabasePlan } from './databases/driver';
 import { SafekeepError, toSafekeepError } from './errors';
 import { RecordedFiles } from './files/recorded';
+import { withInactiveFolders } from './inactive-site';
+import type { Slots } from './moves';
 import type { Site } from './site';
 import type { LocalDestination, Sidecar } from './destinations/local';
 
@@ -24,6 +26,8 @@ export interface BackupRequest {
   startedAt: string;
   startedBy: string | null;
   isProtected: boolean;
+  /** Backs up the previous data in these slots instead of live data; what the slots lack is taken from live data. */
+  inactive?: Slots;
 }
 
 type BackupRun = SteppedRun<StepOf<'backup'>>;
@@ -33,19 +37,24 @@ const SPARE_BYTES = 16 << 20;
 
 /**
  * Makes one archive and publishes it with its sidecar. Whatever fails, no partial archive is left.
- * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED, DUMP_INCOMPLETE, NO_SPACE, FOLDER_NOT_WRITABLE, CANCELLED, …
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED, DUMP_INCOMPLETE, NO_SPACE, FOLDER_NOT_WRITABLE, CANCELLED,
+ * NOTHING_TO_UNDO when a slot of previous data is empty, …
  */
 export async function backup(
   request: BackupRequest,
-  site: Site,
+  current: Site,
   driver: DatabaseDriver,
   destination: LocalDestination,
   run: BackupRun,
 ): Promise<Sidecar> {
-  const { facts, fileBytes } = await run.step('prepare', () => prepare(request, site, driver, destination, run));
+  const { inactive } = request;
+  const { site, facts, fileBytes } = await run.step('prepare', async () => {
+    const source = inactive ? await withInactiveFolders(current, inactive.folders) : current;
+    return { site: source, ...(await prepare(request, source, driver, destination, run)) };
+  });
   const writer = new ArchiveWriter(destination.partialPath(request.name));
   try {
-    const dumped = facts && (await run.step('database', () => dumpDatabase(site, facts, driver, writer, run)));
+    const dumped = facts && (await run.step('database', () => dumpDatabase(site, facts, inactive?.database ?? undefined, driver, writer, run)));
     // Files are listed after the moment that the dump shows: whatever it names was uploaded before.
     const files = request.contents.includes('files')
       ? await run.step('files', async () => {
@@ -101,10 +110,12 @@ async function prepare(
   destination: LocalDestination,
   run: BackupRun,
 ): Promise<{ facts: DatabaseFacts | null; fileBytes: number }> {
+  const { inactive } = request;
   await destination.prepare();
   await destination.probe();
   let needed = SPARE_BYTES;
-  const facts = request.contents.includes('database') ? await driver.describe(site.scope) : null;
+  const facts = request.contents.includes('database') ? await driver.describe(site.scope, inactive?.database ?? undefined)
+    : null;
   if (facts) {
     refuseMissingTools(await driver.tools(), facts.serverVersion);
     // Dumps compress to less than half as a rule; a temporary SQLite copy takes the size once more.
@@ -150,11 +161,12 @@ function refuseMissingTools(tools: Awaited<ReturnType<DatabaseDriver['tools']>>,
 async function dumpDatabase(
   site: Site,
   facts: DatabaseFacts,
+  inactive: DatabasePlan | undefined,
   driver: DatabaseDriver,
   writer: ArchiveWriter,
   run: BackupRun,
 ): Promise<{ database: ManifestDatabase; records: FileRecords | null }> {
-  const dump = await driver.dump(site.scope, run);
+  const dump = await driver.dump(site.scope, run, inactive);
   try {
     let done = 0;
     for await (const part of dump.parts) {

@@ -1,4 +1,5 @@
 /** What a switchover moves: parts of the data, each with the slot it changes places with. */
+import type { Content } from '../shared/runs';
 import type { RunContext } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
 import { toSafekeepError } from './errors';
@@ -24,6 +25,10 @@ export interface Moves {
 export interface Slots {
   database: DatabasePlan | null;
   folders: slots.FolderPlan[];
+}
+
+export function contentsOf({ database, folders }: Slots): Content[] {
+  return [...(database ? ['database' as const] : []), ...(folders.length > 0 ? ['files' as const] : [])];
 }
 
 /** Whose the files of shared folders are, by path of the folder; see `files/file-by-file.ts`. */

@@ -63,7 +63,7 @@ export interface BackupDetails extends BackupView {
 export interface CreateBackupRequest {
   contents?: Content[];
   note?: string;
-  /** Saves this previous data (`PreviousView.id`) as a backup instead of the live data. */
+  /** Saves this previous data (`PreviousView.id`) as a protected backup instead of the live data; decides the contents. */
   previous?: string;
 }
 export interface CreateBackupAnswer {

@@ -28,11 +28,13 @@ import { viewOf as viewOfRun } from './runs';
 import { backupView, type BackupRow, checkView, tell, type Translate } from './views';
 
 const contents = z.array(z.enum(['database', 'files'])).min(1);
-const createSchema = z.object({
-  contents: contents.optional(),
-  note: z.string().max(500).optional(),
-  previous: z.string().optional(),
-});
+const createSchema = z
+  .object({
+    contents: contents.optional(),
+    note: z.string().max(500).optional(),
+    previous: z.string().min(1).optional(),
+  })
+  .refine(({ contents, previous }) => !contents || !previous, { message: 'give either contents or previous' });
 const updateSchema = z.object({ note: z.string().max(500).optional(), isProtected: z.boolean().optional() });
 const sourceSchema = z
   .object({ name: z.string().optional(), uploadId: z.string().optional(), contents: contents.optional() })

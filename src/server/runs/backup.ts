@@ -1,6 +1,8 @@
 import { backupName } from '../../engine/archive/format';
 import { backup } from '../../engine/backup';
-import type { Content } from '../../shared/runs';
+import { contentsOf } from '../../engine/moves';
+import { slotsToReach } from '../../engine/previous';
+import type { CreateBackupRequest } from '../../shared/api';
 import { rowOfRun, rowOfSidecar } from '../catalog/row-index';
 import { randomLetters } from '../names';
 import type { Safekeep } from '../safekeep';
@@ -8,23 +10,33 @@ import { readSettings } from '../settings';
 import { type Actor, startedBy } from './actor';
 import type { RunRecorder } from './recorder';
 
-/** Starts a backup; retention is applied once it has succeeded. @throws BUSY */
+/**
+ * Starts a backup of live data, or of previous data, which is protected at once: nobody can make it again. Retention is applied
+ * once it has succeeded.
+ * @throws BUSY, NOTHING_TO_UNDO when the previous data is not kept
+ */
 export async function startBackup(
   safekeep: Safekeep,
-  request: { contents?: readonly Content[]; note?: string },
+  { previous, ...request }: CreateBackupRequest,
   actor: Actor,
 ): Promise<{ runId: string; backupName: string }> {
-  const contents = [...(request.contents ?? (await readSettings(safekeep.app)).defaultContents)];
+  const inactive = async () => previous && slotsToReach(await safekeep.previous.read(), previous, new Date());
+  const slots = await inactive();
+  const contents = slots
+    ? contentsOf(slots)
+    : [...(request.contents ?? (await readSettings(safekeep.app)).defaultContents)];
   const now = new Date();
   const name = backupName(safekeep.app.name, now, randomLetters(6));
   const note = request.note ?? '';
-  const about = { kind: 'backup' as const, backupName: name, backupAt: now.toISOString(), note, contents };
+  const origin = { kind: 'backup' as const, backupName: name, backupAt: now.toISOString(), note, contents };
   const work = async (run: RunRecorder) => {
     const { id, startedAt, startedBy: by, trigger } = run.record;
     const driver = safekeep.driver();
     try {
       await safekeep.index.saveBackup(rowOfRun(run.record));
-      const wanted = { name, contents, note, trigger, runId: id, startedAt, startedBy: by, isProtected: false };
+      const about = { name, contents, note, trigger, runId: id, startedAt, startedBy: by };
+      // Again, now that nothing else can change it.
+      const wanted = { ...about, isProtected: Boolean(previous), inactive: (await inactive()) || undefined };
       const sidecar = await backup(wanted, await safekeep.site(), driver, safekeep.destination, run);
       await safekeep.index.saveBackup(rowOfSidecar(name, sidecar));
     } finally {
@@ -32,7 +44,7 @@ export async function startBackup(
     }
     await applyRetention(safekeep, run);
   };
-  const recorder = await safekeep.runs.begin({ ...about, ...startedBy(actor) }, work, async (record) => {
+  const recorder = await safekeep.runs.begin({ ...origin, ...startedBy(actor) }, work, async (record) => {
     // A published archive is a successful backup, whatever failed after it.
     if (!(await safekeep.destination.get(name))) await safekeep.index.saveBackup(rowOfRun(record));
   });

@@ -1,5 +1,5 @@
 import { notFound } from '../../engine/errors';
-import type { Slots } from '../../engine/moves';
+import { contentsOf, type Slots } from '../../engine/moves';
 import { requireAlone } from '../../engine/files/plan';
 import type { FolderPlan } from '../../engine/files/slots';
 import { slotsToReach } from '../../engine/previous';
@@ -16,8 +16,7 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
   const earlier = await safekeep.history.load(runId);
   if (!earlier) throw notFound('run', runId);
   const reach = async () => slotsToReach(await safekeep.previous.read(), runId, new Date());
-  const { database, folders } = await reach();
-  const contents = [...(database ? ['database' as const] : []), ...(folders.length > 0 ? ['files' as const] : [])];
+  const contents = contentsOf(await reach());
   const direction = earlier.kind === 'undo' && earlier.direction !== 'redo' ? ('redo' as const) : ('undo' as const);
   const { backupName, backupAt, note } = earlier;
   const about = { kind: 'undo' as const, direction, undoOf: runId, backupName, backupAt, note, contents };

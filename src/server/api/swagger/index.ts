@@ -31,7 +31,7 @@ function failures(codes: readonly ErrorCode[], isPublic: boolean): Record<string
   };
   return {
     ...(!isPublic && refusals),
-    503: { description: 'The app is being reloaded; ask again.', content: json(ref('Maintenance')) },
+    503: { description: 'The app is reloading; retry.', content: json(ref('Maintenance')) },
     ...Object.fromEntries(own),
   };
 }
@@ -97,15 +97,25 @@ const backups: Record<string, Record<string, Operation>> = {
   create: {
     post: {
       summary: 'Start a backup',
-      description: 'Returns at once; ask safekeepRuns:get how it goes.',
-      requestBody: body(object({ contents, note }, []), false),
+      description: 'Returns at once; poll safekeepRuns:get for progress.',
+      requestBody: body(
+        object(
+          {
+            contents,
+            note,
+            previous: text('Id of previous data to back up instead of live data; decides the contents.'),
+          },
+          [],
+        ),
+        false,
+      ),
       answer: data(object({ runId: text(), backupName: text() })),
-      errors: ['BUSY'],
+      errors: ['BUSY', 'NOTHING_TO_UNDO'],
     },
   },
   update: {
     post: {
-      summary: 'Change the note, pin or unpin',
+      summary: 'Change the note or the protection',
       parameters: [key('Name of the backup.')],
       requestBody: body(object({ note, isProtected: yes() }, [])),
       answer: data(ref('Backup')),
@@ -122,9 +132,9 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   verify: {
     post: {
-      summary: 'Start a run that proves a backup',
+      summary: 'Verify a backup',
       description:
-        'Compares every hash, loads the database into a scratch database, counts its rows and drops it again. The live ' +
+        'Checks every checksum, loads the database into a scratch database, counts its rows and drops it again. Live ' +
         'data is not touched. The result is kept with the backup (verified).',
       requestBody: body(object({ name: text() })),
       answer: data(ref('RunStarted')),
@@ -139,25 +149,33 @@ const backups: Record<string, Record<string, Operation>> = {
       errors: INSPECTING,
     },
   },
+  preview: {
+    post: {
+      summary: 'What a restore would lose; changes nothing',
+      requestBody: body(ref('Restore')),
+      answer: data(ref('Preview')),
+      errors: INSPECTING,
+    },
+  },
   restore: {
     post: {
       summary: 'Start a restore',
       description: 'Refuses at once what does not fit. While the app is reloaded every request is answered with 503.',
       requestBody: body(ref('Restore')),
       answer: data(ref('RunStarted')),
-      errors: [...INSPECTING, 'INCOMPATIBLE', 'WARNINGS_NOT_ACCEPTED', 'BUSY'],
+      errors: [...INSPECTING, 'INCOMPATIBLE', 'WARNINGS_NOT_ACCEPTED', 'PREVIOUS_AT_RISK', 'BUSY'],
     },
   },
   rescan: {
     post: {
-      summary: 'Make the list what the folder of the archives holds',
+      summary: 'Read the archive folder again',
       answer: data(object({ found: count('Archives in the folder.') })),
     },
   },
   ticket: {
     post: {
       summary: 'A link for one download',
-      description: 'The link works once, for a minute, without signing in.',
+      description: 'The link works without a token until it expires, for any number of ranges.',
       requestBody: body(object({ name: text() })),
       answer: data(object({ url: text('Path on this server.'), expiresAt: time() })),
       errors: ['NOT_FOUND'],
@@ -165,8 +183,8 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   download: {
     get: {
-      summary: 'The archive, for the ticket of a link',
-      description: 'Understands a Range of bytes; each ticket works once.',
+      summary: 'The archive',
+      description: 'Supports Range and If-Range.',
       parameters: [query('ticket', text(), true)],
       answer: { 'application/zip': { schema: text('', { format: 'binary' }) } },
       errors: ['TICKET_INVALID', 'NOT_FOUND'],
@@ -175,7 +193,7 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   uploadStart: {
     post: {
-      summary: 'Announce an archive that will be sent in chunks',
+      summary: 'Start an upload in chunks',
       requestBody: body(object({ fileName: text('', { maxLength: 255 }), bytes: count('Size of the file.') })),
       answer: data(object({ uploadId: text(), maxChunkBytes: count(), received: count() })),
       errors: ['NO_SPACE'],
@@ -184,7 +202,7 @@ const backups: Record<string, Record<string, Operation>> = {
   uploadAppend: {
     post: {
       summary: 'Send the next chunk',
-      description: 'A chunk starts where the last one ended; 409 names the byte to go on from.',
+      description: 'A chunk starts where the last one ended; 409 returns the offset to continue from.',
       parameters: [query('uploadId', text(), true), query('offset', count(), true)],
       requestBody: {
         required: true,
@@ -196,8 +214,8 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   uploadFinish: {
     post: {
-      summary: 'End an upload: the archive is opened and its seal is checked',
-      description: 'A file that is no good backup is removed.',
+      summary: 'Finish an upload: the archive is opened and its checksums are checked',
+      description: 'A file that is no intact backup is deleted.',
       requestBody: body(
         object({ uploadId: text(), sha256: text('Of the whole file, hex.', { minLength: 64, maxLength: 64 }) }, [
           'uploadId',
@@ -209,9 +227,18 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   uploadAbort: {
     post: {
-      summary: 'Throw an upload away',
+      summary: 'Delete an upload',
       requestBody: body(object({ uploadId: text() })),
       answer: data(object({ uploadId: text() })),
+      errors: ['BUSY'],
+    },
+  },
+  keepUpload: {
+    post: {
+      summary: 'Keep an uploaded archive in the list',
+      requestBody: body(object({ uploadId: text() })),
+      answer: data(object({ name: text('Name of the backup.') })),
+      errors: ['NOT_FOUND', 'UPLOAD_INCOMPLETE', ...OPENING, 'NAME_TAKEN', 'BUSY'],
     },
   },
 };
@@ -226,7 +253,7 @@ const runs: Record<string, Record<string, Operation>> = {
   },
   get: {
     get: {
-      summary: 'How a run goes or went',
+      summary: 'One run',
       parameters: [key('Id of the run.')],
       answer: data(ref('Run')),
       errors: ['NOT_FOUND'],
@@ -243,7 +270,7 @@ const runs: Record<string, Record<string, Operation>> = {
   cancel: {
     post: {
       summary: 'Cancel a run',
-      description: 'Not possible any more once a restore has begun its switch.',
+      description: 'Refused once the switchover of a restore has begun.',
       parameters: [key('Id of the run.')],
       answer: data(ref('Run')),
       errors: ['NOT_FOUND', 'NOT_RUNNING', 'TOO_LATE_TO_CANCEL'],
@@ -251,8 +278,22 @@ const runs: Record<string, Record<string, Operation>> = {
   },
   undo: {
     post: {
-      summary: 'Bring back the state before a restore, or before an undo',
-      parameters: [key('Id of the restore.')],
+      summary: 'Bring back the data that a restore or an undo replaced',
+      parameters: [key('Id of the run that replaced the data.')],
+      answer: data(ref('RunStarted')),
+      errors: ['NOT_FOUND', 'NOTHING_TO_UNDO', 'FOLDER_SHARED', 'BUSY'],
+    },
+  },
+  previous: {
+    get: {
+      summary: 'Previous data that can be brought back, and where the live data came from',
+      answer: data(ref('PreviousAnswer')),
+    },
+  },
+  discard: {
+    post: {
+      summary: 'Discard previous data permanently',
+      parameters: [key('Id of the run that replaced the data.')],
       answer: data(ref('RunStarted')),
       errors: ['NOT_FOUND', 'NOTHING_TO_UNDO', 'BUSY'],
     },
@@ -270,6 +311,9 @@ const settings: Record<string, Record<string, Operation>> = {
       answer: data(ref('SettingsAnswer')),
     },
   },
+  tools: {
+    post: { summary: 'Client tools found on this server', answer: data(ref('Tools')) },
+  },
 };
 
 function pathsOf(resource: string, actions: Record<string, Record<string, Operation>>): [string, object][] {
@@ -283,8 +327,8 @@ export default {
   openapi: '3.0.3',
   info: { title: 'NocoBase API - Safekeep plugin', version: '1.0.0' },
   tags: [
-    { name: BACKUPS, description: 'Backups and what can be done with them' },
-    { name: RUNS, description: 'Executions: backup, restore, undo, verify' },
+    { name: BACKUPS, description: 'Backups, restores, uploads and downloads' },
+    { name: RUNS, description: 'Runs: backup, restore, undo, verify, prune' },
     { name: SETTINGS, description: 'Settings' },
   ],
   paths: Object.fromEntries([

@@ -28,16 +28,18 @@ export const note = text('', { maxLength: 500 });
 
 const error = object({
   code: text('For machines.', { enum: Object.keys(ERRORS) }),
-  message: text('In the language of the request.'),
-  hint: text('The way out, in the language of the request.'),
-  params: { type: 'object', description: 'What the message was filled with.', additionalProperties: true },
+  message: text('What happened, in the language of the request.'),
+  hint: text('What to do, in the language of the request.'),
+  params: { type: 'object', description: 'Parameters of the message.', additionalProperties: true },
 });
 
 const run = object({
   id: text('', { example: '20261120T104448Z-ddpdzt' }),
   kind: text('', { enum: ['backup', 'restore', 'undo', 'verify', 'prune'] }),
   status,
-  step: text('The step under way, or the last one.'),
+  step: text('The step in progress, or the last one.'),
+  steps: list(text(), 'Steps that have begun, in order.'),
+  cancelling: yes('Cancelled, and still cleaning up.'),
   progress: object({
     done: count(),
     total: count('0 while it is not known.'),
@@ -47,15 +49,30 @@ const run = object({
   startedAt: time(),
   finishedAt: orNull(time()),
   backupName: orNull(text('The backup that the run makes or reads.')),
+  backupAt: orNull(time('When that backup was made.')),
   uploadId: orNull(text('Set when a restore read an uploaded file.')),
+  uploadName: orNull(text('Name of that file.')),
+  contents,
   note: text(),
   trigger,
   warnings: count('Warnings in the log.'),
   error: refOrNull('Error'),
   startedBy: orNull(text('Nickname of the user.')),
-  undoUntil: orNull(time('Restores and undos: until then the state before is kept and can be brought back.')),
+  undo: {
+    nullable: true,
+    description: 'Runs that replaced data: until when that data can be brought back, or why and since when it cannot.',
+    ...object(
+      {
+        state: text('', { enum: ['available', 'live again', 'expired', 'discarded', 'not kept'] }),
+        until: time('Set while it is available.'),
+        at: time('Set once it is not.'),
+      },
+      ['state'],
+    ),
+  },
+  undoOf: orNull(text('Undos: the run whose previous data was brought back.')),
   direction: orNull(
-    text('Undos: undo brought back the state before a restore, redo the restored one again.', {
+    text('Undos: undo brought back the data from before a restore, redo the restored data again.', {
       enum: ['undo', 'redo'],
     }),
   ),
@@ -82,21 +99,22 @@ const backupProperties = {
   destinations: list(text(), "Where it is kept; 'local' is the folder on this server."),
   verified: refOrNull('Verified'),
   run: refOrNull('Run'),
+  live: refOrNull('LiveOrigin'),
 };
 
 const verified = object({
   at: time(),
   runId: text('The run that verified it.'),
   result: text(
-    'restorable: loaded into a scratch database and counted; bytes only: every byte is right, but the database could ' +
-      'not be loaded here; failed: damaged, or it can not be loaded.',
+    'restorable: loaded into a scratch database and counted; bytes only: all checksums match, but the database was ' +
+      'not loaded here; failed: damaged, or it cannot be loaded.',
     { enum: ['restorable', 'bytes only', 'failed'] },
   ),
-  detail: text('What was proven or what is wrong, in the language of the request.'),
+  detail: text('What was checked or what is wrong, in the language of the request.'),
 });
 
 const check = object({
-  code: text('For example dialect, schema, appVersion, plugins, keys, freeSpace, tools, strategy.'),
+  code: text('For example archive, dialect, schema, appVersion, plugins, keys, freeSpace, tools, strategy.'),
   status: text('', { enum: ['ok', 'warning', 'blocking'] }),
   backup: text('What the backup has.'),
   current: text('What this app has.'),
@@ -104,12 +122,15 @@ const check = object({
 });
 
 const settings = {
-  maxBackups: count('Keep at most this many good backups, pinned ones aside. 0: no limit.', {
-    minimum: 0,
-    maximum: 10_000,
-  }),
+  maxBackups: count(
+    'How many successful backups of the database, and of the files, are kept; protected ones do not count. 0: no limit.',
+    {
+      minimum: 0,
+      maximum: 10_000,
+    },
+  ),
   defaultContents: contents,
-  undoHours: count('Hours for which the state before a restore is kept.', { minimum: 0, maximum: 8760 }),
+  undoHours: count('Hours for which previous data is kept after a restore.', { minimum: 0, maximum: 8760 }),
 };
 
 export const schemas: Record<string, Schema> = {
@@ -143,7 +164,7 @@ export const schemas: Record<string, Schema> = {
   SafekeepBackupDetails: object({ ...backupProperties, manifest: refOrNull('Manifest') }),
   SafekeepManifest: {
     type: 'object',
-    description: 'What the archive says about itself; docs/archive-format.md lists every field.',
+    description: 'Contents of manifest.json in the archive; docs/archive-format.md lists every field.',
     additionalProperties: true,
   },
   SafekeepSource: object(
@@ -159,7 +180,7 @@ export const schemas: Record<string, Schema> = {
       name: text('A backup of the list; or'),
       uploadId: text('a finished upload.'),
       contents,
-      filesMode: text('mirror: the folders become as they were; merge: files added since are kept.', {
+      filesMode: text('mirror: the folders become exactly as they were; merge: files added since are kept.', {
         enum: ['mirror', 'merge'],
         default: 'mirror',
       }),
@@ -167,9 +188,44 @@ export const schemas: Record<string, Schema> = {
         text(),
         'Codes of the warnings that inspect shows; one that is not named refuses the restore.',
       ),
+      discard: list(text(), 'Previous data to discard permanently where disk space is short: ids from inspect.'),
     },
     [],
   ),
+  SafekeepPreview: object({
+    backupAt: time('When the backup was made.'),
+    tables: list(
+      object({ name: text(), now: orNull(count('null: not counted in time.')), then: count() }),
+      'The largest tables whose number of rows would change.',
+    ),
+    removedFiles: {
+      nullable: true,
+      description: 'Live files that the backup lacks; null when none would be removed because files are not mirrored.',
+      ...object({ count: count(), bytes: count(), newestAt: orNull(time()) }),
+    },
+    isPartial: yes('Only one of database and files is restored.'),
+  }),
+  SafekeepLiveOrigin: object({
+    runId: text('The restore.'),
+    backupName: text(),
+    backupAt: time('When the backup was made.'),
+    at: time('When it was restored.'),
+    by: orNull(text('Nickname of the user.')),
+  }),
+  SafekeepPrevious: object({
+    id: text('Id of the run that replaced the data: for safekeepRuns:undo and :discard.'),
+    replacedBy: text('', { enum: ['restore', 'undo'] }),
+    replacedAt: time(),
+    startedBy: orNull(text()),
+    until: time('When its undo window closes.'),
+    origin: refOrNull('LiveOrigin'),
+    contents,
+    bytes: orNull(count('Disk space that discarding it frees on this server; null where that cannot be known.')),
+  }),
+  SafekeepPreviousAnswer: object({
+    live: refOrNull('LiveOrigin'),
+    previous: list(ref('Previous'), 'Newest first.'),
+  }),
   SafekeepInspection: object({
     manifest: ref('Manifest'),
     checks: list(check),
@@ -177,7 +233,7 @@ export const schemas: Record<string, Schema> = {
     plan: object({
       databaseStrategy: orNull(text('', { enum: ['database', 'schema', 'objects', 'tables', 'names', 'file'] })),
       summary: text('What will happen.'),
-      downtime: text('How long the app will be away.'),
+      downtime: text('How long the app is unavailable.'),
       extraBytes: count('Disk needed while the restore runs.'),
       undoHours: count('For how long the previous data is kept; 0: not at all.'),
       sharedFolders: list(
@@ -186,12 +242,15 @@ export const schemas: Record<string, Schema> = {
       ),
     }),
     appName: text('The app that would be overwritten.'),
+    discards: list(ref('Previous'), 'Previous data that has to be discarded to make room.'),
   }),
   SafekeepSettings: object(settings, []),
   SafekeepSettingsAnswer: object({
     ...settings,
     folder: text('The folder on the server that keeps the archives.'),
     freeBytes: count(),
+  }),
+  SafekeepTools: object({
     tools: list(
       object({
         name: text('', { example: 'pg_dump' }),
