@@ -86,7 +86,7 @@ describe('the History tab', () => {
 
   it('shows no undo to a role that cannot restore', async () => {
     host.answer('safekeepRuns:list', () => ({ data: [done({ undo: AVAILABLE })], meta: { count: 1 } }));
-    renderPage(<HistoryPage />, { ...host, can: (right) => right === 'see' });
+    renderPage(<HistoryPage />, { ...host, can: (permission) => permission === 'see' });
     expect(await text('undo-state:run-1')).toMatch(/^until /);
     expect(screen.queryByTestId('safekeep-undo:run-1')).toBeNull();
     expect(document.querySelectorAll('[data-testid^="safekeep-"]:disabled')).toHaveLength(0);

@@ -85,7 +85,7 @@ describe('the check', () => {
 
     it('offers no verification to a role that cannot start one', async () => {
       checks = [NEVER];
-      scene.host.can = (right) => right !== 'create';
+      scene.host.can = (permission) => permission !== 'create';
       await open();
       expect(archive()?.textContent).toContain('Never verified');
       expect(screen.queryByTestId('safekeep-verify-first')).toBeNull();
