@@ -13,7 +13,7 @@ const mayImport = {
   'client-v2': ['client', 'shared'],
 };
 /** These three know the engine's common files, but not each other. */
-const strangers = ['archive', 'databases', 'storages'];
+const strangers = ['archive', 'databases', 'destinations'];
 
 const layers = Object.keys(mayImport);
 const zones = [
@@ -27,7 +27,7 @@ const zones = [
   ...strangers.map((part) => ({
     target: `./src/engine/${part}`,
     from: strangers.filter((other) => other !== part).map((other) => `./src/engine/${other}`),
-    message: 'archive, databases and storages do not know each other; the pipelines bring them together.',
+    message: 'archive, databases and destinations do not know each other; the pipelines bring them together.',
   })),
 ];
 

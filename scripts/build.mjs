@@ -1,7 +1,7 @@
 /**
  * Builds dist/ as NocoBase loads it: CommonJS for the server, AMD modules for its two clients, locales, OpenAPI.
- * What the host provides stays outside the bundles; everything else goes in, because a plugin that is installed by
- * upload is only unpacked, never `npm install`ed.
+ * Modules that the host provides stay outside the bundles; everything else is bundled, because a plugin that is
+ * installed by upload is only unpacked, never `npm install`ed.
  */
 import { build } from 'esbuild';
 import {
@@ -19,10 +19,10 @@ import { hostModules, isProvidedToServer } from './host-modules.mjs';
 import { pkg, root } from './project.mjs';
 
 const dist = path.join(root, 'dist');
-/** Built aside and moved into place, so that a host which is copying dist/ never sees half of it. */
+/** Built elsewhere and moved into place, so that a host that is copying dist/ never sees half of it. */
 const out = path.join(root, `node_modules/.cache/safekeep-build-${process.pid}`);
 
-/** Leaves what the host provides as imports and writes the names to `used`. */
+/** Keeps modules that the host provides as imports and adds their names to `used`. */
 function leaveOutside(isProvided, used) {
   return {
     name: 'host-modules',
@@ -38,7 +38,7 @@ function leaveOutside(isProvided, used) {
 
 const packageOf = (request) => request.split('/', request.startsWith('@') ? 2 : 1).join('/');
 
-/** TypeScript files directly in a folder, tests left out. */
+/** TypeScript files directly in a folder, without tests. */
 function sources(folder) {
   const absolute = path.join(root, folder);
   if (!existsSync(absolute)) return [];
@@ -58,7 +58,7 @@ const importMeta = {
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
 };
 
-/** Bundles for Node; each entry stays where it is below src/. */
+/** Bundles for Node.js; each entry keeps its place below src/. */
 function bundleForNode(entryPoints, used, options = {}) {
   return build({
     ...importMeta,
@@ -71,7 +71,7 @@ function bundleForNode(entryPoints, used, options = {}) {
     format: 'cjs',
     target: 'node20',
     keepNames: true,
-    // Becomes require(): an import() of Node would not look into the host's node_modules.
+    // Becomes require(): import() of Node.js does not search the host's node_modules.
     supported: { 'dynamic-import': false },
     legalComments: 'linked',
     logLevel: 'warning',
@@ -80,7 +80,7 @@ function bundleForNode(entryPoints, used, options = {}) {
   });
 }
 
-/** Bundles one client as an AMD module that loads what the host provides first. */
+/** Bundles one client as an AMD module that first loads the modules that the host provides. */
 async function bundleForBrowser(entry, variant, id, used) {
   const own = new Set();
   const outfile = path.join(out, variant, 'index.js');
@@ -122,7 +122,7 @@ function copyLocales() {
   }
 }
 
-/** The OpenAPI description, written by hand as JSON or exported by a module. */
+/** The OpenAPI description: a JSON file, or the export of a module. */
 async function buildSwagger() {
   const json = path.join(root, 'src/server/api/swagger/index.json');
   const to = path.join(out, 'swagger/index.json');
@@ -143,8 +143,8 @@ async function buildSwagger() {
 }
 
 /**
- * Versions of the host's modules we were built against; the host compares them with its own table and warns.
- * `@nocobase/*` stays out: there the table is exact to the minor version and package.json says what is supported.
+ * Versions of the host's modules that this build used; the host compares them with its own table and warns.
+ * `@nocobase/*` stays out: there the table is exact to the minor version, and package.json has the supported versions.
  */
 function writeExternalVersions(used) {
   const versions = {};

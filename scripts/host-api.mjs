@@ -3,14 +3,14 @@ import { firstUser } from './host.mjs';
 
 /**
  * @typedef {{ method?: string, body?: unknown, token?: string, headers?: Record<string, string> }} ApiCall
- *   `body`: plain data is sent as JSON; FormData, strings and bytes go as they are.
- * @typedef {{ status: number, headers: Headers, body: any }} ApiReply `body`: parsed when the answer is JSON, else text
+ *   `body`: plain data is sent as JSON; FormData, strings and bytes are sent as they are.
+ * @typedef {{ status: number, headers: Headers, body: any }} ApiReply `body`: parsed if the answer is JSON, else text
  */
 export class HostApi {
   /** @param {string} url such as http://127.0.0.1:13000 */
   constructor(url) {
     this.url = url;
-    /** Sent with every call that names no other; signIn() sets it. */
+    /** Sent with every call that gives no other token; signIn() sets it. */
     this.token = '';
   }
 
@@ -27,7 +27,7 @@ export class HostApi {
       headers: {
         ...(token && { authorization: `Bearer ${token}`, 'x-authenticator': 'basic' }),
         ...(isData && { 'content-type': 'application/json' }),
-        // A connection kept alive may be closed by the host just as the next call uses it.
+        // The host may close a kept-alive connection just as the next call uses it.
         connection: 'close',
         ...headers,
       },
@@ -39,7 +39,7 @@ export class HostApi {
   }
 
   /**
-   * Like call(), but a status of 400 or more is thrown.
+   * Like call(), but throws for a status of 400 or more.
    * @param {string} action
    * @param {ApiCall} [call]
    * @returns {Promise<any>} the `data` of the answer
@@ -61,13 +61,13 @@ export class HostApi {
     return token;
   }
 
-  /** Whether the app serves. */
+  /** Whether the app answers requests. */
   async isHealthy() {
     try {
       const { status, body } = await this.call('__health_check', { token: '' });
       return status === 200 && body === 'ok';
     } catch {
-      return false; // Nobody listens yet.
+      return false; // Not listening yet.
     }
   }
 }

@@ -1,10 +1,10 @@
-/** The NocoBase process: prepares the environment as the host's own launcher does, then runs the command given. */
+/** The NocoBase process: prepares the environment as the host's own launcher does, then runs the given command. */
 const launcher = require('@nocobase/cli-v1/src/util');
 const { syncPluginSymlinks } = require('@nocobase/utils/plugin-symlink');
 
 const EXIT_AFTER_MS = 10_000;
 
-/** A launcher that is gone, however it went, takes the host with it. */
+/** Stops the host when the launcher is gone, for whatever reason. */
 function endWithLauncher() {
   if (!process.channel) return;
   process.on('disconnect', () => {
@@ -17,7 +17,7 @@ function endWithLauncher() {
 async function main() {
   launcher.initEnv();
   launcher.buildIndexHtml();
-  // Before anything is loaded: Node remembers packages that it did not find.
+  // Before anything is loaded: Node.js remembers packages that it did not find.
   await syncPluginSymlinks();
   endWithLauncher();
   require('@nocobase/app');

@@ -1,4 +1,4 @@
-/** What NocoBase 2.2 provides to plugins. Naming anything else here breaks the plugin, or in a client the whole page. */
+/** Modules that NocoBase 2.2 provides to plugins. Any other name here breaks the plugin, or in a client the whole page. */
 const bothClients = [
   'react',
   'react-dom',
@@ -33,7 +33,7 @@ const bothClients = [
   'file-saver',
 ];
 
-/** Packages on the server, with everything below them. */
+/** Packages on the server, with all their subpaths. */
 const serverPackages = [
   'sequelize',
   'umzug',
@@ -69,7 +69,7 @@ export function isProvidedToServer(request) {
   );
 }
 
-/** Modules of the browser's loader by client: these very names, nothing below them. */
+/** Modules of the browser's loader, by client: these exact names, no subpaths. */
 export const hostModules = {
   client: [
     ...bothClients,

@@ -1,10 +1,10 @@
-/** How a NocoBase is started from this project's node_modules; shared by `npm start` and the tests. */
+/** Starts a NocoBase from this project's node_modules; shared by `npm start` and the tests. */
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { pkg, root } from './project.mjs';
 
-/** The first user, as the host creates it unless the environment says otherwise. */
+/** The first user, as the host creates it unless the environment overrides it. */
 export const firstUser = {
   INIT_ROOT_EMAIL: 'admin@nocobase.com',
   INIT_ROOT_PASSWORD: 'admin123',
@@ -12,9 +12,9 @@ export const firstUser = {
   INIT_ROOT_USERNAME: 'nocobase',
 };
 
-/** Puts what `npm pack` would pack into the folder where the host looks for plugins. */
+/** Copies the files that `npm pack` would pack into the host's folder of plugins. */
 export function stagePlugin(storage) {
-  if (!existsSync(path.join(root, 'dist'))) throw new Error('There is no dist/ yet. Run: npm run build');
+  if (!existsSync(path.join(root, 'dist'))) throw new Error('dist/ does not exist yet. Run: npm run build');
   const staged = path.join(storage, 'plugins', pkg.name);
   rmSync(staged, { recursive: true, force: true });
   mkdirSync(staged, { recursive: true });
@@ -25,9 +25,9 @@ export function stagePlugin(storage) {
 }
 
 /**
- * Makes a folder of links to the host's packages, to be its NODE_MODULES_PATH. The host links plugins into that folder
- * and rewrites the client's index.html: with a folder of its own no two hosts on one machine disturb each other, and
- * the project's node_modules stays as npm made it.
+ * Creates a folder of links to the host's packages, to be its NODE_MODULES_PATH. The host links plugins into that folder
+ * and rewrites the client's index.html: with a folder of its own, each host on a machine is independent of the others,
+ * and the project's node_modules stays as npm left it.
  */
 export function linkModules(folder) {
   const from = path.join(root, 'node_modules/@nocobase');
@@ -43,7 +43,7 @@ export function linkModules(folder) {
 /**
  * The process that runs a command of NocoBase, as arguments for spawn().
  * @param {{ storage: string, modules: string, port: number, env: NodeJS.ProcessEnv, command: string[] }} host
- *   `storage`: absolute; `modules`: the folder linkModules() made; `env`: the host's own variables win over our defaults.
+ *   `storage`: absolute; `modules`: the folder that linkModules() created; `env`: variables that override our defaults.
  */
 export function hostProcess({ storage, modules, port, env, command }) {
   mkdirSync(path.join(storage, 'db'), { recursive: true });
@@ -60,7 +60,7 @@ export function hostProcess({ storage, modules, port, env, command }) {
       STORAGE_PATH: storage,
       NODE_MODULES_PATH: modules,
       APP_PACKAGE_ROOT: path.join(modules, '@nocobase/app'),
-      // Where a plugin finds the host's packages, and the host finds the plugins.
+      // Where plugins find the host's packages, and the host finds the plugins.
       NODE_PATH: [modules, path.join(root, 'node_modules')].join(path.delimiter),
     },
   };

@@ -1,4 +1,4 @@
-/** What the very first start puts in, so that a newcomer has something to back up. Each step looks whether it was done. */
+/** Sample data that the first start adds, so that there is something to back up. Each step checks whether it was done. */
 
 const NAME = 'safekeepSampleCustomers';
 const TITLE = 'Safekeep sample: customers';
@@ -69,7 +69,7 @@ async function upload(api, { file, type, content }) {
   return api.get('attachments:create', { body: form });
 }
 
-/** English and Chinese, unless somebody has chosen languages already. */
+/** Enables English and Chinese, unless languages have been chosen already. */
 async function enableLanguages(api) {
   const settings = await api.get('systemSettings:get');
   if (settings.enabledLanguages.length > 1) return;
@@ -114,7 +114,8 @@ async function addPage(api) {
 }
 
 /**
- * Prepares a new app. @param {import('./host-api.mjs').HostApi} api signed in
+ * Prepares a new app.
+ * @param {import('./host-api.mjs').HostApi} api signed in
  * @param {{ sample: boolean }} options
  */
 export async function prepareNewApp(api, { sample }) {

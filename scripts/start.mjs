@@ -1,5 +1,5 @@
 /**
- * `npm start`: a real NocoBase with the plugin, on SQLite unless the host's own variables say otherwise.
+ * `npm start`: a real NocoBase with the plugin, on SQLite unless the host's own variables configure another database.
  * `npm start -- <command>`: runs a command of NocoBase, for example `npm start -- pm list`.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { prepareNewApp } from './sample.mjs';
 const GRACE_MS = 15_000;
 const PATIENCE_MS = 45_000;
 
-// npm runs scripts in the project's folder; relative paths mean the folder in which the user stands.
+// npm runs scripts in the project's folder; relative paths refer to the folder where the user runs npm.
 process.chdir(process.env.INIT_CWD ?? process.cwd());
 if (existsSync('.env')) process.loadEnvFile('.env');
 
@@ -46,7 +46,7 @@ function startHost(hostCommand) {
     env: { LOGGER_TRANSPORT: 'dailyRotateFile', APPEND_PRESET_BUILT_IN_PLUGINS: pkg.name, ...env },
     command: hostCommand,
   });
-  // A process group of its own: Ctrl-C reaches us alone and we pass it on once.
+  // A process group of its own: Ctrl-C reaches only this process, which passes it on once.
   const child = spawn(host.program, host.args, {
     env: host.env,
     detached: true,
@@ -64,20 +64,20 @@ function startHost(hostCommand) {
   return { end };
 }
 
-/** @returns {Promise<string>} '' when the app serves, else why it will not */
+/** @returns {Promise<string>} '' once the app answers requests, else why it cannot */
 async function outcomeOfStart(api) {
   const began = Date.now();
-  let hasToldToWait = false;
+  let hasAskedToWait = false;
   for (;;) {
-    // Nobody listens in the first seconds.
+    // It does not listen in the first seconds.
     const reply = await api.call('__health_check').catch(() => null);
     if (reply?.status === 200) return '';
     const error = reply?.body?.error;
-    // The host's own other codes (APP_STARTING and the like) pass; an error's own code, such as a driver's, does not.
+    // Other codes of the host (APP_STARTING and the like) pass; a code of an error, such as a driver's, does not.
     if (error?.code === 'APP_ERROR' || (error?.code && !error.code.startsWith('APP_'))) return error.message;
-    if (!hasToldToWait && Date.now() - began > PATIENCE_MS) {
-      hasToldToWait = true;
-      console.log('Still starting. If this takes long: can the database be reached? The logs tell more.');
+    if (!hasAskedToWait && Date.now() - began > PATIENCE_MS) {
+      hasAskedToWait = true;
+      console.log('Still starting. If this takes long, check the connection to the database and the logs.');
     }
     await sleep(300);
   }
@@ -90,7 +90,7 @@ async function prepareOnce(api) {
     await prepareNewApp(api, { sample: usesDefaultSqlite });
     writeFileSync(preparedMark, `${new Date().toISOString()}\n`);
   } catch (error) {
-    console.error(`The app runs, but its sample could not be put in: ${error.message}`);
+    console.error(`The app runs, but the sample data could not be added: ${error.message}`);
   }
 }
 
@@ -107,17 +107,17 @@ async function serve() {
   const api = new HostApi(`http://127.0.0.1:${port}`);
   const failure = await outcomeOfStart(api);
   if (failure) {
-    console.error(`NocoBase could not start: ${failure}`);
+    console.error(`NocoBase failed to start: ${failure}`);
     return host.end(1);
   }
   await prepareOnce(api);
   return console.log(`
   Safekeep is ready.
     Backup & restore   ${url}/admin/settings/safekeep
-    in the new client  ${url}/v/admin/settings/safekeep
+    Modern client      ${url}/v/admin/settings/safekeep
     Sign in            ${env.INIT_ROOT_EMAIL || firstUser.INIT_ROOT_EMAIL} / ${env.INIT_ROOT_PASSWORD || firstUser.INIT_ROOT_PASSWORD}
     Data               ${storage}
-  Ctrl-C ends it; the next start finds everything again.
+  Press Ctrl-C to stop it; the next start keeps the data.
 `);
 }
 

@@ -1,13 +1,13 @@
 /**
- * `npm test`: sees that what the tests need is installed, builds, runs all tests and ends with the real counts.
- * Arguments go on to vitest: `npm test -- tests/integration/app-support.test.ts`.
+ * `npm test`: installs the software that the tests need, builds, runs all tests and ends with their counts.
+ * Arguments are passed to vitest: `npm test -- tests/integration/app-support.test.ts`.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './project.mjs';
 
-/** What the tests run besides Node, and the Debian packages it comes in. */
+/** Software that the tests run besides Node.js, and its Debian packages. */
 const needed = [
   { programs: ['initdb'], packages: ['postgresql-15'] },
   { programs: ['pg_dump'], packages: ['postgresql-client-15'] },
@@ -42,7 +42,7 @@ function run(program, args, env = {}) {
   return spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1;
 }
 
-/** Installs on Debian as root; elsewhere says what is missing. */
+/** Installs missing packages on Debian as root; elsewhere lists them. */
 function installMissing() {
   const missing = missingPackages();
   if (missing.length === 0) return;
@@ -55,11 +55,11 @@ function installMissing() {
   }
   const still = missingPackages();
   if (still.length === 0) return;
-  console.error(`The tests need programs that are missing here. On Debian: apt-get install ${still.join(' ')}`);
+  console.error(`The tests need software that is missing here. On Debian: apt-get install ${still.join(' ')}`);
   process.exit(1);
 }
 
-/** Runs vitest; its own output stays as it is, the counts come from its report. */
+/** Runs vitest and passes its output on; the counts come from its report. */
 function runTests(args) {
   mkdirSync(path.dirname(report), { recursive: true });
   rmSync(report, { force: true });
@@ -67,13 +67,13 @@ function runTests(args) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const status = run(process.execPath, [vitest, 'run', ...reporters, ...args]);
   if (!existsSync(report)) {
-    console.error('The test runner left no report.');
+    console.error('The test runner wrote no report.');
     process.exit(status || 1);
   }
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
     readFileSync(report, 'utf8'),
   );
-  // A file that breaks before its first test counts as one failure: the runner lists it without tests.
+  // A file that fails before its first test counts as one failure: the runner lists it without tests.
   const brokenFiles = testResults.filter(
     ({ status: s, assertionResults }) => s === 'failed' && !assertionResults.length,
   );
@@ -90,7 +90,7 @@ const built = run(process.execPath, [path.join(root, 'scripts/build.mjs')]);
 if (built !== 0) process.exit(built);
 const { status, passed, failed, skipped } = runTests(process.argv.slice(2));
 const wasSkippedInCi = Boolean(process.env.CI) && skipped > 0;
-if (wasSkippedInCi) console.error('In CI no test may be skipped.');
+if (wasSkippedInCi) console.error('In CI, skipped tests are failures.');
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-// The runner's verdict stands; a failure that it reports only elsewhere is still one.
+// The runner's exit status stands; a failure that only the report lists is still a failure.
 process.exitCode = status || (failed > 0 || wasSkippedInCi ? 1 : 0);

@@ -54,7 +54,11 @@ export async function backup(
   });
   const writer = new ArchiveWriter(destination.partialPath(request.name));
   try {
-    const dumped = facts && (await run.step('database', () => dumpDatabase(site, facts, inactive?.database ?? undefined, driver, writer, run)));
+    const dumped =
+      facts &&
+      (await run.step('database', () =>
+        dumpDatabase(site, facts, inactive?.database ?? undefined, driver, writer, run),
+      ));
     // Files are listed after the moment that the dump shows: whatever it names was uploaded before.
     const files = request.contents.includes('files')
       ? await run.step('files', async () => {
@@ -114,7 +118,8 @@ async function prepare(
   await destination.prepare();
   await destination.probe();
   let needed = SPARE_BYTES;
-  const facts = request.contents.includes('database') ? await driver.describe(site.scope, inactive?.database ?? undefined)
+  const facts = request.contents.includes('database')
+    ? await driver.describe(site.scope, inactive?.database ?? undefined)
     : null;
   if (facts) {
     refuseMissingTools(await driver.tools(), facts.serverVersion);

@@ -1,7 +1,7 @@
 /** Whether a backup fits this app, told side by side. Pure: facts in, table out. */
 import semver from 'semver';
 import type { CheckStatus } from '../shared/api';
-import { CHECK_NAMES } from '../shared/names';
+import { CHECK_NAMES, CONTENT_NAMES } from '../shared/names';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content, Message, Verification } from '../shared/runs';
 import type { DatabasePlanning, ToolReport } from './databases/driver';
@@ -294,4 +294,10 @@ function archiveCheck({ source, verified }: ArchiveFacts): Check {
         ? line('ok', 'uploaded, checksum verified')
         : line('ok', 'never verified', 'Verify it first to be sure that it can be restored.');
   }
+}
+
+/** @throws NOT_IN_BACKUP */
+export function requireContents(manifest: Manifest, contents: readonly Content[]): void {
+  const missing = contents.find((content) => !manifest.contents.includes(content));
+  if (missing) throw new SafekeepError('NOT_IN_BACKUP', { content: { text: CONTENT_NAMES[missing] } });
 }

@@ -90,6 +90,11 @@ export const ERRORS = {
     message: '{{tool}} failed: {{detail}}',
     hint: 'The log of the run shows what the program said.',
   },
+  TOOL_KILLED: {
+    status: 500,
+    message: '{{tool}} was terminated by {{signal}}.',
+    hint: 'Check the free memory and the system log of this server, then try again.',
+  },
   TOOL_TIMED_OUT: {
     status: 500,
     message: '{{tool}} said nothing for {{seconds}} seconds and was ended.',

@@ -3,6 +3,7 @@ import type { PreviewAnswer } from '../shared/api';
 import type { Content } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
+import { requireContents } from './compatibility';
 import type { DatabaseDriver } from './databases/driver';
 import { planFolders } from './files/plan';
 import { walk } from './files/walk';
@@ -14,12 +15,14 @@ const TABLES = 20;
 /** Counting stops after so long; what is not counted by then is shown without a number. */
 const COUNT_LIMIT_MS = 5_000;
 
+/** @throws NOT_IN_BACKUP, ARCHIVE_DAMAGED, DATABASE_UNREACHABLE */
 export async function losses(
   reader: ArchiveReader,
   { contents, filesMode }: { contents: readonly Content[]; filesMode: 'mirror' | 'merge' },
   parts: { site: Site; driver: DatabaseDriver } & Pick<SwitchoverParts, 'ownership'>,
 ): Promise<PreviewAnswer> {
   const { manifest } = reader;
+  requireContents(manifest, contents);
   const isPartial = contents.length < 2;
   return {
     backupAt: manifest.createdAt,

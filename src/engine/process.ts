@@ -26,6 +26,8 @@ const DEFAULT_IDLE_MS = 3600_000;
 /** As long as a timer can take: as good as no limit. */
 export const NO_IDLE_LIMIT_MS = 2 ** 31 - 1;
 const KILL_AFTER_MS = 5_000;
+/** Someone else ends a tool by these, the kernel above all; other signals are faults of its own. */
+const OUTSIDE_SIGNALS: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT']);
 
 /** The name of a program without folder, for messages. */
 export function toolName(path: string): string {
@@ -40,7 +42,7 @@ export function idleLimitMs(unlessSet = DEFAULT_IDLE_MS): number {
 
 interface Supervised {
   child: ResultPromise<{ buffer: false; reject: false; stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }>;
-  /** Settles with the program: resolves on exit 0, rejects with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. */
+  /** Settles with the program: resolves on exit 0, rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
   /** Resets the idle clock. */
   alive(): void;
@@ -87,6 +89,9 @@ function supervise(call: ToolCall): Supervised {
     if (timedOut) throw new SafekeepError('TOOL_TIMED_OUT', { tool, seconds: Math.round(idleMs / 1000) });
     if (result.isCanceled) throw new SafekeepError('CANCELLED');
     if (!result.failed) return;
+    if (OUTSIDE_SIGNALS.has(result.signal ?? '')) {
+      throw new SafekeepError('TOOL_KILLED', { tool, signal: result.signal ?? '' }, { cause: result.cause });
+    }
     const how = result.signal ? `ended by ${result.signal}` : `exit code ${result.exitCode ?? result.code ?? '?'}`;
     const said = tail.trim().split('\n').slice(-4).join(' / ');
     throw new SafekeepError('TOOL_FAILED', { tool, detail: said ? `${how}: ${said}` : how }, { cause: result.cause });
@@ -101,7 +106,7 @@ export interface OpenTool {
   stdin: Writable;
   /** Ends only after the program has exited with 0; destroyed with the error of `exited` otherwise. Destroying it ends the program. */
   stdout: Readable;
-  /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED. */
+  /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
 }
 
@@ -140,7 +145,7 @@ export function openTool(call: ToolCall): OpenTool {
 
 /**
  * Runs a program whose output is the data. The returned stream ends only after the program has exited with 0;
- * it is destroyed with TOOL_FAILED, TOOL_TIMED_OUT or CANCELLED otherwise. Destroying the stream ends the program.
+ * it is destroyed with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED otherwise. Destroying the stream ends the program.
  */
 export function readFromTool(call: ToolCall): Readable {
   const { stdin, stdout } = openTool(call);
@@ -150,7 +155,7 @@ export function readFromTool(call: ToolCall): Readable {
 
 /**
  * Feeds a stream to a program and waits for its end. An error of the input ends the program and is the error thrown;
- * otherwise a program that fails is (TOOL_FAILED, TOOL_TIMED_OUT, CANCELLED). What the program prints to stdout goes to `onStdout`.
+ * otherwise a program that fails is (TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED). What the program prints to stdout goes to `onStdout`.
  */
 export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (text: string) => void): Promise<void> {
   const { child, exited, alive } = supervise(call);
@@ -179,7 +184,7 @@ export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (t
   if (verdict.status === 'rejected') throw verdict.reason;
 }
 
-/** Runs a short program and returns what it printed. @throws TOOL_FAILED, TOOL_TIMED_OUT, CANCELLED */
+/** Runs a short program and returns what it printed. @throws TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED */
 export async function outputOfTool(call: ToolCall): Promise<string> {
   let text = '';
   const stream = readFromTool({ idleTimeoutMs: 30_000, ...call });

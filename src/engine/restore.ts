@@ -2,12 +2,18 @@
  * The restore, top to bottom: fill slots aside, check them, and only then exchange them with what is live. Until the
  * exchange nothing live changes; after it the previous state is aside and `takeBack` brings it back.
  */
-import { CONTENT_NAMES } from '../shared/names';
 import type { ArchiveEntry, Manifest } from '../shared/manifest';
 import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
-import { type Accepted, type ArchiveFacts, type Check, compatibilityOf, refuseUnlessFit } from './compatibility';
+import {
+  type Accepted,
+  type ArchiveFacts,
+  type Check,
+  compatibilityOf,
+  refuseUnlessFit,
+  requireContents,
+} from './compatibility';
 import type { RunContext, SteppedRun } from './context';
 import type { DatabasePlan, DatabasePlanning } from './databases/driver';
 import { SafekeepError } from './errors';
@@ -73,10 +79,7 @@ export async function inspect(
   }: Pick<RestoreParts, 'site' | 'driver'> & Partial<Pick<RestoreParts, 'previous' | 'archive'>>,
   purpose: 'restore' | 'verify' = 'restore',
 ): Promise<Inspection> {
-  for (const content of request.contents) {
-    if (!manifest.contents.includes(content))
-      throw new SafekeepError('NOT_IN_BACKUP', { content: { text: CONTENT_NAMES[content] } });
-  }
+  requireContents(manifest, request.contents);
   const backupDatabase = request.contents.includes('database') ? manifest.database : null;
   const database = await driver.describe(site.scope);
   const fits = backupDatabase?.dialect === driver.dialect;

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CHECK_NAMES } from '../../src/shared/names';
 import type { InspectAnswer } from '../../src/shared/api';
 import { altered } from '../support/altered-archive';
 import { expectFailed, expectRefusal, runToEnd, type Scene, startScene, tryUpload } from '../support/bad-day';
@@ -84,7 +85,7 @@ describe.runIf(mayMount)('with no space beside the database file', () => {
     disk.fill(MEBIBYTE / 4);
     const reply = await scene.root.call('safekeepBackups:restore', { body: { name } });
     if (reply.status === 409) {
-      expect(expectRefusal(reply, 409, 'INCOMPATIBLE').message).toContain('freeSpace');
+      expect(expectRefusal(reply, 409, 'INCOMPATIBLE').message).toContain(CHECK_NAMES.freeSpace);
     } else {
       const run = await endOfRun(scene.root, reply.body.data.runId);
       expect(expectFailed(run, 'NO_SPACE').message).toContain(path.join(storage, 'db'));
@@ -110,7 +111,7 @@ describe.runIf(mayMount)('with no space where the uploaded files lie, on a disk 
     const { checks }: InspectAnswer = await scene.root.get('safekeepBackups:inspect', { body: { name } });
     expect(checks.find(({ code }) => code === 'freeSpace')).toMatchObject({ status: 'blocking' });
     const reply = await scene.root.call('safekeepBackups:restore', { body: { name } });
-    expect(expectRefusal(reply, 409, 'INCOMPATIBLE').message).toMatch(/freeSpace.*3\.2 MB needed.*2\.1 MB free/);
+    expect(expectRefusal(reply, 409, 'INCOMPATIBLE').message).toMatch(/Free disk space.*3\.2 MB needed.*2\.1 MB free/);
     await scene.expectUntouched();
   });
 

@@ -99,7 +99,6 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     tools = fakeTools(family, { dump: BEHAVIOURS.waits });
     const { runId, backupName } = await scene.root.get('safekeepBackups:create', { body: {} });
     await tools.started();
-    const { startedAt } = await scene.root.get(`safekeepRuns:get?filterByTk=${runId}`);
     for (const [action, body] of [
       ['safekeepBackups:create', {}],
       ['safekeepBackups:restore', { name }],
@@ -107,7 +106,6 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     ] as const) {
       const { message } = expectRefusal(await scene.root.call(action, { body }), 409, 'BUSY');
       expect(message).toContain('backup');
-      expect(message).toContain(startedAt);
     }
     const destroy = `safekeepBackups:destroy?filterByTk=${backupName}`;
     expectRefusal(await scene.root.call(destroy, { method: 'POST' }), 409, 'BUSY');

@@ -21,12 +21,12 @@ const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
       /pg_restore.*ends early/,
     ],
     ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|PostgreSQL/],
-    ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_FAILED', /pg_restore.*SIGKILL/],
+    ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_KILLED', /pg_restore.*SIGKILL/],
     ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore said nothing for 1 seconds/],
   ],
   mariadb: [
     ['takes half and is content', BEHAVIOURS.takesHalfAndIsContent, 'TOOL_FAILED', /mariadb.*before the end/],
-    ['is killed', BEHAVIOURS.isKilled, 'TOOL_FAILED', /mariadb.*SIGKILL/],
+    ['is killed', BEHAVIOURS.isKilled, 'TOOL_KILLED', /mariadb.*SIGKILL/],
     ['hangs', BEHAVIOURS.hangs, 'TOOL_TIMED_OUT', /mariadb said nothing for 1 seconds/],
   ],
 };

@@ -155,7 +155,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     const error = await failing(async () => {
       for (const pid of clientsOf(to)) process.kill(pid, 'SIGKILL');
     });
-    expect(error).toMatchObject({ code: 'SERVER_FAILED', message: expect.stringContaining('SIGKILL') });
+    expect(error).toMatchObject({ code: 'TOOL_KILLED', message: expect.stringContaining('SIGKILL') });
     await loads();
   });
 });

@@ -520,7 +520,7 @@ describe('the client program', () => {
     ['says nothing and succeeds', 'exit 0', 'DUMP_INCOMPLETE'],
     ['leaves out the end', 'echo "CREATE TABLE \\`t\\` (id int);"; exit 0', 'DUMP_INCOMPLETE'],
     ['leaves out a table', 'echo "-- Dump completed"; exit 0', 'DUMP_INCOMPLETE'],
-    ['is killed', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "-- Dump completed"; kill -9 $$', 'TOOL_FAILED'],
+    ['is killed', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "-- Dump completed"; kill -9 $$', 'TOOL_KILLED'],
     ['closes its output and then fails', 'echo "-- Dump completed"; exec >&-; sleep 0.3; exit 7', 'TOOL_FAILED'],
   ])('fails the dump when it %s', async (_how, script, code) => {
     await tool(script);

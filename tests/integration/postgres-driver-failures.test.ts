@@ -84,7 +84,7 @@ describe('a dump', () => {
     ['writes nothing and says all is well', 'exit 0', 'DUMP_INCOMPLETE'],
     ['writes half and says all is well', '"$REAL" "$@" | head -c 500000; exit 0', 'DUMP_INCOMPLETE'],
     ['writes something else', 'echo hello world', 'DUMP_INCOMPLETE'],
-    ['is killed', '"$REAL" "$@" | head -c 500000; kill -9 $$', 'TOOL_FAILED'],
+    ['is killed', '"$REAL" "$@" | head -c 500000; kill -9 $$', 'TOOL_KILLED'],
   ])('is refused when pg_dump %s', async (_name, script, code) => {
     await fakeTools({ pg_dump: script });
     await expect(take(createPostgresDriver(app), PUBLIC)).rejects.toMatchObject({ code });

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import SafekeepPlugin from '../../src/server';
 import { startBackup } from '../../src/server/runs/backup';
 import { Safekeep } from '../../src/server/safekeep';
@@ -165,6 +165,17 @@ describe('the settings', () => {
     expect((await makeBackup(host.root)).contents).toEqual(['files']);
   });
 
+  it('are read without starting a client tool; the tools have an action of their own', async () => {
+    host = await startApp({ plugin: SafekeepPlugin, database: 'postgres' });
+    const driver = vi.spyOn(Safekeep.of(host.app), 'driver');
+    await host.root.get('safekeepSettings:get');
+    expect(driver).not.toHaveBeenCalled();
+    const { tools } = await host.root.get('safekeepSettings:tools', { method: 'POST' });
+    expect(tools).toContainEqual(expect.objectContaining({ name: 'pg_dump', status: 'ok' }));
+    expect(driver).toHaveBeenCalledOnce();
+    driver.mockRestore();
+  });
+
   it('keep no previous data when the undo window is 0', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root, storage } = host;
@@ -175,8 +186,8 @@ describe('the settings', () => {
     // Discarded after the run: nobody waits for it.
     const left = () => readdirSync(storage, { recursive: true, encoding: 'utf8' }).filter((file) => SLOT.test(file));
     await expect.poll(left, { timeout: 20_000 }).toEqual([]);
-    const [pruned]: RunView[] = await root.get('safekeepRuns:list');
-    expect(pruned).toMatchObject({ kind: 'prune', status: 'succeeded', trigger: 'schedule' });
+    const last = async () => ((await root.get('safekeepRuns:list')) as RunView[])[0];
+    await expect.poll(last).toMatchObject({ kind: 'prune', status: 'succeeded', trigger: 'schedule' });
   });
 });
 

@@ -121,6 +121,20 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     return (await database.asAdmin(sql)).map(({ who }) => String(who));
   }
 
+  /** Returns how many there were. */
+  async function endOwnSessions(): Promise<number> {
+    if (!database) return 0;
+    const { username, dialect } = database;
+    if (dialect === 'postgres') {
+      const own = `usename = '${username}' AND application_name <> ''`;
+      return (await database.asAdmin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`)).length;
+    }
+    const own = `user = '${username}' AND (db IS NULL OR db <> '${username}')`;
+    const found = await database.asAdmin(`SELECT id FROM information_schema.processlist WHERE ${own}`);
+    for (const { id } of found) await database.asAdmin(`KILL ${String(id)}`).catch(() => undefined);
+    return found.length;
+  }
+
   const checking = async () => await runToEnd(scene.root, 'safekeepBackups:verify', { name });
   const listed = async (): Promise<BackupView | undefined> => {
     const rows: BackupView[] = await scene.root.get('safekeepBackups:list');
@@ -328,23 +342,22 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     });
   }
 
-  /** Cancels when the driver comes to that point, however fast the rest is. */
-  function cancelledAt(point: 'stage' | 'check'): void {
-    const cancel = () => safekeep.runs.active?.cancel();
+  /** Does something when the driver comes to that point, however fast the rest is: cancels, unless another thing is given. */
+  function actingAt(point: 'stage' | 'check', act: () => unknown = () => safekeep.runs.active?.cancel()): void {
     const make = safekeep.driver.bind(safekeep);
     const spied = vi.spyOn(safekeep, 'driver').mockImplementation(() => {
       const driver = make();
       const stage: DatabaseDriver['stage'] = (plan, backup, openPart, run) => {
         const opened: OpenPart = async (part) => {
           const stream = await openPart(part);
-          if (point === 'stage') cancel();
+          if (point === 'stage') await act();
           return stream;
         };
         return driver.stage(plan, backup, opened, run);
       };
-      const check: DatabaseDriver['check'] = (...args) => {
-        if (point === 'check') cancel();
-        return driver.check(...args);
+      const check: DatabaseDriver['check'] = async (...args) => {
+        if (point === 'check') await act();
+        return await driver.check(...args);
       };
       const own: Partial<DatabaseDriver> = { stage, check };
       return new Proxy(driver, {
@@ -361,11 +374,26 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     'cancelled in the middle (%s) it leaves nothing and says nothing',
     async (at) => {
       const before = await listed();
-      cancelledAt(at);
+      actingAt(at);
       const run = await checking();
       expectFailed(run, 'CANCELLED');
       expect(run.step).toBe(at === 'stage' ? 'stageDatabase' : 'checkStaged');
       expect((await listed())?.verified).toEqual(before?.verified);
     },
   );
+
+  it.runIf(strategy !== 'file')('a session that the server ends fails the run and not the backup', async () => {
+    const before = await listed();
+    let ended = 0;
+    let isOver = false;
+    const endSessions = async () => {
+      while (ended === 0 && !isOver) ended = await endOwnSessions();
+    };
+    actingAt('stage', () => void endSessions());
+    const run = await checking();
+    isOver = true;
+    expect(ended).toBeGreaterThan(0);
+    expectFailed(run, 'DATABASE_UNREACHABLE');
+    expect((await listed())?.verified).toEqual(before?.verified);
+  });
 });

@@ -95,9 +95,6 @@ function endedEarly(tool: string): SafekeepError {
   return new SafekeepError('TOOL_FAILED', { tool, detail: 'it ended before the end of its input' });
 }
 
-/** Somebody else ends a program by these; by others it ends when it fails itself. */
-const ENDED_FROM_OUTSIDE = /\bended by SIG(?:KILL|TERM|HUP|INT)\b/;
-
 /**
  * The client tells the line of the statement that failed; the scanner knows whose line that is. What speaks of the server
  * rather than of the dump gets a code of its own.
@@ -108,10 +105,7 @@ function withTable(error: unknown, scanner: DumpScanner, { flavour }: MysqlServe
   const tool = String(failure.params.tool);
   // Newer clients print the whole statement, data and all, before what is wrong with it.
   const [said, line] = /ERROR \d+ (?:.*?at line (\d+))?.*/s.exec(failure.message) ?? [];
-  if (said === undefined) {
-    if (!ENDED_FROM_OUTSIDE.test(failure.message)) return failure;
-    return new SafekeepError('SERVER_FAILED', { detail: failure.message }, { cause: failure });
-  }
+  if (said === undefined) return failure;
   const table = line === undefined ? null : scanner.tableAt(Number(line));
   const detail = table === null ? said : `table ${table}: ${said}`;
   return serverError({ errno: errnoPrinted(said), detail, tool, cause: failure }, flavour);
