@@ -34,8 +34,9 @@ function watchMaintenance(onEnter: () => void = () => undefined): () => boolean 
 it('previous data that is no longer kept is deleted outside of maintenance', async () => {
   scene = await startScene();
   const { root, host } = scene;
-  const { name } = await makeBackup(root);
+  // Before the backup, which brings the settings back.
   await root.get('safekeepSettings:update', { body: { undoHours: 0 } });
+  const { name } = await makeBackup(root);
   const safekeep = Safekeep.of(host.app);
   const isInMaintenance = watchMaintenance();
   const make = safekeep.driver.bind(safekeep);
