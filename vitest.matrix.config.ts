@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** `npm run matrix`: every kill of the kill matrix, and the walk through the pages with clients exchanged (docs/development.md). */
+/** `npm run matrix`: every kill of the kill matrix, and the walk through the pages with clients swapped (docs/development.md). */
 export default defineConfig({
   test: {
     name: 'matrix',

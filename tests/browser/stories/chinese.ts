@@ -35,7 +35,14 @@ export function chinese(sceneOf: SceneOf): void {
     await safekeep.acceptChecks();
     await safekeep.get('removed-files').waitFor();
     await safekeep.screenshot('confirm');
-    await read('restore-dialog');
+    const losses = safekeep.page.locator('[data-testid^="safekeep-loss:"]');
+    const tables = await losses.evaluateAll((found) =>
+      found.map((loss) => loss.dataset['testid']?.split(':')[1] ?? ''),
+    );
+    // Tables have the same names in every language.
+    texts.push(
+      tables.reduce((text, table) => text.replace(table, ''), await safekeep.get('restore-dialog').innerText()),
+    );
     await safekeep.escape('restore-dialog');
 
     await safekeep.openDetails(name);
