@@ -11,7 +11,7 @@ import { SafekeepError } from './errors';
 import { uploadAt } from './files/own-file';
 import { type RecordedFiles, type RecordName } from './files/recorded';
 import type { FileRoot } from './files/storages';
-import { walk, type WalkedFile } from './files/walk';
+import { type OnSkipped, walk, type WalkedFile } from './files/walk';
 import type { Site } from './site';
 
 type Run = Pick<RunContext, 'log' | 'signal' | 'progress'>;
@@ -90,7 +90,7 @@ async function addRoot(
     }
     return null;
   };
-  const onSkipped = (file: string, reason: string) => {
+  const onSkipped: OnSkipped = (file, reason) => {
     // Those that records name are reported with them.
     if (missing.has(file)) return;
     run.log('warn', { text: 'Not backed up: {{file}} ({{reason}})', params: { file, reason } });
@@ -139,7 +139,7 @@ async function* filesOf(
   site: Site,
   recorded: RecordedFiles | null,
   run: Run,
-  onSkipped: (file: string, reason: string) => void,
+  onSkipped: OnSkipped,
 ): AsyncGenerator<WalkedFile> {
   if (root.sharedWith.length === 0) {
     // What lies in them is not an upload, and is never restored.

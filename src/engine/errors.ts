@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { THING_NAMES } from '../shared/names';
-import type { Params } from '../shared/runs';
+import type { Message, Params } from '../shared/runs';
 import { readableBytes } from './bytes';
 import { fill } from './messages';
 
@@ -302,6 +302,11 @@ export class SafekeepError extends Error {
   get hint(): string {
     return fill(ERRORS[this.code].hint, this.params);
   }
+}
+
+/** The message of an error with its parameters, as part of another message. */
+export function messageOf({ code, params }: SafekeepError): Message {
+  return { text: ERRORS[code].message, params };
 }
 
 /** What Node.js, the drivers of the databases and the servers call a connection that is broken or can not be had. */

@@ -137,7 +137,7 @@ describe('an archive whose files belong', () => {
       reasons.push(line?.current ?? '');
     }
     expect(new Set(reasons)).toContain('the app other keeps its files there');
-    expect(new Set(reasons)).toContain(`the database file lies in ${home}/real storage/db`);
+    expect(new Set(reasons)).toContain(`the database file is in ${home}/real storage/db`);
     expect(new Set(reasons)).toContain(`NocoBase itself uses ${home}/real storage/plugins`);
     const free = await inspect(await crafted(`${home}/opened/mine`));
     expect(free.checks.filter(({ code }) => code === 'fileFolders')).toEqual([]);

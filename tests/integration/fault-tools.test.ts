@@ -18,7 +18,7 @@ const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
       'leaves out the end of the SQL',
       whileLoading('real "$@" > $here/whole; head -c -200 $here/whole; exit 0'),
       'TOOL_FAILED',
-      /pg_restore.*ends early/,
+      /pg_restore.*output is incomplete/,
     ],
     ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|PostgreSQL/],
     ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_KILLED', /pg_restore.*SIGKILL/],

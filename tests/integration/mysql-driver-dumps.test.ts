@@ -1,4 +1,4 @@
-/** Everything a table can be made of, as the installed dump tool writes it and the driver reads it back. */
+/** Every feature of a table, as the installed dump tool writes it and the driver reads it back. */
 import { describe, expect, it } from 'vitest';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
 import { expectSame, fingerprint, type Fingerprint } from '../support/compare';
@@ -22,17 +22,17 @@ import {
 
 const EVERYTHING = [...statementsOf('schema.sql'), ...statementsOf('schema-mariadb.sql')];
 
-/** Rows of this table hold the moment at which they were written. */
+/** Rows of this table contain the time at which they were written. */
 const timeless = ({ tables: { history: _, ...tables }, schema }: Fingerprint): Fingerprint => ({ tables, schema });
 
 describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) => {
-  it('a schema full of everything is backed up without a word of doubt and restored', async () => {
+  it('a schema with every feature is backed up without a warning about statements, and restored', async () => {
     const to = connectionTo(await fresh(strategy === 'tables'));
     await exec(to, "SET time_zone = '+00:00'", ...EVERYTHING);
     const before = await fingerprint(to);
     const run = runOf();
     const dumped = await dumpAll(to, ALL, run);
-    expect(run.said.filter(({ text }) => text.includes('does not know'))).toEqual([]);
+    expect(run.messages.filter(({ text }) => text.includes('does not recognize'))).toEqual([]);
     await exec(to, 'DROP TABLE `many ``odd" \'names; -- ü`, `pair`, `kinds`', 'DELETE FROM `listed`', 'UPDATE `booked` SET `id` = 7'); // prettier-ignore
     const changed = await fingerprint(to);
     const { driver, plan } = await staged(to, dumped);
@@ -47,7 +47,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     expectSame(changed, await fingerprint(to));
   });
 
-  it('archives whose second part has its name of before 0.1.0 are read', async () => {
+  it('archives whose second part has its name from before 0.1.0 are readable', async () => {
     const to = connectionTo(await fresh(strategy === 'tables'));
     await fillWithEverything(to);
     const before = await fingerprint(to);
@@ -64,7 +64,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
   });
 });
 
-it('a statement that nobody knows is a warning of the backup, once, and refused under other names', async () => {
+it('an unknown statement is a warning of the backup, once, and refused under other names', async () => {
   const to = connectionTo(await fresh(false));
   await exec(to, 'CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)');
   const more = 'CALL `of a later release`(1);\\nCALL `and again`(2);\\nOPTIMIZE TABLE `t`;\\n';
@@ -72,8 +72,10 @@ it('a statement that nobody knows is a warning of the backup, once, and refused 
   const run = runOf();
   const dumped = await dumpAll(to, ALL, run);
   expect(String(dumped.parts.get('1-tables.sql'))).toContain('CALL `and again`(2);\n');
-  const told = run.said.filter(({ text }) => text.includes('does not know')).map(({ params }) => params?.statement);
-  expect(told).toEqual(['CALL …(#);', 'OPTIMIZE TABLE …;']);
+  const reported = run.messages
+    .filter(({ text }) => text.includes('does not recognize'))
+    .map(({ params }) => params?.statement);
+  expect(reported).toEqual(['CALL …(#);', 'OPTIMIZE TABLE …;']);
   await expect(staged(to, dumped)).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
   await createMysqlDriver(to).discard(await planned(to, dumped));
   const cured = altered(dumped, '1-tables.sql', (sql) => sql.replace(/^(?:CALL|OPTIMIZE).*\n/gm, ''));

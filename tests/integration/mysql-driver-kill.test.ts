@@ -17,7 +17,7 @@ import {
   staged,
 } from '../support/mysql-driver';
 
-/** Instead of the k-th statement that changes anything, or right after it, the process is as good as dead. */
+/** Simulates the death of the process instead of the k-th statement that changes anything, or right after it. */
 interface Death {
   statement: number;
   when: 'before' | 'after';
@@ -25,7 +25,7 @@ interface Death {
 
 const CHANGES = /^\s*(?:CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT|START|LOCK|UNLOCK)/;
 
-/** Works with a driver whose connections are cut at that statement. @returns whether it came to its end before */
+/** Works with a driver whose connections are cut at that statement. @returns whether it ended before that */
 async function dies(
   to: DatabaseConnection,
   { statement, when }: Death,
@@ -103,7 +103,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   };
 
   it.each(['switchOver', 'switchBack'] as const)(
-    'before or after any statement of %s, is finished or taken back',
+    'before or after any statement of %s, is completed or rolled back',
     async (direction) => {
       const { to, driver, plan, before, after } = await scene();
       const positions = new Set<string>();
@@ -124,13 +124,13 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
           const position = await driver.position(plan);
           positions.add(position);
           if (position === 'unclear') await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
-          // Finished by turns; the other way round it then begins from a side that is whole.
+          // Completed in turns; the opposite move then begins from a complete side.
           if ((statement % 2 === 0) === (death.when === 'before')) await settled(direction);
           await settled(opposite[direction]);
         }
         await settled(opposite[direction]);
       }
-      // Each was killed at every statement; there are as many, whichever way it is killed.
+      // Each was killed at every statement; their number does not depend on the kind of kill.
       expect(deaths[0]?.last).toBe(deaths[1]?.last);
       expect(deaths[0]?.last).toBeGreaterThan(10);
       await settled(direction);
@@ -138,10 +138,10 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     },
   );
 
-  it('while it finishes or takes back what was killed, the third process still gets through', async () => {
+  it('while completing or rolling back a killed switchover, the third process still succeeds', async () => {
     const { to, driver, plan, before, after } = await scene();
     for (let statement = 0; ; statement += 1) {
-      // Right after the exchange of the tables: the most is left to do then.
+      // Right after the tables have moved: most of the work remains then.
       await dies(to, { statement: await renameOf(to, plan), when: 'after' }, (dying) =>
         dying.switchOver(plan, runOf()),
       );
@@ -161,7 +161,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
     await driver.switchOver(plan, runOf());
     for (let statement = 0, again = plan; ; statement += 1) {
       const completed = await dies(to, { statement, when: 'after' }, (dying) => dying.discard(again));
-      // What is live is never doubted: to bring it live is nothing, to bring the other side live is refused.
+      // The live side is always certain: making it live does nothing, making the other side live is refused.
       await driver
         .switchOver(again, runOf())
         .catch((error: { code: string }) => expect(error.code).toBe('SWITCHOVER_FAILED'));
@@ -195,7 +195,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   });
 });
 
-/** The number of the statement of a switch that exchanges the tables. */
+/** The number of the statement of a switchover that moves the tables. */
 async function renameOf(to: DatabaseConnection, plan: DatabasePlan): Promise<number> {
   const seen: string[] = [];
   const { rows } = MysqlSession.prototype;

@@ -21,7 +21,7 @@ const TABLES = [
 ];
 
 it.each(['tables', 'names'] as const)(
-  'a server that keeps names in lower case restores a backup of one that does not, with the strategy %s',
+  'a server that stores names in lower case restores a backup of one that does not, with the strategy %s',
   async (strategy) => {
     const from = connectionTo(await fresh());
     await exec(from, ...TABLES);

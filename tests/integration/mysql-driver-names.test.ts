@@ -20,7 +20,7 @@ import {
   staged,
 } from '../support/mysql-driver';
 
-/** Foreign keys of every kind, and what else must follow when tables change their names. */
+/** Foreign keys of every kind, and everything else that must follow when tables are renamed. */
 const HARD = (p: string) => [
   `CREATE TABLE ${p}tree (id int PRIMARY KEY, up int, CONSTRAINT ${p}tree_up FOREIGN KEY (up) REFERENCES ${p}tree (id) ON DELETE CASCADE)`,
   `CREATE TABLE ${p}egg (id int PRIMARY KEY, hen int)`,
@@ -40,13 +40,13 @@ const HARD = (p: string) => [
   `CREATE TRIGGER ${p}hen_trigger AFTER INSERT ON ${p}hen FOR EACH ROW INSERT INTO ${p}sums (a) VALUES (NEW.id + 100)`,
 ];
 
-describe('a user with rights on the app’s own database only', () => {
-  it('gets everything restored, undone and redone within it', async () => {
+describe('a user with privileges on the app’s own database only', () => {
+  it('can restore, undo and redo everything within it', async () => {
     const database = await fresh(false);
     const to = connectionTo(database);
     await fillWithEverything(to);
     await exec(to, ...HARD(''));
-    // Of a definer whose sessions and rights are not ours.
+    // Of a definer with other sessions and privileges.
     await database.asAdmin('CREATE VIEW admins_view AS SELECT id, up FROM tree');
     await database.asAdmin('CREATE SQL SECURITY INVOKER VIEW admins_second AS SELECT COUNT(*) AS n FROM admins_view');
     const before = await fingerprint(to);
@@ -79,13 +79,13 @@ describe('a user with rights on the app’s own database only', () => {
     const { plan } = await staged(to, dumped, 'r1', run);
     expect(await driver.position(plan)).toBe('before switchover');
     expectSame(changed, await pictureOf(to));
-    const renamed = run.said.find(({ params }) => params?.constraints)?.params?.constraints;
+    const renamed = run.messages.find(({ params }) => params?.constraints)?.params?.constraints;
     expect(renamed).toBe('tree.tree_up, zoo_left.zoo_cycle, zoo_right.zoo_back');
 
     await driver.switchOver(plan, run);
     expect(await driver.position(plan)).toBe('after switchover');
     expectSame(anyKeyNames(before), anyKeyNames(await pictureOf(to)));
-    // Those whose names the server makes from the table's have them again.
+    // Constraints named after the table by the server have their names again.
     const keys = await rowsOf(
       to,
       "SELECT CONSTRAINT_NAME AS n FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME IN ('hen', 'egg', 'tree') ORDER BY 1",
@@ -94,7 +94,7 @@ describe('a user with rights on the app’s own database only', () => {
     await expect(exec(to, 'INSERT INTO hen VALUES (7, 77, 1)')).rejects.toThrow(/foreign key/i);
     await expect(exec(to, 'DELETE FROM egg')).rejects.toThrow(/foreign key/i);
 
-    // A backup of what is live now knows nothing of what is aside.
+    // A backup of the live data contains no inactive data.
     const between = await dumpAll(to);
     expect(between.backup.tables).toEqual(dumped.backup.tables);
     expect([...between.parts.values()].some((part) => part.includes('__safekeep_r1_'))).toBe(false);
@@ -115,7 +115,7 @@ describe('a user with rights on the app’s own database only', () => {
   });
 });
 
-it('leaves tables that are not the app’s alone, and takes none of its own for them', async () => {
+it('leaves other tables alone, and mistakes none of Safekeep’s own for them', async () => {
   const database = await fresh(false);
   const to = connectionTo(database, { tablePrefix: 'p_' });
   await exec(to, ...HARD('p_'), ...HARD('other_'));
@@ -139,11 +139,11 @@ it('leaves tables that are not the app’s alone, and takes none of its own for 
 
   await exec(to, 'CREATE TABLE other_child (id int REFERENCES p_tree (id))');
   expect((await driver.plan('r2', dumped.backup, ALL)).plan).toBeNull();
-  // Nothing is exchanged for a verification.
+  // A verification has no switchover.
   expect((await driver.plan('r2', dumped.backup, ALL, 'verify')).plan).toMatchObject({ strategy: 'names' });
 });
 
-describe('what goes wrong', () => {
+describe('failures', () => {
   const scene = async () => {
     const database = await fresh(false);
     const to = connectionTo(database);
@@ -161,7 +161,7 @@ describe('what goes wrong', () => {
     return { database, to, dumped, changed: await fingerprint(to), driver: createMysqlDriver(to) };
   };
 
-  it('a view that can not be made takes the exchange back', async () => {
+  it('a view that cannot be created makes the switchover roll back', async () => {
     const { to, dumped, changed, driver } = await scene();
     const broken = altered(dumped, '2-stored-objects.sql', (sql) =>
       sql.replace(/`t`\.`id` AS `id`/, '`t`.`nosuch` AS `id`'),
@@ -180,7 +180,7 @@ describe('what goes wrong', () => {
   it.each([
     ['trigger', /SET @x = 1/, 'SET NEW.nosuch = 1', /trigger watch: .*nosuch/],
     ['function', /RETURN 1/, 'RETURN (', /function one: /],
-  ])('a %s that can not be made shows while it is staged', async (_kind, from, toText, message) => {
+  ])('a %s that cannot be created fails the staging', async (_kind, from, toText, message) => {
     const { database, to, dumped, changed } = await scene();
     const broken = altered(dumped, '2-stored-objects.sql', (sql) => sql.replace(from, toText));
     await expect(staged(to, broken)).rejects.toMatchObject({
@@ -196,7 +196,7 @@ describe('what goes wrong', () => {
     ['another statement', 'DELETE FROM `t`;\n-- Dump completed'],
     ['a second statement on a line', 'INSERT INTO `u` VALUES (9,NULL); DELETE FROM `t`;\n-- Dump completed'],
     ['another database’s table', 'DROP TABLE IF EXISTS `mysql`.`t`;\n-- Dump completed'],
-    ['a table made from live rows', 'CREATE TABLE `x` AS SELECT * FROM t;\n-- Dump completed'],
+    ['a table created from live rows', 'CREATE TABLE `x` AS SELECT * FROM t;\n-- Dump completed'],
   ])('a dump with %s is refused, and nothing live changes', async (_what, statement) => {
     const { database, to, dumped, changed } = await scene();
     const evil = altered(dumped, '1-tables.sql', (sql) => sql.replace('-- Dump completed', statement));
@@ -206,7 +206,7 @@ describe('what goes wrong', () => {
     expect(await oursIn(database)).toEqual([]);
   });
 
-  it('a session of another user holds a table: refused in the end, and nothing has changed', async () => {
+  it('a session of another user locks a table: refused in the end, and nothing has changed', async () => {
     const { database, to, dumped, changed, driver } = await scene();
     const { plan } = await staged(to, dumped);
     const other = { ...to, username: `${database.username}x` };

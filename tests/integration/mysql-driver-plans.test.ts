@@ -1,4 +1,4 @@
-/** Several previous states at the same time: each can be switched with whatever is live, saved as a backup, and dropped. */
+/** Previous data of several restores at the same time: each can be switched with the live data, saved as a backup, and dropped. */
 import { describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DatabasePlan } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
@@ -21,7 +21,7 @@ import {
   statementsOf,
 } from '../support/mysql-driver';
 
-/** What tells the states apart: the same names for other things, keys of every kind, tables that one has and another has not. */
+/** Differences between the states: the same names for other things, keys of every kind, tables that one has and another lacks. */
 const FIRST = [
   "CREATE TABLE people (id int PRIMARY KEY, name varchar(20) DEFAULT 'x')",
   'INSERT INTO people (id) VALUES (1), (2)',
@@ -96,7 +96,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     return { database, to, driver, pictures, first, second, look, expectLive, restore, turn };
   };
 
-  it('two restores are undone and redone in any order, straight to any state', async () => {
+  it('two restores are undone and redone in any order, directly to any state', async () => {
     const { database, to, driver, first, second, expectLive, restore, turn } = await scene();
     const one = await restore(first, 'r1');
     await expectLive('first');
@@ -112,7 +112,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await turn('switchBack', one, 'first');
     await turn('switchBack', one, 'first');
 
-    // Nothing of what is inactive is in a backup, or in the way of a restore.
+    // Inactive data is neither in a backup nor an obstacle to a restore.
     const between = await dumpAll(to);
     expect(between.backup.tables).toEqual(first.backup.tables);
     expect([...between.parts.values()].some((part) => part.includes('__safekeep_r'))).toBe(false);
@@ -133,7 +133,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     expect(await databasesOf(database)).toEqual([database.database]);
   });
 
-  it('what is changed while a state is live stays with it', async () => {
+  it('changes made while a state is live stay with it', async () => {
     const { to, driver, first, second, look, restore, turn } = await scene();
     const one = await restore(first, 'r1');
     await exec(to, 'INSERT INTO tree VALUES (7, 1)', 'CREATE TABLE later (id int, tree int, FOREIGN KEY (tree) REFERENCES tree (id))', 'DROP VIEW seen', 'CREATE PROCEDURE p() SELECT 1'); // prettier-ignore
@@ -149,11 +149,11 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await driver.discard(two);
   });
 
-  it('any sequence of moves gives each state as it was', async () => {
+  it('any sequence of moves preserves each state', async () => {
     const { database, driver, first, second, expectLive, restore } = await scene();
     const held = new Map<DatabasePlan, string>();
     let live = 'third';
-    const exchange = async (plan: DatabasePlan, move: Move) => {
+    const perform = async (plan: DatabasePlan, move: Move) => {
       await driver[move](plan, runOf());
       const inactive = held.get(plan) ?? '';
       held.set(plan, live);
@@ -178,7 +178,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
         await driver.discard(plan);
         held.delete(plan);
         await expectLive(live);
-      } else await exchange(plan, move);
+      } else await perform(plan, move);
     }
     for (const plan of held.keys()) await driver.discard(plan);
     await expectLive(live);
@@ -186,7 +186,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     expect(await databasesOf(database)).toEqual([database.database]);
   });
 
-  it('what is inactive is saved as a backup that gives exactly that state', async () => {
+  it('inactive data is saved as a backup that restores exactly that state', async () => {
     // The schema of the fixtures has tables of some of the names.
     const more = statementsOf('schema.sql').filter((sql) => !/^[A-Z ]+ `(?:tree|egg|hen)`/.test(sql));
     const scenery = await scene([...more, ...statementsOf('schema-mariadb.sql').filter((sql) => !/`(?:numbers|numbered|history)`/.test(sql))]); // prettier-ignore
@@ -196,10 +196,10 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     const run = runOf();
     const third = await dumpAll(to, ALL, run, one);
     const saved = await dumpAll(to, ALL, run, two);
-    // The names of what is aside show nowhere.
+    // Inactive names appear nowhere.
     const text = (dumped: Dumped, part: string) => String(dumped.parts.get(part)).replace(/^-- Host: .*$/m, '');
     for (const part of third.parts.keys()) expect(text(third, part)).not.toContain('__safekeep_');
-    expect(run.said.filter(({ text }) => text.includes('does not know'))).toEqual([]);
+    expect(run.messages.filter(({ text }) => text.includes('does not recognize'))).toEqual([]);
     const rows = ({ backup }: Dumped) => Object.fromEntries(backup.tables.map((table) => [table.name, table.rows]));
     const rowsIn = ({ tables }: Fingerprint) =>
       Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, table.rows]));
@@ -210,7 +210,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await expectLive('second');
 
     await turn('switchBack', one, 'third');
-    // Byte for byte what a backup of the live state is: names of constraints too.
+    // Byte for byte the same as a backup of the live state, including names of constraints.
     const live = await dumpAll(to);
     expect(byTable(text(third, '1-tables.sql'))).toEqual(byTable(text(live, '1-tables.sql')));
     const objects = (dumped: Dumped) => readStoredObjects(String(dumped.parts.get('2-stored-objects.sql')));
@@ -228,7 +228,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     expect((await databasesOf(database)).length).toBe(strategy === 'tables' ? 3 : 1);
   });
 
-  it('staged data can be saved too, with rows left out, and what is gone from it is not', async () => {
+  it('staged data can be saved too, with skipped rows, but not after tables were dropped from it', async () => {
     const { to, driver, first, pictures } = await scene();
     const { plan } = await staged(to, first);
     const scope = { ...ALL, excludeRowsOf: ['tree', 'people'] };
@@ -247,15 +247,15 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
   });
 });
 
-/** Foreign keys hold, and their names are free for others. */
+/** Foreign keys are enforced, and their names are free for others. */
 async function worksIn(to: DatabaseConnection): Promise<void> {
   await expect(exec(to, 'INSERT INTO hen (id, egg, tree) VALUES (77, 99, 1)')).rejects.toThrow(/foreign key/i);
   await expect(exec(to, 'INSERT INTO tree VALUES (77, 99)')).rejects.toThrow(/foreign key/i);
 }
 
-/** The pieces of a dump in an order that does not depend on the names by which the tool found them. */
+/** The pieces of a dump in an order that does not depend on the names in the database. */
 function byTable(sql: string): string[] {
-  const corrections = sql.indexOf('\n-- What the dump tool cut off');
+  const corrections = sql.indexOf('\n-- Exact FLOAT values');
   const end = corrections < 0 ? sql.length : corrections;
   const pieces = sql
     .slice(0, end)

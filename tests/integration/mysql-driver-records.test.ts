@@ -1,4 +1,4 @@
-/** File records: those of a dump are exactly the ones that a restore of it brings, whatever goes on meanwhile. */
+/** File records: those of a dump are exactly the ones that its restore brings, whatever is written in the meantime. */
 import { describe, expect, it } from 'vitest';
 import type { DumpScope, FileRecord } from '../../src/engine/databases/driver';
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
@@ -65,7 +65,7 @@ it('are those of the dump while records come and go', async () => {
       const { driver, plan } = await staged(to, dumped, `r${round}`);
       const loaded = createMysqlDriver({ ...to, database: plan.names.staged });
       expect(sorted(dumped.records)).toEqual(sorted(await allOf(loaded.fileRecords(SCOPE))));
-      // One moment: as many of the one kind as of the other.
+      // One snapshot: as many of one kind as of the other.
       const count = (collection: string) => dumped.records.filter((record) => record.collection === collection).length;
       expect(count('attachments')).toBe(4000);
       seen.add(String(count('others')));
@@ -80,7 +80,7 @@ it('are those of the dump while records come and go', async () => {
 });
 
 describe('counting live rows', () => {
-  it('is exact, and knows nothing of tables that are not there', async () => {
+  it('is exact, and null for missing tables', async () => {
     const to = connectionTo(await fresh());
     await exec(to, ...TABLES, 'CREATE TABLE `we``ird` (x int)', 'INSERT INTO `we``ird` VALUES (1), (2)');
     const counts = await createMysqlDriver(to).countRows(['middle', 'we`ird', 'gone', 'a_files'], 30_000);
@@ -92,7 +92,7 @@ describe('counting live rows', () => {
     ]);
   });
 
-  it('ends with its time, on a table that is locked too', async () => {
+  it('ends at its time limit, even on a locked table', async () => {
     const to = connectionTo(await fresh());
     await exec(to, ...TABLES);
     const holder = await connect(to);
@@ -105,12 +105,12 @@ describe('counting live rows', () => {
     await holder.query('UNLOCK TABLES');
     await holder.close();
     expect(await createMysqlDriver(to).countRows(['middle'], 0)).toEqual(new Map([['middle', null]]));
-    // Nothing goes on behind our back.
+    // No count is still running on the server.
     expect(await rowsOf(to, "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE INFO LIKE '%COUNT(*) FROM `middle`%' AND ID <> CONNECTION_ID()")).toEqual([{ n: '0' }]); // prettier-ignore
   });
 });
 
-it('takes no disk of this machine that could be told', async () => {
+it('uses no disk of this machine that could be measured', async () => {
   const to = connectionTo(await fresh());
   await exec(to, 'CREATE TABLE t (id int)');
   const { driver, plan } = await staged(to, await dumpAll(to), 'r1', runOf());

@@ -1,4 +1,4 @@
-/** What the server does to a load says nothing about the backup: it has codes of its own, and the same backup then loads. */
+/** Failures of the server during a load do not count against the backup: they have codes of their own, and the same backup then loads. */
 import mysql from 'mysql2/promise';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   const settings = { 'max-allowed-packet': '16M', 'innodb-log-file-size': '16M', 'innodb-data-file-path': 'ibdata1:12M:autoextend' }; // prettier-ignore
   server = await startMariadb(settings, (folder) => {
     disk = mountSmallDisk(folder, 320e6);
-    // The server's own user makes its data there.
+    // The server's own user creates its data there.
     disk.open();
   });
 });
@@ -93,7 +93,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await createMysqlDriver(to).discard(await planned(to, dumped, id));
     return error;
   };
-  /** The same backup is good: it loads once the server is well. */
+  /** The same backup loads once the server works again. */
   const loads = async () => {
     const { driver, plan } = await staged(to, dumped, `r${(number += 1)}`);
     expect(plan.strategy).toBe(strategy);
@@ -119,7 +119,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await loads();
   });
 
-  it('a session that somebody ends', async () => {
+  it('a session that is killed', async () => {
     const error = await failing(async () => {
       const sessions = await asAdmin(
         `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = '${to.username}'`,
@@ -130,7 +130,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await loads();
   });
 
-  it('a row that is longer than the server takes', async () => {
+  it('a row that is larger than the server accepts', async () => {
     await exec(to, 'CREATE TABLE wide (id int PRIMARY KEY, pad longtext)', "INSERT INTO wide VALUES (1, REPEAT('y', 3000000))"); // prettier-ignore
     const wide = await dumpAll(to);
     await asAdmin('SET GLOBAL max_allowed_packet = 1048576');
@@ -141,7 +141,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await exec(to, 'DROP TABLE wide');
   });
 
-  it('a privilege that is missing', async () => {
+  it('a missing privilege', async () => {
     const scope = strategy === 'tables' ? `\`${to.username}%\`.*` : `\`${to.username}\`.*`;
     const error = await failing(
       async () => asAdmin(`REVOKE CREATE ROUTINE, ALTER ROUTINE ON ${scope} FROM '${to.username}'@'%'`),
@@ -151,7 +151,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
     await loads();
   });
 
-  it('a client that the machine ends', async () => {
+  it('a client that the system kills', async () => {
     const error = await failing(async () => {
       for (const pid of clientsOf(to)) process.kill(pid, 'SIGKILL');
     });
@@ -160,7 +160,7 @@ describe.each(['tables', 'names'] as const)('with the strategy %s', (strategy) =
   });
 });
 
-/** The client programs that load into the server now. */
+/** The clients that are loading into the server now. */
 function clientsOf(to: DatabaseConnection): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -172,6 +172,6 @@ function argumentsOf(pid: string): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   } catch {
-    return []; // It has ended meanwhile.
+    return []; // It has ended in the meantime.
   }
 }

@@ -29,7 +29,7 @@ import {
 import type { FreshDatabase } from '../support/servers';
 
 describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s', (dialect) => {
-  it('brings back every value and object, undoes and redoes it', async () => {
+  it('restores every value and object, undoes and redoes it', async () => {
     const database = await fresh(true, dialect);
     const to = connectionTo(database);
     await fillWithEverything(to);
@@ -82,10 +82,10 @@ describe.each(['mariadb', 'mysql'] as const)('a round trip with the dialect %s',
   });
 });
 
-it('brings everything into an empty database of another name', async () => {
+it('restores everything into an empty database with another name', async () => {
   const from = await fresh();
   await fillWithEverything(connectionTo(from));
-  // A default that names a sequence keeps the database's name: the one thing that can not move (the log says so).
+  // A default that names a sequence keeps the database's name: the only thing that cannot move (the log contains a warning).
   await exec(connectionTo(from), 'DROP TABLE zoo_mariadb');
   const dumped = await dumpAll(connectionTo(from));
   const to = connectionTo(await fresh());
@@ -94,8 +94,8 @@ it('brings everything into an empty database of another name', async () => {
   expectSame(await fingerprint(connectionTo(from)), await fingerprint(to));
 });
 
-describe('what the dump holds', () => {
-  it('is one moment while others write', async () => {
+describe('the contents of the dump', () => {
+  it('are one snapshot while others write', async () => {
     const to = connectionTo(await fresh());
     const accounts = 3000;
     await exec(
@@ -133,7 +133,7 @@ describe('what the dump holds', () => {
     expect(sums.size).toBeGreaterThan(1);
   });
 
-  it('has only the structure of run-time tables, and keeps the next id', async () => {
+  it('have only the structure of run-time tables, and keep the next id', async () => {
     const to = connectionTo(await fresh());
     await exec(
       to,
@@ -154,7 +154,7 @@ describe('what the dump holds', () => {
     expect(await rowsOf(to, 'SELECT id FROM runs')).toEqual([{ id: '42' }]);
   });
 
-  it('has FLOAT values to the last bit, though the tool writes six digits', async () => {
+  it('have exact FLOAT values, though the tool writes six digits', async () => {
     const to = connectionTo(await fresh());
     const stamp = "stamp timestamp NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP";
     await exec(
@@ -171,14 +171,14 @@ describe('what the dump holds', () => {
     const before = await fingerprint(to);
     const run = runOf();
     const dumped = await dumpAll(to, ALL, run);
-    expect(run.said.map(({ params }) => params?.tables)).toEqual(['keyless']);
+    expect(run.messages.map(({ params }) => params?.tables)).toEqual(['keyless']);
     const { driver, plan } = await staged(to, dumped);
     await driver.switchOver(plan, runOf());
     const after = await fingerprint(to);
     expect({ ...after.tables, keyless: null }).toEqual({ ...before.tables, keyless: null });
   });
 
-  it('names in the log what is not as safe as the rest', async () => {
+  it('are explained in the log where they are incomplete', async () => {
     const to = connectionTo(await fresh());
     await exec(
       to,
@@ -193,7 +193,7 @@ describe('what the dump holds', () => {
     );
     const run = runOf();
     const dumped = await dumpAll(to, ALL, run);
-    expect(run.said.map(({ params }) => Object.values(params ?? {})[0])).toEqual([
+    expect(run.messages.map(({ params }) => Object.values(params ?? {})[0])).toEqual([
       'broken',
       'on_broken',
       'old',
@@ -205,7 +205,7 @@ describe('what the dump holds', () => {
     await driver.switchBack(plan, runOf());
   });
 
-  it('is the app’s own tables when they have a prefix', async () => {
+  it('are the app’s own tables when they have a prefix', async () => {
     const database = await fresh();
     const to = connectionTo(database, { tablePrefix: 'p_' });
     await exec(
@@ -241,7 +241,7 @@ describe('what the dump holds', () => {
   });
 });
 
-describe('the switch', () => {
+describe('the switchover', () => {
   const small = async () => {
     const database = await fresh();
     const to = connectionTo(database);
@@ -261,7 +261,7 @@ describe('the switch', () => {
     return { database, to, dumped, changed: await fingerprint(to) };
   };
 
-  it('gets through with a live session that holds the tables, and keeps foreign keys and triggers working', async () => {
+  it('succeeds despite a live session that locks the tables, and keeps foreign keys and triggers working', async () => {
     const { to, dumped } = await small();
     const { driver, plan } = await staged(to, dumped);
     const holder = await connect(to);
@@ -269,8 +269,8 @@ describe('the switch', () => {
     await holder.query('INSERT INTO parent VALUES (9, NULL)');
     const run = runOf();
     await driver.switchOver(plan, run);
-    // Ended, not waited for.
-    expect(run.said.map(({ params }) => params?.user)).toEqual([to.username]);
+    // Terminated, not waited for.
+    expect(run.messages.map(({ params }) => params?.user)).toEqual([to.username]);
     await expect(holder.query('SELECT 1')).rejects.toThrow();
     await exec(to, 'INSERT INTO child VALUES (3, 1)');
     expect(await rowsOf(to, 'SELECT what FROM seen')).toEqual([{ what: '3' }]);
@@ -281,7 +281,7 @@ describe('the switch', () => {
     expect(await rowsOf(to, 'SELECT id FROM parent')).toEqual([{ id: '1' }]);
   });
 
-  it('is refused without a trace when a program can not be made in the live database', async () => {
+  it('is refused without a trace when a stored object cannot be created in the live database', async () => {
     const { database, to, dumped, changed } = await small();
     const { driver, plan } = await staged(to, dumped);
     await database.asAdmin(`REVOKE ALL PRIVILEGES ON \`${database.username}%\`.* FROM '${database.username}'@'%'`);
@@ -297,7 +297,7 @@ describe('the switch', () => {
     expect(await databasesOf(database)).toEqual([database.database]);
   });
 
-  it('drops nothing that only looks like a slot', async () => {
+  it('drops nothing that only resembles a slot', async () => {
     const { database, to, dumped } = await small();
     const plan = await planned(to, dumped);
     await database.asAdmin(`CREATE DATABASE \`${plan.names.staged}\``);
@@ -311,8 +311,8 @@ describe('the switch', () => {
   });
 });
 
-describe('rights', () => {
-  it('tells the grant that is missing, which then is enough', async () => {
+describe('privileges', () => {
+  it('reports the missing grant, which is then sufficient', async () => {
     const database = await fresh(false);
     const to = connectionTo(database);
     const grantee = `'${database.username}'@'%'`;
@@ -353,7 +353,7 @@ describe('rights', () => {
     ['"double"'],
     ['# hash'],
     ['\\'],
-  ])('signs in with the password %j', async (password) => {
+  ])('connects with the password %j', async (password) => {
     const database = await fresh();
     const quoted = password.replaceAll('\\', '\\\\').replaceAll("'", "''");
     await database.asAdmin(`ALTER USER '${database.username}'@'%' IDENTIFIED BY '${quoted}'`);
@@ -363,7 +363,7 @@ describe('rights', () => {
     await driver.discard(plan);
   });
 
-  it('tells a wrong password and a server that is not there', async () => {
+  it('reports a wrong password and a missing server', async () => {
     const database = await fresh();
     for (const wrong of [{ password: 'no' }, { port: 1 }, { database: 'nosuch' }]) {
       const driver = createMysqlDriver(connectionTo(database, wrong));
@@ -372,7 +372,7 @@ describe('rights', () => {
   });
 });
 
-describe('what fails', () => {
+describe('failures', () => {
   let to: DatabaseConnection;
   let database: FreshDatabase;
   beforeEach(async () => {
@@ -388,7 +388,7 @@ describe('what fails', () => {
     );
   });
 
-  it('names the table or program that the server refuses, and leaves live data alone', async () => {
+  it('names the table or stored object that the server rejects, and leaves live data alone', async () => {
     const dumped = await dumpAll(to);
     const before = await fingerprint(to);
     const cases: [string, Dumped, object][] = [
@@ -416,7 +416,7 @@ describe('what fails', () => {
       [
         'rows',
         altered(dumped, '1-tables.sql', (sql) => sql.replace(',\n(2)', '')),
-        { code: 'STAGED_DATA_DIFFERS', message: expect.stringContaining('table second has 1 rows, not 2') },
+        { code: 'STAGED_DATA_DIFFERS', message: expect.stringContaining('table second has 1 rows instead of 2') },
       ],
       [
         'extra',
@@ -434,7 +434,7 @@ describe('what fails', () => {
     expect(await databasesOf(database)).toEqual([database.database]);
   });
 
-  it('does not let a dump run programs or read files', async () => {
+  it('prevents a dump from running programs or reading files', async () => {
     const dumped = await dumpAll(to);
     const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-evil-'));
     dropped.push(() => rm(folder, { recursive: true }));
@@ -496,7 +496,7 @@ describe('what fails', () => {
 const leftovers = async () =>
   (await readdir(os.tmpdir())).filter((name) => /^safekeep-[A-Za-z0-9]{6}$/.test(name)).sort();
 
-describe('the client program', () => {
+describe('the client tool', () => {
   const tool = async (script: string, version = '10.11.6-MariaDB') => {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-tools-'));
     dropped.push(() => rm(folder, { recursive: true }));
@@ -517,9 +517,9 @@ describe('the client program', () => {
 
   it.each([
     ['prints half and fails', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "oh no" >&2; exit 1', 'TOOL_FAILED'],
-    ['says nothing and succeeds', 'exit 0', 'DUMP_INCOMPLETE'],
-    ['leaves out the end', 'echo "CREATE TABLE \\`t\\` (id int);"; exit 0', 'DUMP_INCOMPLETE'],
-    ['leaves out a table', 'echo "-- Dump completed"; exit 0', 'DUMP_INCOMPLETE'],
+    ['writes nothing and succeeds', 'exit 0', 'DUMP_INCOMPLETE'],
+    ['omits the end', 'echo "CREATE TABLE \\`t\\` (id int);"; exit 0', 'DUMP_INCOMPLETE'],
+    ['omits a table', 'echo "-- Dump completed"; exit 0', 'DUMP_INCOMPLETE'],
     ['is killed', 'echo "CREATE TABLE \\`t\\` (id int);"; echo "-- Dump completed"; kill -9 $$', 'TOOL_KILLED'],
     ['closes its output and then fails', 'echo "-- Dump completed"; exec >&-; sleep 0.3; exit 7', 'TOOL_FAILED'],
   ])('fails the dump when it %s', async (_how, script, code) => {
@@ -527,7 +527,7 @@ describe('the client program', () => {
     await expect(dumping()).rejects.toMatchObject({ code });
   });
 
-  it('is refused when it is too old or the other server’s, before anything starts', async () => {
+  it('is refused before anything starts when it is too old or belongs to the other flavour', async () => {
     await tool('exit 0', '10.2.44-MariaDB');
     await expect(dumping()).rejects.toMatchObject({ code: 'TOOL_TOO_OLD' });
     await tool('exit 0', 'MySQL 8.0.40');
@@ -539,17 +539,17 @@ describe('the client program', () => {
     ]);
   });
 
-  it('never gets a password in its arguments', async () => {
+  it('never receives a password in its arguments', async () => {
     await tool('echo "$@" >&2; env >&2; exit 3');
     const database = await fresh();
     const run = runOf();
     await expect(dumpAll(connectionTo(database), ALL, run)).rejects.toMatchObject({ code: 'TOOL_FAILED' });
-    expect(run.said.length).toBeGreaterThan(0);
-    expect(JSON.stringify(run.said)).not.toContain(database.password);
+    expect(run.messages.length).toBeGreaterThan(0);
+    expect(JSON.stringify(run.messages)).not.toContain(database.password);
   });
 });
 
-it('gives the same bytes for the same data', async () => {
+it('produces the same bytes for the same data', async () => {
   const to = connectionTo(await fresh());
   await fillWithEverything(to);
   const hash = ({ parts }: Dumped) =>

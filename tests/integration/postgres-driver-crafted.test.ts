@@ -1,4 +1,4 @@
-/** Dumps that somebody has edited, or that hold what looks like an attack: refused or harmless, whichever way they are loaded. */
+/** Dumps that were edited, or whose contents look like an attack: refused or harmless, whichever way they are loaded. */
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,7 +33,7 @@ const LOADS = [
   { ...WAYS[2], name: 'objects', more: '' },
 ];
 
-/** What is put in place of or behind a text of an entry; FILE is the one that an attack would make. */
+/** Text that replaces or follows a text of an entry; FILE is the file that an attack would create. */
 interface Attack {
   name: string;
   edit: (entry: CraftedEntry) => void;
@@ -49,8 +49,8 @@ const appended = (more: string): Attack['edit'] => ofView((entry) => void (entry
 const PROGRAM = `COPY public.t FROM PROGRAM 'touch FILE';`;
 
 const ATTACKS: Attack[] = [
-  { name: 'a key of psql behind a definition', edit: appended('\\! touch FILE\n') },
-  { name: 'a key of psql within a definition', edit: appended('SELECT 1 \\g | touch FILE\n;') },
+  { name: 'a psql command after a definition', edit: appended('\\! touch FILE\n') },
+  { name: 'a psql command within a definition', edit: appended('SELECT 1 \\g | touch FILE\n;') },
   { name: 'COPY … PROGRAM as a definition', edit: appended(PROGRAM) },
   { name: 'the end of the transaction', edit: appended('COMMIT; DROP TABLE public.t;') },
   { name: 'a savepoint', edit: appended('ROLLBACK; BEGIN;') },
@@ -58,12 +58,12 @@ const ATTACKS: Attack[] = [
   { name: 'a nested comment', edit: appended(`/* /* */ SELECT 1; -- */ */ ${PROGRAM}\n`) },
   { name: 'a comment that ends with a carriage return', edit: appended(`-- x\r${PROGRAM}\n`) },
   {
-    name: 'a text that goes on in the next line',
+    name: 'a text that continues on the next line',
     edit: appended(`COMMENT ON TABLE public.t IS E'x'\n'\\'; ${PROGRAM} --';`),
   },
   { name: 'a text without an end', edit: appended(`COMMENT ON TABLE public.t IS 'x; ${PROGRAM}`) },
   {
-    name: 'an encoding in which a quote may be half a letter',
+    name: 'an encoding in which a quote can be part of a character',
     edit: ofType('ENCODING', (entry) => (entry.definition = `SET client_encoding = 'SJIS';\n`)),
   },
   {
@@ -71,14 +71,14 @@ const ATTACKS: Attack[] = [
     edit: ofType('SEARCHPATH', (entry) => (entry.definition += PROGRAM)),
   },
   {
-    name: 'a body that hides what follows',
+    name: 'a body that hides the next statement',
     edit: appended(
       `CREATE FUNCTION public.begin() RETURNS int LANGUAGE sql AS 'SELECT 1'; ${PROGRAM} SELECT 1 AS "end"; END;`,
     ),
   },
   { name: 'rows from a program', edit: ofType('TABLE DATA', (entry) => (entry.copy = `${PROGRAM}\n`)) },
   {
-    name: 'rows behind a statement',
+    name: 'rows after a statement',
     edit: ofType('TABLE DATA', (entry) => (entry.copy = `DROP TABLE public.t; ${entry.copy}`)),
   },
   { name: 'statements in place of rows', edit: ofType('TABLE DATA', (entry) => (entry.copy = '')) },
@@ -87,9 +87,9 @@ const ATTACKS: Attack[] = [
     edit: ofType('TABLE DATA', (entry) => (entry.copy = 'COPY "sibling"."s" ("v") FROM stdin;\n')),
   },
   { name: 'a change to a sibling', edit: appended('ALTER TABLE "sibling"."s" ADD COLUMN evil int;') },
-  { name: 'a role that is given away', edit: appended('GRANT pg_execute_server_program TO PUBLIC;') },
+  { name: 'a grant of a role', edit: appended('GRANT pg_execute_server_program TO PUBLIC;') },
   {
-    name: 'an owner’s statement with more in it',
+    name: 'an owner’s statement with additions',
     edit: ofType('OPERATOR', (entry) => (entry.drop = `DROP OPERATOR public.=== (int, int); ${PROGRAM} --`)),
   },
 ];
@@ -107,7 +107,7 @@ describe.each(LOADS)('loaded by $name', ({ more, ...way }) => {
     file = path.join(folder, 'touched');
     db = await databaseFor(way);
     app = connectionTo(db);
-    // So that only the driver stands between an attack and a program on the server.
+    // With these privileges, only the driver protects the server from an attack.
     await db.asAdmin(`GRANT pg_execute_server_program, pg_read_server_files TO ${db.username}`);
     await sql(
       app,
@@ -127,7 +127,7 @@ describe.each(LOADS)('loaded by $name', ({ more, ...way }) => {
   afterEach(() => expect(existsSync(file)).toBe(false));
 
   let number = 0;
-  /** Stages and checks. @returns the error, after live data was seen to be as it was and nothing to be left */
+  /** Stages and checks. @returns the error, after verifying that live data is unchanged and nothing is left */
   async function outcome(crafted: TakenDump): Promise<unknown> {
     number += 1;
     const driver = createPostgresDriver(app);
@@ -164,15 +164,15 @@ describe.each(LOADS)('loaded by $name', ({ more, ...way }) => {
     expect(error).toMatchObject({ code: expect.stringMatching(/^(ARCHIVE_DAMAGED|TOOL_FAILED)$/) as string });
   });
 
-  it('what is refused is named by its beginning', async () => {
+  it('a refused statement is named by its beginning', async () => {
     const bytes = craft(dump.bytes, appended('COMMIT; DROP TABLE public.t;'));
     expect(await outcome({ ...dump, bytes })).toMatchObject({
       code: 'ARCHIVE_DAMAGED',
-      message: expect.stringContaining('do not write: COMMIT') as string,
+      message: expect.stringContaining('never write: COMMIT') as string,
     });
   });
 
-  it('a row that ends the rows, with statements behind it, is refused', async () => {
+  it('a row that ends the rows, with statements after it, is refused', async () => {
     const attack = `\n\\.\nCOMMIT; DROP TABLE public.t; ${PROGRAM.replace('FILE', file)}\n\\! touch ${file}\n`;
     const error = await outcome(altered(dump, 'x'.repeat(200), attack.padEnd(200, '\n')));
     expect(error).toMatchObject({
@@ -187,7 +187,7 @@ describe.each(LOADS)('loaded by $name', ({ more, ...way }) => {
     await outcome({ ...dump, bytes });
   });
 
-  it('an honest dump with the like in names, comments, rows and definitions is restored as it was', async () => {
+  it('an honest dump with similar text in names, comments, rows and definitions is restored unchanged', async () => {
     const driver = createPostgresDriver(app);
     const evil = `x\n\\! touch ${file}\n;COMMIT; /* -- \\.\n\\.\n`;
     const quoted = evil.replaceAll(`'`, `''`);
@@ -211,7 +211,7 @@ describe.each(LOADS)('loaded by $name', ({ more, ...way }) => {
   });
 });
 
-describe('in a schema beside others', () => {
+describe('in a schema next to others', () => {
   it.each(LOADS.slice(2))('a function that the load runs cannot write to other tables: $name', async (way) => {
     const db = await databaseFor(way);
     try {
@@ -236,7 +236,7 @@ describe('in a schema beside others', () => {
   });
 });
 
-it('psql is started nowhere', () => {
+it('psql is never started', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name));
   expect(files.length).toBeGreaterThan(100);
   const naming = files.filter((name) => /['"`/]psql\b/.test(readFileSync(path.join('src', name), 'utf8')));

@@ -8,7 +8,7 @@ import type { FreshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 
-/** Small, but with something of each kind that an exchange treats in its own way. */
+/** Small, but with one object of each kind that a switchover treats differently. */
 const TABLES = `
   CREATE TYPE mood AS ENUM ('low', 'high');
   CREATE TABLE parent (id serial PRIMARY KEY, feels mood);
@@ -22,12 +22,12 @@ const ROWS = `SELECT md5(string_agg(v, '|' ORDER BY v)) AS hash FROM (
 
 const cutConnection = () => Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
 
-/** before: the statement never reaches the server. after: the server has done it, and its answer is lost. */
+/** before: the statement never reaches the server. after: the server has executed it, and its response is lost. */
 type Moment = 'before' | 'after';
 
 /**
- * Cuts the connection at the k-th statement that the work sends, over whichever of its connections that goes.
- * @returns how many statements there were, and whether it came to the cut
+ * Cuts the connection at the k-th statement that the work sends, on any of its connections.
+ * @returns how many statements there were, and whether the cut happened
  */
 async function cutAt(k: number, moment: Moment, work: () => Promise<void>): Promise<{ sent: number; error: unknown }> {
   let sent = 0;
@@ -63,7 +63,7 @@ afterEach(async () => {
 });
 
 describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) => {
-  it.each<Moment>(['before', 'after'])('%s it is done, leaves one side or the other', async (moment) => {
+  it.each<Moment>(['before', 'after'])('%s its execution leaves one side or the other', async (moment) => {
     db = await databaseFor(way);
     app = connectionTo(db);
     await sql(app, TABLES);
@@ -85,7 +85,7 @@ describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) =
       return stage(driver, `k${number}`, dump, PUBLIC);
     };
     let plan = await restage();
-    /** What a later process finds, and that the rows agree with it. */
+    /** The position that a later process finds; verifies that the rows agree with it. */
     const side = async () => {
       const position = await createPostgresDriver(app).position(plan);
       expect(['before switchover', 'after switchover']).toContain(position);
@@ -107,7 +107,7 @@ describe.each(WAYS)('a connection cut at every statement, by $strategy', (way) =
         else expect(position).toBe(acts[act]);
         if (sent < k) break;
         cuts[act] = k;
-        // From here on as after a crash: by another process, to the side that the next cut begins at.
+        // From here on as after a crash: another process moves to the side at which the next cut begins.
         await fresh();
         if (act === 'switchBack') {
           if (position === 'before switchover') await driver.switchOver(plan, testRun());

@@ -1,4 +1,4 @@
-/** A server that is full, restarts, ends or refuses sessions while a backup is loaded: that speaks of the server, never of the backup. */
+/** A server that is full, restarts, terminates or refuses sessions during a load: this counts against the server, never the backup. */
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import { systemUser } from '../support/system-user';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
 const MEGABYTE = 1024 * 1024;
-/** Half of a dump of this size is on its way when something happens. */
+/** Half of a dump of this size has been sent when the fault happens. */
 const FILL = `INSERT INTO big SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 20000) i`;
 
 let server: PostgresServer;
@@ -37,20 +37,20 @@ async function asAdmin(text: string, database = 'postgres'): Promise<Record<stri
   }
 }
 
-/** Ends the server the hard way and starts it again, as after a crash. */
+/** Kills the server and starts it again, as after a crash. */
 async function restart() {
   const [row] = await asAdmin('SHOW data_directory');
   control(row?.['data_directory'] ?? '', 'restart');
 }
 
 function control(data: string, act: 'restart' | 'stop') {
-  const program = findProgram(
+  const pgCtl = findProgram(
     ['pg_ctl'],
     versionedFolders('/usr/lib/postgresql', 'bin'),
     'apt-get install postgresql-15',
   );
   const args = ['-D', data, '-m', 'immediate', '-w', '-l', path.join(data, 'log'), act];
-  execFileSync(program, args, { ...systemUser('postgres'), cwd: data, stdio: 'ignore' });
+  execFileSync(pgCtl, args, { ...systemUser('postgres'), cwd: data, stdio: 'ignore' });
 }
 
 beforeAll(async () => {
@@ -112,7 +112,7 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     await asAdmin('DROP OWNED BY app; DROP ROLE app');
   });
 
-  /** Stages, and lets something happen when the load is in the middle of the dump. */
+  /** Stages, and triggers a fault when the load is in the middle of the dump. */
   async function failing(happen: () => Promise<void>) {
     const plan = requirePlan(await driver.plan('f1', dump.backup, PUBLIC));
     expect(plan.strategy).toBe(strategy);
@@ -122,7 +122,7 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
       return Readable.from(
         (async function* () {
           for (let at = 0; at < dump.bytes.length; at += 65_536) {
-            // Only a load of the rows reads so far.
+            // Only a load of the rows reads this far.
             if (at > dump.bytes.length / 2 && !happened) {
               happened = true;
               await happen();
@@ -145,7 +145,7 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     return error;
   }
 
-  it('that finds the disk full says so', async () => {
+  it('that finds the disk full reports that', async () => {
     const error = await failing(async () => {
       await Promise.resolve();
       try {
@@ -161,11 +161,11 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     });
   });
 
-  it('whose server restarts says so', async () => {
+  it('whose server restarts reports that', async () => {
     expect(await failing(restart)).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
   });
 
-  it('whose session is ended says so', async () => {
+  it('whose session is terminated reports that', async () => {
     const error = await failing(async () => {
       const loading = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'safekeep f1' AND query LIKE 'COPY%'`;
       await expect.poll(() => asAdmin(loading), { timeout: 20_000 }).toHaveLength(1);
@@ -176,7 +176,7 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     });
   });
 
-  it('whose statement is cancelled says so', async () => {
+  it('whose statement is cancelled reports that', async () => {
     const error = await failing(async () => {
       const loading = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'safekeep f1' AND query LIKE 'COPY%'`;
       await expect.poll(() => asAdmin(loading), { timeout: 20_000 }).toHaveLength(1);
@@ -187,17 +187,17 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     });
   });
 
-  it('whose dump turns out to be damaged says that, however much is on its way', async () => {
+  it('whose dump turns out to be damaged reports that, however much has been sent', async () => {
     const error = await failing(() => Promise.reject(new SafekeepError('ARCHIVE_DAMAGED', { detail: 'one bit' })));
     expect(error).toMatchObject({ code: 'ARCHIVE_DAMAGED', message: expect.stringContaining('one bit') as string });
   });
 
-  it('that finds no room for another connection says so', async () => {
+  it('that cannot open another connection reports that', async () => {
     const plan = requirePlan(await driver.plan('c1', dump.backup, PUBLIC));
     let parts = 0;
     const open: OpenPart = async (name) => {
       parts += 1;
-      // One has been opened for the list, and where pg_restore loads, two more for what it will do.
+      // One is opened for the list and, where pg_restore loads, two more for its checks.
       if (parts === (strategy === 'database' && !more ? 4 : 1)) await asAdmin('ALTER ROLE app CONNECTION LIMIT 1');
       return opener(dump)(name);
     };
@@ -214,7 +214,7 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     expectSame(live, await fingerprint(app));
   });
 
-  it('of a dump that is wrong itself is still the dump’s fault', async () => {
+  it('of an invalid dump still counts against the dump', async () => {
     const plan = requirePlan(await driver.plan('w1', dump.backup, PUBLIC));
     const bytes = Buffer.from(dump.bytes.toString('latin1').replace('1\tc4ca', 'x\tc4ca'), 'latin1');
     await expect(driver.stage(plan, dump.backup, opener({ bytes }), testRun())).rejects.toMatchObject({

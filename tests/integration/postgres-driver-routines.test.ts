@@ -1,4 +1,4 @@
-/** Functions that name things without a schema: found where the app finds them, in a backup, a load, a check and an undo. */
+/** Functions with unqualified names: resolved as in the app, in a backup, a load, a check and an undo. */
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -36,7 +36,7 @@ afterEach(async () => {
   await db.drop();
 });
 
-/** Each in SQL, which the planner looks into, and in plpgsql, which is run. */
+/** Each in SQL, which the planner can inline, and in plpgsql, which is run. */
 const UNQUALIFIED = `
   CREATE TABLE words (id serial PRIMARY KEY, word text UNIQUE); INSERT INTO words (word) VALUES ('Small'), ('Large');
   CREATE FUNCTION lower_it(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
@@ -54,7 +54,7 @@ const UNQUALIFIED = `
   CREATE INDEX sizes_n ON sizes (twice(n::text));`;
 
 describe.each(WAYS)(
-  'an index, a check, a generated column, a domain and a materialised view on functions, by $strategy',
+  'an index, a check, a generated column, a domain and a materialized view on functions, by $strategy',
   (way) => {
     it('are backed up, verified, restored, undone and redone', async () => {
       await start(way);
@@ -94,7 +94,7 @@ describe.each(WAYS)(
       expectSame(before, await fingerprint(app));
     });
 
-    it('work on what is loaded, never on live rows', async () => {
+    it('work on loaded rows, never on live ones', async () => {
       await start(way);
       await sql(
         app,
@@ -112,7 +112,7 @@ describe.each(WAYS)(
       await driver.close();
     });
 
-    it('that can not be made are named with what the server says', async () => {
+    it('that cannot be created are named with the server’s message', async () => {
       await start(way);
       await sql(
         app,
@@ -132,16 +132,16 @@ describe.each(WAYS)(
   },
 );
 
-describe('who loads', () => {
-  it('is pg_restore itself where it may, and a session where functions, extensions or the server ask for it', async () => {
+describe('the load', () => {
+  it('runs in pg_restore itself where possible, and in a session where functions, extensions or the server require it', async () => {
     await start(WAYS[0]);
     const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-who-'));
     const log = path.join(folder, 'log');
     const use = async (version = '') => {
       for (const name of ['pg_dump', 'pg_restore']) {
         const [real] = await findTools([name]);
-        const told = version ? `echo '${name} (PostgreSQL) ${version}'; exit` : `exec ${real?.path} --version`;
-        const script = `#!/bin/bash\nif [ "$1" = --version ]; then ${told}; fi\necho "${name} $*" >> ${log}\nexec ${real?.path} "$@"\n`;
+        const answer = version ? `echo '${name} (PostgreSQL) ${version}'; exit` : `exec ${real?.path} --version`;
+        const script = `#!/bin/bash\nif [ "$1" = --version ]; then ${answer}; fi\necho "${name} $*" >> ${log}\nexec ${real?.path} "$@"\n`;
         await writeFile(path.join(folder, name), script);
         await chmod(path.join(folder, name), 0o755);
       }
@@ -179,10 +179,10 @@ describe('who loads', () => {
 });
 
 describe('functions of extensions', () => {
-  it.each(WAYS)('that name others of theirs without a schema are found, by $strategy', async (way) => {
+  it.each(WAYS)('with unqualified names of other functions work, by $strategy', async (way) => {
     await start(way);
     const create = 'CREATE EXTENSION cube; CREATE EXTENSION earthdistance;';
-    // In the live schema, where the app's role can not move it from, only with the third strategy.
+    // In the live schema, from which the app's role cannot move it, only with the third strategy.
     if (way.strategy === 'objects') await db.asAdmin(create);
     else await db.asAdmin(`ALTER ROLE ${db.username} SUPERUSER`);
     if (way.strategy === 'schema') await sql(app, 'CREATE SCHEMA sibling; CREATE TABLE sibling.s ()');
@@ -203,7 +203,7 @@ describe('functions of extensions', () => {
     expectSame(before, await fingerprint(app));
   });
 
-  it('that stay in the live schema are found there, and nothing else is', async () => {
+  it('that stay in the live schema are found there, but nothing else', async () => {
     await start(WAYS[2]);
     await db.asAdmin('CREATE EXTENSION unaccent');
     await sql(
@@ -222,7 +222,7 @@ describe('functions of extensions', () => {
     await driver.discard(plan);
     expectSame(before, await fingerprint(app));
 
-    // What the backup lacks and the live schema has is not taken for it.
+    // Live objects that the backup lacks are not used in its place.
     const bad = [
       [`'SELECT v::text FROM later'`, 'CREATE TABLE later (v int); INSERT INTO later VALUES (1)', 'read live tables'],
       [

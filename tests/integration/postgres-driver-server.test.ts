@@ -42,7 +42,7 @@ async function asAdmin(text: string, database = 'app') {
   }
 }
 
-/** Puts rules in front of those of pg_hba.conf for the time of `work`. */
+/** Prepends rules to pg_hba.conf during `work`. */
 async function withRules(rules: string[], work: () => Promise<void>) {
   const client = new pg.Client({ ...server, user: server.superuser, database: 'postgres' });
   await client.connect();
@@ -60,7 +60,7 @@ async function withRules(rules: string[], work: () => Promise<void>) {
   }
 }
 
-/** What the server says to a sign-in without TLS. */
+/** The server's response to a connection without TLS. */
 function knock(connection: DatabaseConnection): Promise<string> {
   return sql(connection, 'SELECT 1').then(
     () => 'come in',
@@ -100,12 +100,12 @@ async function restore(id: string) {
   return plan.strategy;
 }
 
-describe('what hangs on the live database', () => {
-  it('blocks a restore with the way out: prepared transactions, replication slots, subscriptions', async () => {
+describe('objects bound to the live database', () => {
+  it('block a restore with a remedy: prepared transactions, replication slots, subscriptions', async () => {
     const driver = createPostgresDriver(app);
     const { backup } = await take(driver, PUBLIC);
     const blockers = async () => {
-      // What is only looked at is in nobody's way.
+      // A verification has no obstacles.
       expect((await driver.plan('b', backup, PUBLIC, 'verify')).blockers).toEqual([]);
       return (await driver.plan('b', backup, PUBLIC)).blockers.map(({ reason, remedy }) => [
         reason.params?.name,
@@ -133,7 +133,7 @@ describe('what hangs on the live database', () => {
       'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC',
       'SELECT defaclacl::text FROM pg_default_acl',
     ],
-  ])('stays where it is when no schema holds it: %s', async (_name, create, look) => {
+  ])('stay where they are when they belong to no schema: %s', async (_name, create, look) => {
     await asAdmin('CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO app', 'app');
     await asAdmin('CREATE SCHEMA ext; ALTER EXTENSION postgres_fdw SET SCHEMA ext');
     await sql(app, create);
@@ -144,8 +144,8 @@ describe('what hangs on the live database', () => {
   });
 });
 
-describe('sign-in', () => {
-  it('over TLS holds for the tools as well, and a certificate nobody vouches for is refused', async () => {
+describe('the connection', () => {
+  it('uses TLS for the tools as well, and an untrusted certificate is refused', async () => {
     await withRules(['hostssl all app all scram-sha-256', 'host all app all reject'], async () => {
       await expect.poll(() => knock(app), { timeout: 10_000 }).toMatch(/rejects/);
       app.tls = { ca: authority };
@@ -157,7 +157,7 @@ describe('sign-in', () => {
     });
   });
 
-  it('never shows the password in the arguments of a program', async () => {
+  it('never shows the password in the arguments of a process', async () => {
     const driver = createPostgresDriver(app);
     const dump = await take(driver, PUBLIC);
     const plan = requirePlan(await driver.plan('p', dump.backup, { ...PUBLIC }));
@@ -176,7 +176,7 @@ describe('sign-in', () => {
     expect(shown.split('\n').filter((line) => /pg_restore|pg_dump/.test(line) && line.includes('pw'))).toEqual([]);
   });
 
-  it('may be limited to one database by pg_hba.conf: then the restore needs no second one', async () => {
+  it('can be limited to one database by pg_hba.conf: the restore then needs no second one', async () => {
     await withRules(['host app app all scram-sha-256', 'host all app all reject'], async () => {
       await expect.poll(() => knock({ ...app, database: 'postgres' }), { timeout: 10_000 }).toMatch(/rejects/);
       expect(await restore('h')).toBe('schema');

@@ -1,4 +1,4 @@
-/** Several restores keep their previous data at the same time: each can be switched with whatever is live, saved as a backup, dropped. */
+/** Several restores keep their previous data at the same time: each can be switched with the live data, saved as a backup, and dropped. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DatabaseConnection, DatabasePlan, DumpScope } from '../../src/engine/databases/driver';
 import { createPostgresDriver } from '../../src/engine/databases/postgres';
@@ -20,7 +20,7 @@ import {
 import type { FreshDatabase } from '../support/servers';
 
 const PUBLIC: DumpScope = { schemas: ['public'], excludeRowsOf: [], fileTables: [] };
-/** What names the live schema in a text: right again only when it is live. */
+/** Objects that name the live schema in a text: correct again only when they are live. */
 const NAMING = `
   CREATE FUNCTION books_of(bigint) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM public.books WHERE author = $1';
   CREATE FUNCTION with_path() RETURNS bigint LANGUAGE plpgsql SET search_path = public AS $$ BEGIN RETURN (SELECT count(*) FROM books); END $$;
@@ -59,7 +59,7 @@ async function leftBehind(): Promise<unknown[]> {
 }
 
 describe.each(WAYS)('previous data of several restores, by $strategy', (way) => {
-  it('changes places with whatever is live, in any order', async () => {
+  it('can be switched with the live data in any order', async () => {
     await start(way);
     await sql(app, everything(reader) + NAMING);
     const backups: TakenDump[] = [];
@@ -90,14 +90,14 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
       expectSame(prints, await live());
       const fresh = createPostgresDriver(app);
       expect(await Promise.all(restored.map((plan) => fresh.position(plan)))).toEqual(positions);
-      // What lies in the slots is nobody else's business.
+      // The contents of the slots are visible nowhere else.
       const { backup } = await take(fresh, PUBLIC);
       expect(backup.tables.filter(({ name }) => !name.startsWith('public.'))).toEqual([]);
       expect((await fresh.plan('x', backup, PUBLIC)).plan?.strategy).toBe(way.strategy);
     };
     const [before, after] = ['before switchover', 'after switchover'];
     await expectAll(third, [after, after, after]);
-    // Straight back to what was there before all of them.
+    // Directly back to the data from before all of them.
     await driver.switchBack(one, testRun());
     await expectAll(original, [before, after, after]);
     await driver.switchBack(two, testRun());
@@ -108,7 +108,7 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     await expectAll(original, [after, after, after]);
     await driver.switchBack(three, testRun());
     await expectAll(second, [after, after, before]);
-    // The slot of one is dropped meanwhile: the others go on.
+    // The slot of one is dropped in the meantime: the others still work.
     await driver.discard(two);
     await driver.discard(two);
     await expect(driver.switchBack(two, testRun())).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
@@ -124,7 +124,7 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     expect(await leftBehind()).toEqual([]);
   });
 
-  it('is saved as a backup, which is restored to the same', async () => {
+  it('is saved as a backup that restores the same data', async () => {
     await start(way);
     await sql(app, everything(reader) + NAMING);
     const scope: DumpScope = {
@@ -148,7 +148,7 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
     await sql(app, 'SELECT 1');
     const back = await stage(driver, 's0', whole, scope);
     await driver.switchOver(back, testRun());
-    // Live is the backup; the slot of a further restore takes it up.
+    // The backup is live; the slot of a further restore receives it.
     const plan = await stage(driver, 's1', newer, scope);
     await driver.switchOver(plan, testRun());
     const liveNow = await live();
@@ -189,8 +189,8 @@ describe.each(WAYS)('previous data of several restores, by $strategy', (way) => 
   });
 });
 
-describe('a slot in a database that changes places', () => {
-  it('is neither lost nor dropped along, and no restore takes the database away from it', async () => {
+describe('a slot in a database that is switched over', () => {
+  it('is neither lost nor dropped along, and no restore switches its database over', async () => {
     await start(WAYS[0]);
     await sql(app, 'CREATE TABLE t (v int); INSERT INTO t VALUES (1)');
     const dump = await take(driver, PUBLIC);
@@ -224,8 +224,8 @@ describe('a slot in a database that changes places', () => {
   });
 });
 
-describe('what the live database holds', () => {
-  it('file records of live data, and of the dump’s own moment', async () => {
+describe('the contents of the live database', () => {
+  it('file records of live data, and of the dump’s own snapshot', async () => {
     await start(WAYS[1]);
     await sql(app, `CREATE TABLE f (id serial, name text, st int); INSERT INTO f (name, st) VALUES ('a', 1), ('b', 2)`);
     const table = { table: 'public.f', collection: 'f', key: 'id', filename: 'name', path: null, storageId: 'st' };

@@ -21,7 +21,7 @@ interface Situation {
 }
 
 const SITUATIONS: Situation[] = [
-  { name: 'an owner who may create databases', strategy: 'database', mayCreateDatabases: true, hstoreBy: 'app' },
+  { name: 'an owner who can create databases', strategy: 'database', mayCreateDatabases: true, hstoreBy: 'app' },
   { name: 'a superuser', strategy: 'database', mayCreateDatabases: true, asSuperuser: true, hstoreBy: 'admin' },
   { name: 'a plain owner', strategy: 'schema', mayCreateDatabases: false },
   { name: 'a plain owner in another’s schema', strategy: 'objects', mayCreateDatabases: false, hstoreBy: 'admin' },
@@ -55,7 +55,7 @@ describe.each(SITUATIONS)('$name', (situation) => {
     await db.asAdmin(`DROP OWNED BY ${reader}; DROP ROLE ${reader}`, 'postgres');
   });
 
-  it('comes back row by row and object by object, and can be undone, redone and cleaned up', async () => {
+  it('is restored row by row and object by object, and can be undone, redone and cleaned up', async () => {
     const driver = createPostgresDriver(connection);
     const run = testRun();
     const ignoring = { ignoreRowsOf: ['runtime'] };

@@ -187,7 +187,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
       await b.host.app.db.getRepository('attachments').create({ values: { title: 'of B', filename: 'b.txt' } });
       const uploadId = await upload(b.host.root, archive);
       // A storage that is not here: the operator opens its folder.
-      await expect(makeRestore(b.host.root, { uploadId })).rejects.toThrow(/it is not for file storages/);
+      await expect(makeRestore(b.host.root, { uploadId })).rejects.toThrow(/it is not a folder for file storages/);
       process.env['LOCAL_STORAGE_ALLOWED_ROOTS'] = SECOND_ROOT;
       await makeRestore(b.host.root, { uploadId });
       const there = await pictureOf(b);

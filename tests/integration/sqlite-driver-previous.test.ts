@@ -1,4 +1,4 @@
-/** SQLite: file records, counts, previous data as a backup, several plans at once, a machine that is not well. */
+/** SQLite: file records, counts, previous data as a backup, several plans at once, failures of the machine. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -102,7 +102,7 @@ describe('file records', () => {
     expect((await dumpAll()).records).toEqual(expected);
   });
 
-  it('are all read, however many there are', async () => {
+  it('are all read, whatever their number', async () => {
     const many = (table: string, key: string) =>
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3500) INSERT INTO ${table} SELECT ${key}`;
     await exec([
@@ -144,7 +144,7 @@ describe('file records', () => {
 });
 
 describe('counting live rows', () => {
-  it('is exact, and knows nothing of tables that are not there', async () => {
+  it('is exact, and null for missing tables', async () => {
     await exec([...TABLES, "INSERT INTO keyed VALUES ('a', 'x', 's')", 'CREATE TABLE "we""ird" (x)']);
     const counts = await driver().countRows(['keyed', 'we"ird', 'gone', 'files'], 30_000);
     expect([...(counts ?? [])]).toEqual([
@@ -155,7 +155,7 @@ describe('counting live rows', () => {
     ]);
   });
 
-  it('ends with its time: in a long count, and while somebody has the file locked', async () => {
+  it('ends at its time limit: in a long count, and while the file is locked', async () => {
     await exec([
       'CREATE TABLE big (x)',
       'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) INSERT INTO big SELECT randomblob(400) FROM n',
@@ -203,7 +203,7 @@ describe('several plans at the same time', () => {
     return { pictures, dumps, expectLive, restore, turn };
   };
 
-  it('are undone and redone in any order, straight to any state', async () => {
+  it('are undone and redone in any order, directly to any state', async () => {
     const { restore, turn, expectLive } = await scene();
     const one = await restore('first', 'r1');
     const two = await restore('second', 'r2');
@@ -224,7 +224,7 @@ describe('several plans at the same time', () => {
     expect(await readdir(folder)).toEqual(['app.sqlite']);
   });
 
-  it('what is inactive is saved as a backup that gives exactly that state, and takes room that is told', async () => {
+  it('inactive data is saved as a backup that restores exactly that state, and its size is reported', async () => {
     const { restore, turn, expectLive } = await scene();
     const one = await restore('first', 'r1');
     await exec(["INSERT INTO files (filename, storageId) VALUES ('since', 1)"]);
@@ -256,8 +256,8 @@ describe('several plans at the same time', () => {
   });
 });
 
-describe('a machine that is not well', () => {
-  it('a full disk is told with the room that is needed and the room there is, and nothing is left', async () => {
+describe('failures of the machine', () => {
+  it('a full disk is reported with the needed and the free space, and nothing is left', async () => {
     const small = path.join(folder, 'disk');
     const disk = mountSmallDisk(small, 12e6);
     try {
@@ -284,7 +284,7 @@ describe('a machine that is not well', () => {
     }
   });
 
-  it('a staged file that cannot be opened or is locked says nothing about the backup', async () => {
+  it('a staged file that cannot be opened or is locked does not count against the backup', async () => {
     await exec(['CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
     const dumped = await dumpAll();
     const plan = await staged(dumped, 'r1');

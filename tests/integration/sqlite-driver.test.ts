@@ -36,12 +36,12 @@ const connectionTo = (storage: string): DatabaseConnection => ({
 const driver = () => createSqliteDriver(connectionTo(file), { switchWaitMs: 300 });
 const ALL: DumpScope = { excludeRowsOf: [], schemas: [], fileTables: [] };
 
-function runOf(controller = new AbortController()): RunContext & { said: Message[]; cancel(): void } {
-  const said: Message[] = [];
+function runOf(controller = new AbortController()): RunContext & { messages: Message[]; cancel(): void } {
+  const messages: Message[] = [];
   return {
-    said,
+    messages,
     signal: controller.signal,
-    log: (_level, message) => said.push(message),
+    log: (_level, message) => messages.push(message),
     progress: () => undefined,
     cancel: () => controller.abort(),
   };
@@ -167,7 +167,7 @@ async function everything() {
 }
 
 describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journalMode) => {
-  it('brings back every value, object and setting, undoes and redoes it', async () => {
+  it('restores every value, object and setting, undoes and redoes it', async () => {
     await fillWithEverything(journalMode);
     const before = await everything();
     const { backup, bytes } = await dumpAll();
@@ -202,7 +202,7 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
     expect(await everything()).toEqual(before);
   });
 
-  it('dumps one moment while another process writes', async () => {
+  it('dumps one snapshot while another process writes', async () => {
     await exec([
       `PRAGMA journal_mode = ${journalMode}`,
       'CREATE TABLE account (id INTEGER PRIMARY KEY, amount INTEGER, pad)',
@@ -222,7 +222,7 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
       transfer,
     ]);
     children.push(writer);
-    // At least four, and until the writer was seen at work: on a busy machine it takes its time to start.
+    // At least four, and until the writer has started: on a busy machine that takes time.
     for (let round = 0; round < 4 || (moments.size < 2 && round < 100); round += 1) {
       const { bytes } = await dumpAll();
       const copy = path.join(folder, `copy${round}`);
@@ -235,7 +235,7 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
     expect(moments.size).toBeGreaterThan(1);
   });
 
-  it('refuses the switch while another process holds the file, and then does it', async () => {
+  it('refuses the switchover while another process locks the file, and performs it afterwards', async () => {
     await exec([`PRAGMA journal_mode = ${journalMode}`, 'CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
     const { backup, bytes } = await dumpAll();
     await exec(['INSERT INTO t VALUES (2)']);
@@ -253,7 +253,7 @@ describe.each([['DELETE'], ['WAL']])('a round trip in journal mode %s', (journal
   });
 });
 
-it('keeps what stood only in the WAL of a killed process as the previous state', async () => {
+it('keeps data from the WAL of a killed process in the previous data', async () => {
   await exec(['PRAGMA journal_mode = WAL', 'CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
   const { backup, bytes } = await dumpAll();
   const session = await foreignSession('PRAGMA wal_autocheckpoint = 0; INSERT INTO t VALUES (2);');
@@ -284,7 +284,7 @@ it('never applies the hot journal of the replaced file to the new one', async ()
   expect(await all('SELECT x FROM t')).toEqual([{ x: 1 }]);
 });
 
-it('replaces a live file that is damaged, and gives it back on undo', async () => {
+it('replaces a damaged live file, and restores it on undo', async () => {
   await exec(['CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
   const { backup, bytes } = await dumpAll();
   await writeFile(file, 'this is no database at all, but it is long enough to be read as one'.repeat(100));
@@ -295,7 +295,7 @@ it('replaces a live file that is damaged, and gives it back on undo', async () =
   expect(await readFile(file, 'utf8')).toContain('no database');
 });
 
-it('takes up an exchange that was killed half way, in both directions', async () => {
+it('completes a switchover that was killed halfway, in both directions', async () => {
   await exec(['CREATE TABLE t (x)', 'INSERT INTO t VALUES (1)']);
   const { backup, bytes } = await dumpAll();
   await exec(['INSERT INTO t VALUES (2)']);
@@ -312,7 +312,7 @@ it('takes up an exchange that was killed half way, in both directions', async ()
   expect(await all('SELECT x FROM t')).toHaveLength(1);
 });
 
-describe('leaving rows out', () => {
+describe('skipping rows', () => {
   it('keeps the structure, fires no trigger, leaves nothing readable and keeps the next id', async () => {
     await exec([
       'CREATE TABLE keep (x)',
@@ -337,8 +337,8 @@ describe('leaving rows out', () => {
   });
 });
 
-describe('what fails', () => {
-  it('tells of a damaged database instead of backing it up as good', async () => {
+describe('failures', () => {
+  it('reports a damaged database instead of backing it up', async () => {
     await exec(['PRAGMA page_size = 512', 'CREATE TABLE t (x)']);
     await exec([
       'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT randomblob(200) FROM n',
@@ -350,7 +350,7 @@ describe('what fails', () => {
     expect(await readdir(folder)).toEqual([path.basename(file)]);
   });
 
-  it('backs up rows that break their own table’s rules, and says so', async () => {
+  it('backs up rows that violate their own table’s rules, with a warning', async () => {
     await exec([
       'CREATE TABLE t (x CHECK (x > 0))',
       'PRAGMA ignore_check_constraints = ON',
@@ -358,11 +358,11 @@ describe('what fails', () => {
     ]);
     const run = runOf();
     const { backup, bytes } = await dumpAll(ALL, run);
-    expect(run.said).toHaveLength(1);
+    expect(run.messages).toHaveLength(1);
     await staged(bytes, backup);
   });
 
-  it('refuses bytes that are no SQLite file, cut ones, and ones that hold something else', async () => {
+  it('refuses a file that is not SQLite, an incomplete one, and one with other contents', async () => {
     await exec(['CREATE TABLE t (x)', 'INSERT INTO t VALUES (zeroblob(100000))']);
     const { backup, bytes } = await dumpAll();
     const stage = async (id: string, sent: Buffer, manifest = backup) => staged(sent, manifest, id);
@@ -389,17 +389,17 @@ describe('what fails', () => {
     expect(await readdir(folder)).toEqual([path.basename(file)]);
   });
 
-  it('names a database that is not there', async () => {
+  it('names a missing database', async () => {
     const nowhere = createSqliteDriver(connectionTo(path.join(folder, 'no/such.sqlite')));
     await expect(nowhere.describe(ALL)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     const missing = createSqliteDriver(connectionTo(path.join(folder, 'missing.sqlite')));
     await expect(missing.describe(ALL)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
   });
 
-  it('tells in the plan that the folder can not be written to', async () => {
+  it('reports in the plan that the folder is not writable', async () => {
     const { backup } = await dumpAll();
     if (process.getuid?.() === 0) {
-      // Root may write anywhere but here.
+      // Root can write anywhere but here.
       const planning = await createSqliteDriver(connectionTo('/proc/app.sqlite')).plan('r1', backup, ALL);
       expect(planning).toMatchObject({ plan: null, blockers: [{ remedy: { text: expect.any(String) } }] });
       return;

@@ -257,13 +257,13 @@ describe('what can not be exchanged is told by the plan, and nothing is touched:
   it.runIf(mayMount)('a folder that is mounted only for reading', async () => {
     seed(path.join(home, 'source'));
     mount(path.join(home, 'uploads'), '--bind', '-o', 'ro', path.join(home, 'source'));
-    await expectProblem(path.join(home, 'uploads'), 'it cannot be written to');
+    await expectProblem(path.join(home, 'uploads'), 'it is not writable');
   });
 
   it.runIf(mayMount)('a folder with something mounted inside of it', async () => {
     put(path.join(home, 'uploads'), ['a'], 'live');
     tmpfs(path.join(home, 'uploads/deep/inner disk'));
-    await expectProblem(path.join(home, 'uploads'), 'something is mounted inside of it: {{mounted}}');
+    await expectProblem(path.join(home, 'uploads'), 'it contains a mount point: {{mounted}}');
   });
 
   it('a folder outside of those for file storages, also by way of a link', async () => {
@@ -343,7 +343,7 @@ describe.runIf(mayMount)('a whole app whose uploads are', () => {
       const changed = await picture();
       if (kind === 'only for reading') {
         execFileSync('mount', ['-o', 'remount,ro', uploads]);
-        await expect(makeRestore(host.root, { name })).rejects.toThrow(/cannot be written to/);
+        await expect(makeRestore(host.root, { name })).rejects.toThrow(/not writable/);
         compare.expectSameFiles(changed.files, await content(uploads));
         compare.expectSame(changed.database, (await picture()).database);
         await makeRestore(host.root, { name, contents: ['database'] });

@@ -130,7 +130,7 @@ async function tryOut(kind: ServerKind, strategy: Strategy, subject: Subject, ro
     });
     row.steps.upgrade = `ok, from ${last.from}`;
   }
-  expect(engine.warnings.filter((warning) => warning.includes('does not know'))).toEqual([]);
+  expect(engine.warnings.filter((warning) => warning.includes('does not recognize'))).toEqual([]);
 }
 
 async function discard(engine: Engine, { database }: Slots): Promise<void> {

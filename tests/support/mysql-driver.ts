@@ -1,4 +1,4 @@
-/** What the tests of the MySQL and MariaDB driver share: a database, a run, a dump in memory, a staged plan. */
+/** Shared by the tests of the MySQL and MariaDB driver: a database, a run, a dump in memory, a staged plan. */
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -19,13 +19,13 @@ import { createMysqlObjects } from './zoo/objects-mysql';
 
 export const ALL: DumpScope = { excludeRowsOf: [], schemas: [], fileTables: [] };
 
-/** What a test has to take away again, last first. */
+/** Cleanup of a test, last first. */
 export const dropped: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const drop of dropped.splice(0).reverse()) await drop();
 });
 
-/** A database that goes with the test. */
+/** A database that is dropped after the test. */
 export async function fresh(
   mayCreateDatabases = true,
   dialect: 'mariadb' | 'mysql' = 'mariadb',
@@ -48,17 +48,17 @@ export const connectionTo = (database: FreshDatabase, more: Partial<DatabaseConn
 });
 
 export interface TestRun extends RunContext {
-  said: Message[];
+  messages: Message[];
   cancel(): void;
 }
 
 export function runOf(): TestRun {
   const controller = new AbortController();
-  const said: Message[] = [];
+  const messages: Message[] = [];
   return {
-    said,
+    messages,
     signal: controller.signal,
-    log: (_level, message) => said.push(message),
+    log: (_level, message) => messages.push(message),
     progress: () => undefined,
     cancel: () => controller.abort(),
   };
@@ -113,7 +113,7 @@ export async function staged(to: DatabaseConnection, dumped: Dumped, id = 'r1', 
   return { driver, plan };
 }
 
-/** In pieces that fit nothing. */
+/** In pieces that match no boundary. */
 export function pieces(part: Buffer | undefined): Readable {
   const bytes = part ?? Buffer.alloc(0);
   const chunks = Array.from({ length: Math.ceil(bytes.length / 9973) }, (_, at) =>
@@ -136,7 +136,7 @@ export async function exec(to: DatabaseConnection, ...statements: string[]): Pro
 export const rowsOf = (to: DatabaseConnection, sql: string) =>
   withConnection(to, (connection) => connection.query(sql));
 
-/** The database and those beside it. */
+/** The database and the inactive ones next to it. */
 export const databasesOf = async (database: FreshDatabase) =>
   (
     await database.asAdmin(
@@ -150,7 +150,7 @@ export async function fillWithEverything(to: DatabaseConnection) {
   await withConnection(to, (connection) => createMysqlObjects(connection, 'people'));
 }
 
-/** The fingerprint of all but what is ours. */
+/** The fingerprint of everything except Safekeep's own tables. */
 export async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
   const { tables, schema } = await fingerprint(to);
   const isOurs = (text: string) => /^(?:-- \w+ )?__safekeep_/.test(text);
@@ -163,7 +163,7 @@ export async function pictureOf(to: DatabaseConnection): Promise<Fingerprint> {
   };
 }
 
-/** The same without the names of foreign keys, by which they are listed; on MySQL with 'FOREIGN KEY|CHECK' of checks too. */
+/** The same without the names of foreign keys, which determine their order; on MySQL with 'FOREIGN KEY|CHECK' of checks too. */
 export function anyKeyNames({ tables, schema }: Fingerprint, kinds = 'FOREIGN KEY'): Fingerprint {
   const named = new RegExp(`^( {2}CONSTRAINT) (?:\`(?:[^\`]|\`\`)*\` )?(${kinds})`);
   const isKey = (line: string) => named.test(line);
@@ -176,7 +176,7 @@ export function anyKeyNames({ tables, schema }: Fingerprint, kinds = 'FOREIGN KE
   return { tables, schema: paragraphs.join('\n\n') };
 }
 
-/** What is ours in the database, whatever kind it is. */
+/** Safekeep's own objects in the database, of any kind. */
 export const oursIn = async (database: FreshDatabase) => {
   const rows = await database.asAdmin(
     `SELECT TABLE_NAME AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_\\_safekeep%'
@@ -196,7 +196,7 @@ export const statementsOf = (file: string) =>
     .map((paragraph) => paragraph.replace(/^--.*\n?/gm, '').trim())
     .filter(Boolean);
 
-/** Puts a program of that name in front of the dump tool: a shell script that finds the real one in $REAL. */
+/** Replaces the dump tool with a shell script; $REAL is the path of the real tool. */
 export async function inFrontOfTheDumpTool(script: string): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'safekeep-tools-'));
   dropped.push(() => rm(folder, { recursive: true }));

@@ -1,4 +1,4 @@
-/** What the tests of the PostgreSQL driver share: a database full of everything, runs, dumps in memory. */
+/** Shared by the tests of the PostgreSQL driver: a database full of everything, runs, dumps in memory. */
 import { Readable } from 'node:stream';
 import pg from 'pg';
 import type { RunContext } from '../../src/engine/context';
@@ -14,7 +14,7 @@ import type { LogLine, Progress } from '../../src/shared/runs';
 import { fill } from '../../src/engine/messages';
 import { type FreshDatabase, freshDatabase, type ServerAddress } from './servers';
 
-/** The ways a restore can go, by what the app's role may do. */
+/** The strategies of a restore, by privileges of the app's role. */
 export const WAYS = [
   { strategy: 'database', mayCreateDatabases: true },
   { strategy: 'schema', mayCreateDatabases: false },
@@ -22,10 +22,10 @@ export const WAYS = [
 ] as const;
 export type Way = { strategy: (typeof WAYS)[number]['strategy']; mayCreateDatabases: boolean };
 
-/** A database whose owner has the rights that lead to the strategy. */
+/** A database whose owner has the privileges that lead to the strategy. */
 export async function databaseFor({ strategy, mayCreateDatabases }: Way, on?: ServerAddress): Promise<FreshDatabase> {
   const db = await freshDatabase('postgres', { mayCreateDatabases, on });
-  // As before PostgreSQL 15, where everybody may create in a schema of the superuser.
+  // As before PostgreSQL 15, where every role can create objects in a schema of the superuser.
   if (strategy === 'objects') {
     await db.asAdmin('ALTER SCHEMA public OWNER TO postgres; GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC');
   }
@@ -57,7 +57,7 @@ export async function session(connection: DatabaseConnection): Promise<pg.Client
   return client;
 }
 
-/** Runs statements as the app's role and answers with the rows of the last one. */
+/** Runs statements as the app's role and returns the rows of the last one. */
 export async function sql(connection: DatabaseConnection, text: string): Promise<Record<string, unknown>[]> {
   const client = await session(connection);
   try {
@@ -106,7 +106,7 @@ export async function take(driver: DatabaseDriver, scope: DumpScope, run: RunCon
   }
 }
 
-/** The same dump with one text in place of another of the same length, wherever it stands: in definitions as in rows. */
+/** The same dump with one text replaced by another of the same length, in definitions and in rows. */
 export function altered({ backup, bytes }: TakenDump, text: string, by: string): TakenDump {
   const [old, changed] = [text, by.padEnd(Buffer.byteLength(text))].map((words) =>
     Buffer.from(words).toString('latin1'),
@@ -117,7 +117,7 @@ export function altered({ backup, bytes }: TakenDump, text: string, by: string):
   return { backup, bytes: Buffer.from(found.split(old ?? '').join(changed), 'latin1') };
 }
 
-/** Hands out the dump in chunks, as an archive would; counts how often its end was reached. */
+/** Returns the dump in chunks, as an archive would; counts how often its end was reached. */
 export function opener({ bytes }: Pick<TakenDump, 'bytes'>): OpenPart & { ends: number } {
   const open = async () =>
     Readable.from(
@@ -143,7 +143,7 @@ export async function stage(driver: DatabaseDriver, id: string, dump: TakenDump,
   return plan;
 }
 
-/** One of each kind of object that an app's schema can hold. `reader` is a role that gets rights. */
+/** One of each kind of object that an app's schema can hold. `reader` is a role that receives privileges. */
 export function everything(reader: string, schema = 'public'): string {
   return `
     SET search_path = ${schema};

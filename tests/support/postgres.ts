@@ -20,11 +20,11 @@ export interface PostgresOptions {
   durable?: boolean;
   /** Further parameters of the server. */
   settings?: Record<string, string | number>;
-  /** Files made in the data folder, readable by the server only: name to content. */
+  /** Files created in the data folder, readable by the server only: name to content. */
   files?: Record<string, string>;
 }
 
-/** Starts a private PostgreSQL server in a temporary folder; sign-in over TCP needs the password. */
+/** Starts a private PostgreSQL server in a temporary folder; connections over TCP need the password. */
 export async function startPostgres({
   durable = false,
   settings: more = {},
@@ -87,7 +87,7 @@ async function answers(config: pg.ClientConfig): Promise<boolean> {
     await client.query('SELECT 1');
     return true;
   } catch {
-    return false; // Not yet: the caller asks again and gives up in the end.
+    return false; // Not yet: the caller tries again and gives up in the end.
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -62,16 +62,16 @@ export interface FileRecord {
   storageId: string;
 }
 
-/** A native client program, found or not. */
+/** A native client tool, found or not. */
 export interface ToolReport {
-  /** Program name, 'pg_dump'. */
+  /** Name of the tool, 'pg_dump'. */
   name: string;
-  /** Absolute path of the one that will be used; null when none was found. */
+  /** Absolute path of the tool that is used; null when none was found. */
   path: string | null;
   /** Dotted numbers; null when none was found. */
   version: string | null;
   status: 'ok' | 'missing' | 'too old';
-  /** Command that installs a fitting one here, 'apt-get install postgresql-client-15'. */
+  /** Command that installs a suitable one here, 'apt-get install postgresql-client-15'. */
   install: string;
 }
 
@@ -83,16 +83,16 @@ export interface DumpPart {
 }
 
 export interface Dump {
-  /** To be consumed one after the other; each stream must be read to its end before the next part is asked for. */
+  /** To be consumed one after the other; each stream must be read to its end before the next part is requested. */
   parts: AsyncIterable<DumpPart>;
-  /** What the manifest says about the dump; only valid once every part has ended. */
+  /** The dump's entry in the manifest; only valid once every part has ended. */
   result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts' | 'schemasInDump'>>;
   /**
    * The file records in the dump: read from its own snapshot or its own bytes, never from the live database later. Rows without
    * a filename or storage are skipped. Only valid once every part has ended.
    */
   fileRecords(): AsyncIterable<FileRecord>;
-  /** Ends what is still open (processes, connections, temporary files). Safe to call at any time and more than once. */
+  /** Releases processes, connections and temporary files. Safe to call at any time and more than once. */
   close(): Promise<void>;
 }
 
@@ -198,13 +198,13 @@ export interface DatabaseDriver {
   /** The side of the switchover that the plan is on, found from the database alone. */
   position(plan: DatabasePlan): Promise<SlotPosition>;
 
-  /** Deletes the inactive slot of this plan, staged or previous, and what work on the plan left; never anything else. Idempotent. */
+  /** Deletes the inactive slot of this plan, staged or previous, and other remains of the plan; never anything else. Idempotent. */
   discard(plan: DatabasePlan): Promise<void>;
 
-  /** Removes what killed dumps and plans left outside of all slots. To be called while none is in progress. */
+  /** Removes remains of killed dumps and plans outside all slots. To be called while none is in progress. */
   removeLeftovers?(): Promise<void>;
 
-  /** Closes connections the driver keeps. */
+  /** Closes the driver's connections. */
   close(): Promise<void>;
 }
 

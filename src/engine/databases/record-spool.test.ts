@@ -13,7 +13,7 @@ const record = (number: number) => ({
   storageId: '1',
 });
 
-it('gives all records back in their order, few and many, and leaves nothing behind', async () => {
+it('returns all records in order, few or many, and leaves nothing behind', async () => {
   const folders = async () => (await readdir(os.tmpdir())).filter((name) => name.startsWith('safekeep-'));
   const before = await folders();
   for (const memory of [1 << 20, 500]) {

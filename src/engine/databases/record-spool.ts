@@ -1,4 +1,4 @@
-/** Keeps file records until they are read: few of them in memory, many in a temporary file. */
+/** Keeps file records until they are read: a few in memory, many in a temporary file. */
 import { createReadStream } from 'node:fs';
 import { appendFile, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { makeTemporaryFolder } from '../temporary-folder';
 import type { FileRecord } from './driver';
 
-/** As much as is kept in memory, in UTF-16 units. */
+/** Memory limit, in UTF-16 units. */
 const MEMORY_UNITS = 1 << 18;
 
 export class RecordSpool {
@@ -22,7 +22,7 @@ export class RecordSpool {
     this.units += line.length;
   }
 
-  /** Moves what is in memory to the file once there is much of it; to be awaited between batches of `add`. */
+  /** Moves large contents of memory to the file; to be awaited between batches of `add`. */
   async relieve(): Promise<void> {
     if (this.units < this.memoryUnits) return;
     this.folder ??= await makeTemporaryFolder();
@@ -31,7 +31,7 @@ export class RecordSpool {
     this.units = 0;
   }
 
-  /** All records in the order in which they were added; may be read more than once. */
+  /** All records in the order in which they were added; can be read more than once. */
   async *read(): AsyncGenerator<FileRecord> {
     if (this.folder !== null) {
       const lines = createInterface({ input: createReadStream(this.file(this.folder)), crlfDelay: Infinity });

@@ -36,7 +36,7 @@ describe('finding native clients', () => {
     ]);
   });
 
-  it('leaves out a broken program, one without a version, a folder and a file that is not executable', async () => {
+  it('skips a broken tool, one without a version, a folder and a file that is not executable', async () => {
     await tool('a', 'tool', 'tool Ver 1.2', 1);
     await tool('b', 'tool', 'hello');
     await mkdir(path.join(folder, 'c', 'tool'), { recursive: true });
@@ -47,7 +47,7 @@ describe('finding native clients', () => {
     expect(await findTools(['tool'])).toEqual([]);
   });
 
-  it('counts one file under two names once, by the name asked for first', async () => {
+  it('lists one file under two names once, by the first of the requested names', async () => {
     const real = await tool('a', 'mariadb-dump', 'mariadb-dump from 11.4.2-MariaDB, client 10.19 for Linux');
     await symlink(real, path.join(folder, 'a', 'mysqldump'));
     process.env[TOOLS_PATH_VARIABLE] = path.join(folder, 'a');
@@ -55,7 +55,7 @@ describe('finding native clients', () => {
     expect(found.map((one) => one.path)).toEqual([real]);
   });
 
-  it('finds what is installed on this machine', async () => {
+  it('finds the clients installed on this machine', async () => {
     delete process.env[TOOLS_PATH_VARIABLE];
     const found = await findTools(['node']);
     expect(found.map((one) => one.version)).toContain(process.versions.node);
@@ -77,12 +77,12 @@ it.each([
 describe('the command that installs clients', () => {
   const debian = parseOsRelease('PRETTY_NAME="Debian"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n');
 
-  it('uses the distribution’s package where it has this major, PostgreSQL’s repository otherwise', () => {
+  it('uses the distribution’s package if it has this major version, PostgreSQL’s repository otherwise', () => {
     expect(installCommandFor(debian, 'postgres', 15)).toBe('apt-get update && apt-get install -y postgresql-client-15');
     expect(installCommandFor(debian, 'postgres', 17)).toMatch(/apt\.postgresql\.org\.sh -y && .*postgresql-client-17$/);
   });
 
-  it('knows relatives by ID_LIKE and says where to look when the system is unknown', () => {
+  it('recognizes relatives by ID_LIKE, and links to the download page for an unknown system', () => {
     expect(parseOsRelease('ID=rocky\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"')).toEqual({
       family: 'rhel',
       version: '9.4',

@@ -1,24 +1,24 @@
-/** Finds native database clients on this machine and tells how to install what is missing. */
+/** Finds native database clients on this machine and names the command that installs a missing one. */
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import semver from 'semver';
 import { outputOfTool } from '../process';
 
 export interface FoundTool {
-  /** Absolute path as it was found; not resolved, since some programs act by the name they are called by. */
+  /** Absolute path as found, not resolved: some executables act by the name they are called by. */
   path: string;
   /** Dotted numbers, '15.18'. */
   version: string;
-  /** First line of what --version printed; tells flavours apart. */
+  /** First line of the --version output; it identifies the flavour. */
   raw: string;
 }
 
 export type ClientKind = 'postgres' | 'mysql' | 'mariadb';
 
-/** Path list that replaces every other place to look at, for unusual installations and for tests. */
+/** Path list that replaces all other search folders, for unusual installations and for tests. */
 export const TOOLS_PATH_VARIABLE = 'SAFEKEEP_TOOLS_PATH';
 
-/** Where distributions and installers put clients; a segment may hold one `*`. */
+/** Where distributions and installers put clients; a segment can contain one `*`. */
 const USUAL_FOLDERS = [
   '/usr/lib/postgresql/*/bin',
   '/usr/pgsql-*/bin',
@@ -43,13 +43,13 @@ const USUAL_FOLDERS = [
   'C:/Program Files/MariaDB*/bin',
 ];
 
-/** Debian's dispatcher: it picks a version anew at each call, so what --version says holds for nothing. */
+/** Debian's dispatcher: it selects a version at each call, so its --version output is not reliable. */
 const DISPATCHERS = new Set(['pg_wrapper']);
 
 /**
- * Every working program with one of these names (no ending), highest version first; of one version the one earlier on
- * the search path, and of one folder the one earlier in `names`. A program that does not run, or does not tell a version,
- * is left out. `folders` are looked at before the usual ones.
+ * Every working tool with one of these names (without extension), highest version first; within a version in search-path
+ * order, within a folder in the order of `names`. A tool that does not run or reports no version is skipped. `folders` are
+ * searched before the usual ones.
  */
 export async function findTools(names: string[], folders: string[] = []): Promise<FoundTool[]> {
   const candidates: string[] = [];
@@ -61,7 +61,7 @@ export async function findTools(names: string[], folders: string[] = []): Promis
       const real = await realpath(file).catch(() => file);
       const realName = path.basename(real, path.extname(real) === '.exe' ? '.exe' : undefined);
       if (DISPATCHERS.has(realName)) continue;
-      // One file under two names of ours is one program; one file that serves many names (busybox style) is not.
+      // One file under two of these names is one tool; one file that serves many names (busybox style) is not.
       const key = names.includes(realName) ? real : `${real}\0${name}`;
       if (seen.has(key)) continue;
       seen.add(key);
@@ -85,8 +85,8 @@ export function comparable(version: string): semver.SemVer {
 }
 
 /**
- * The version in what a client prints for --version, as dotted numbers; null when there is none. MariaDB's and older MySQL's
- * clients name the number of the program first and that of the distribution after it: the latter counts.
+ * The version in the --version output of a client, as dotted numbers; null when there is none. Clients of MariaDB and older
+ * MySQL releases print their own number first and that of the distribution after it: the latter counts.
  */
 export function parseVersion(raw: string): string | null {
   const match =
@@ -105,7 +105,7 @@ async function askVersion(file: string): Promise<FoundTool | null> {
     const version = parseVersion(raw ?? '');
     return raw && version ? { path: file, version, raw } : null;
   } catch {
-    // A program that can not even tell its version is no use for a backup: as good as absent.
+    // A tool that reports no version is useless for a backup: treat it as missing.
     return null;
   }
 }
@@ -123,7 +123,7 @@ async function searchFolders(extra: string[]): Promise<string[]> {
   return [...new Set(folders)];
 }
 
-/** Folders that fit a pattern with `*` within segments; a pattern without one is returned unchecked. */
+/** Folders that match a pattern with `*` within segments; a pattern without one is returned unchecked. */
 async function expandFolder(pattern: string): Promise<string[]> {
   const segments = pattern.split('/');
   const star = segments.findIndex((segment) => segment.includes('*'));
@@ -144,7 +144,7 @@ async function executableIn(folder: string, name: string): Promise<string | null
   return process.platform === 'win32' || (facts.mode & 0o111) !== 0 ? file : null;
 }
 
-/** What /etc/os-release says that matters here. */
+/** The relevant facts of /etc/os-release. */
 export interface OperatingSystem {
   /** 'debian', 'ubuntu', 'alpine', 'rhel', 'macos', 'windows' or 'other'. */
   family: 'debian' | 'ubuntu' | 'alpine' | 'rhel' | 'macos' | 'windows' | 'other';
@@ -152,7 +152,7 @@ export interface OperatingSystem {
   version: string;
 }
 
-/** Newest PostgreSQL client that a release carries itself; any other major comes from PostgreSQL's own repository. */
+/** Newest PostgreSQL client that a release ships; other major versions come from PostgreSQL's own repository. */
 const OWN_POSTGRES: Record<string, number> = {
   'debian 11': 13,
   'debian 12': 15,
@@ -163,7 +163,7 @@ const OWN_POSTGRES: Record<string, number> = {
   'ubuntu 26.04': 18,
 };
 
-/** The command that installs clients of this kind here. `version`: the server's, of which the client must not be older. */
+/** The command that installs clients of this kind here. `version`: the server's; the client must not be older. */
 export async function installCommand(kind: ClientKind, version: string): Promise<string> {
   return installCommandFor(await operatingSystem(), kind, majorOf(version));
 }
@@ -175,7 +175,7 @@ export function installCommandFor(system: OperatingSystem, kind: ClientKind, maj
 }
 
 const MYSQL_PACKAGES: Record<OperatingSystem['family'], Record<'mysql' | 'mariadb', string>> = {
-  // Debian has no MySQL; Oracle's own repository has to be added first.
+  // Debian does not ship MySQL; Oracle's own repository has to be added first.
   debian: {
     mysql:
       'apt-get install -y lsb-release gnupg && curl -fLO https://dev.mysql.com/get/mysql-apt-config_0.8.36-1_all.deb && ' +

@@ -8,7 +8,7 @@ import { uploadAt } from './own-file';
 import { inParallel } from './parallel';
 import { FolderTree } from './slot-tree';
 
-/** Mode 'files': of a folder that other apps use too, only files that this app's records name. */
+/** Mode 'files': in a folder that other apps use too, only files that this app's records name. */
 export class CarriedFiles implements Carried {
   private readonly carried = new Set<string>();
 
@@ -47,7 +47,7 @@ export class CarriedFiles implements Carried {
     if (await exists(pair.staged)) return true;
     if (!(await tree.hasRoomFor(file))) {
       const params = { folder: path.join(this.live, path.dirname(file)) };
-      run.log('warn', { text: 'Not kept, the backup has a file of that name: {{folder}}', params });
+      run.log('warn', { text: 'Not kept because the backup contains a file with that name: {{folder}}', params });
       return false;
     }
     if (!(await carry(pair, false))) return false;

@@ -7,21 +7,21 @@ import { childAt } from './children';
 import { inParallel } from './parallel';
 import { SLOT_NAME } from './slot-names';
 
-/** File systems keep times to two seconds at worst. */
+/** The coarsest resolution of time stamps in file systems is two seconds. */
 const COARSEST_TIME_MS = 2000;
 
-/** What is known of a live folder that has been read. Names are bytes as latin1. */
+/** State of a live folder that has been read. Names are bytes as latin1. */
 interface KnownFolder extends Pair {
-  /** Changes with every name that comes or goes; null: must be read again. */
+  /** Changes with every name that is added or removed; null: must be read again. */
   stamp: string | null;
   /** Files and links that were carried over. */
   files: Set<string>;
   folders: Map<string, KnownFolder>;
-  /** The staged folder was made for what is carried over. */
+  /** The staged folder was created for carried-over files. */
   isMade: boolean;
 }
 
-/** Everything in a folder that is this app's alone. */
+/** Everything in a folder that only this app uses. */
 export class CarriedTree implements Carried {
   private readonly root: KnownFolder;
 
@@ -43,12 +43,12 @@ export class CarriedTree implements Carried {
   }
 }
 
-/** Reads a folder unless it is as it was. One that goes at this moment shows in the folder above, the next time. */
+/** Reads a folder unless it is unchanged. If it is deleted at this moment, the next pass finds that in the folder above. */
 async function look(folder: KnownFolder, settledBefore: number, run: CarryOverRun): Promise<void> {
   try {
     const stats = await lstat(folder.live);
     if (folder.stamp !== null && folder.stamp === stampOf(stats)) return;
-    // A change within the same tick of the clock would not show later.
+    // A change within the same tick of the clock would not be detected later.
     folder.stamp = stats.ctimeMs < settledBefore ? stampOf(stats) : null;
     await readAgain(folder, run);
   } catch (error) {
@@ -57,7 +57,7 @@ async function look(folder: KnownFolder, settledBefore: number, run: CarryOverRu
   }
 }
 
-/** Now, by the clock of the file system. */
+/** The current time on the clock of the file system. */
 async function timeAt(folder: Buffer): Promise<number> {
   const now = new Date();
   await utimes(folder, now, now);
@@ -72,7 +72,7 @@ function newFolder(pair: Pair, isMade: boolean): KnownFolder {
   return { ...pair, stamp: null, files: new Set(), folders: new Map(), isMade };
 }
 
-/** Brings what is carried over of a folder, without the folders in it, in line with what it holds now. */
+/** Updates the carried-over entries of a folder, without its subfolders, to its current contents. */
 async function readAgain(folder: KnownFolder, run: CarryOverRun): Promise<void> {
   const entries = (await readdir(folder.live, { withFileTypes: true, encoding: 'buffer' })) as unknown as Dirent[];
   const kinds = new Map(entries.map((entry) => [nameOf(entry), kindOf(entry)]));
@@ -88,7 +88,7 @@ async function readAgain(folder: KnownFolder, run: CarryOverRun): Promise<void> 
 type Kind = 'file' | 'link' | 'folder';
 
 function nameOf(entry: Dirent): string {
-  // The types of Node.js 20 know names as text only.
+  // The types of Node.js 20 declare names as text only.
   return (entry.name as unknown as Buffer).toString('latin1');
 }
 
@@ -101,7 +101,7 @@ function pairIn({ live, staged }: KnownFolder, name: string): Pair {
   return { live: childAt(live, bytes), staged: childAt(staged, bytes) };
 }
 
-/** Drops what was carried over and is no longer there, or is something else by now. */
+/** Drops carried-over entries that no longer exist or have become something else. */
 async function dropGone(folder: KnownFolder, kinds: ReadonlyMap<string, Kind | null>): Promise<boolean> {
   const files = [...folder.files].filter((name) => kinds.get(name) !== 'file' && kinds.get(name) !== 'link');
   const folders = [...folder.folders].filter(([name]) => kinds.get(name) !== 'folder');
@@ -128,7 +128,7 @@ async function carryFolder(folder: KnownFolder, name: string, run: CarryOverRun)
   const there = await lstat(pair.staged).catch(() => null);
   if (there && !there.isDirectory()) {
     const params = { folder: pair.live.toString() };
-    run.log('warn', { text: 'Not kept, the backup has a file of that name: {{folder}}', params });
+    run.log('warn', { text: 'Not kept because the backup contains a file with that name: {{folder}}', params });
     return false;
   }
   if (!there) await makeFolder(pair);
@@ -147,7 +147,7 @@ async function carryFile(folder: KnownFolder, name: string, kind: 'file' | 'link
   const pair = pairIn(folder, name);
   if (folder.files.has(name)) {
     const how = await isCarried(pair);
-    // What is written into a copied file later shows in no folder.
+    // Later changes to a copied file do not change the folder.
     if (how === 'copied') folder.stamp = null;
     if (how) return false;
     await unlink(pair.staged);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { carryOver } from './carry-over';
 import { createStaged, type FolderPlan, type Ownership, slotsOf } from './slots';
 
-/** Folders that the code under test reads, and how exact the times of its file system are. */
+/** Folders read by the code under test, and the resolution of times in its file system. */
 const read = vi.hoisted(() => ({ folders: [] as string[], tickMs: 0 }));
 
 vi.mock('node:fs/promises', async (original) => {
@@ -53,13 +53,13 @@ const below = (folder: string) =>
     .readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => fs.lstatSync(path.join(folder, name)).isFile());
 
-/** What lies there has been lying there for long. */
+/** Makes the files look old. */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 2100));
 }
 
 describe('the first pass', () => {
-  it('carries over what the backup does not have, and keeps what it has', async () => {
+  it('carries over files that the backup lacks, and keeps those it has', async () => {
     put(live, 'both', 'live');
     put(live, 'deep/newer 🛟', 'newer');
     put(staged, 'both', 'backup');
@@ -72,13 +72,13 @@ describe('the first pass', () => {
     expect(fs.readFileSync(path.join(live, 'both'), 'utf8')).toBe('live');
   });
 
-  it('takes no space for what it carries where the file system has hard links', async () => {
+  it('uses no space for carried-over files where the file system has hard links', async () => {
     put(live, 'newer');
     await carryOver(plan, run);
     expect(fs.statSync(path.join(staged, 'newer')).ino).toBe(fs.statSync(path.join(live, 'newer')).ino);
   });
 
-  it('leaves alone the slots that lie inside the folder itself', async () => {
+  it('leaves slots inside the folder alone', async () => {
     const inside: FolderPlan = { ...plan, mode: 'children' };
     staged = await createStaged(inside);
     put(live, 'newer');
@@ -86,7 +86,7 @@ describe('the first pass', () => {
     expect(fs.readdirSync(staged)).toEqual(['newer']);
   });
 
-  it('does not write through a link of the backup’s name, nor into a file of it', async () => {
+  it('writes neither through a link of the backup nor into one of its files', async () => {
     put(live, 'name', 'newer');
     put(live, 'folder/newer');
     fs.symlinkSync('/nowhere', path.join(staged, 'name'));
@@ -98,7 +98,7 @@ describe('the first pass', () => {
 });
 
 describe('the second pass', () => {
-  it('keeps what was uploaded since the first, and drops what was deleted', async () => {
+  it('keeps files uploaded since the first, and drops deleted ones', async () => {
     for (const name of ['stays', 'goes', 'folder/stays', 'folder/goes', 'gone/a', 'gone/deep/b', 'turns'])
       put(live, name);
     put(staged, 'gone/of the backup', 'backup');
@@ -116,7 +116,7 @@ describe('the second pass', () => {
     expect(fs.existsSync(path.join(staged, 'gone/deep'))).toBe(false);
   });
 
-  it('sees a folder that took the place of another, with the times of the other', async () => {
+  it('detects a folder that replaced another and has its times', async () => {
     put(live, 'folder/old');
     put(live, 'other/new');
     await settle();
@@ -129,7 +129,7 @@ describe('the second pass', () => {
     expect(below(staged)).toEqual(['folder/new']);
   });
 
-  it('sees a change within the tick of the clock in which the folder was read', async () => {
+  it('detects a change within the clock tick in which the folder was read', async () => {
     put(live, 'folder/a');
     read.tickMs = 2000;
     const carried = await carryOver(plan, run);
@@ -155,26 +155,23 @@ describe('the second pass', () => {
     expect(below(staged).sort()).toEqual(below(live).sort());
   }, 120_000);
 
-  // Only root may mount.
-  it.skipIf(process.getuid?.() !== 0)(
-    'copies where it cannot link, and sees what was written into a file since',
-    async () => {
-      execFileSync('mount', ['-t', 'tmpfs', 'safekeep-test', staged]);
-      try {
-        put(live, 'newer');
-        fs.chmodSync(path.join(live, 'newer'), 0o640);
-        await settle();
-        const carried = await carryOver(plan, run);
-        expect(contentOf('newer')).toBe('newer');
-        expect(fs.statSync(path.join(staged, 'newer')).mode & 0o777).toBe(0o640);
-        fs.appendFileSync(path.join(live, 'newer'), ' still');
-        expect(await carried.update(run)).toBe(1);
-        expect(contentOf('newer')).toBe('newer still');
-      } finally {
-        execFileSync('umount', [staged]);
-      }
-    },
-  );
+  // Only root can mount.
+  it.skipIf(process.getuid?.() !== 0)('copies where it cannot link, and detects later changes to a file', async () => {
+    execFileSync('mount', ['-t', 'tmpfs', 'safekeep-test', staged]);
+    try {
+      put(live, 'newer');
+      fs.chmodSync(path.join(live, 'newer'), 0o640);
+      await settle();
+      const carried = await carryOver(plan, run);
+      expect(contentOf('newer')).toBe('newer');
+      expect(fs.statSync(path.join(staged, 'newer')).mode & 0o777).toBe(0o640);
+      fs.appendFileSync(path.join(live, 'newer'), ' still');
+      expect(await carried.update(run)).toBe(1);
+      expect(contentOf('newer')).toBe('newer still');
+    } finally {
+      execFileSync('umount', [staged]);
+    }
+  });
 });
 
 describe('in a folder that other apps use too', () => {
@@ -184,7 +181,7 @@ describe('in a folder that other apps use too', () => {
     staged = await createStaged(plan);
   });
 
-  it('carries over what records of this app name, and nothing else', async () => {
+  it('carries over files that records of this app name, and nothing else', async () => {
     for (const name of ['ours', 'deep/ours', 'theirs', 'deep/theirs', 'both name it']) put(live, name);
     put(live, '.safekeep-other.previous/slot');
     fs.symlinkSync('theirs', path.join(live, 'link'));
@@ -203,7 +200,7 @@ describe('in a folder that other apps use too', () => {
     expect(slotsOf(plan).staged).toBe(staged);
   });
 
-  it('keeps what the backup has', async () => {
+  it('keeps files of the backup', async () => {
     put(live, 'both', 'live');
     put(staged, 'both', 'backup');
     const carried = await carryOver(plan, run, ours('both'));

@@ -1,6 +1,6 @@
 /**
- * Merge: the staged folder gets everything live that it does not have itself. A first pass does the work while the app
- * serves; the second one, in maintenance, only what has changed since.
+ * Merge: the staged folder receives everything live that it does not have itself. A first pass does most of the work while the
+ * app is running; the second one, in maintenance, only carries over later changes.
  */
 import type { RunContext } from '../context';
 import { CarriedFiles } from './carry-over-files';
@@ -10,12 +10,12 @@ import { type FolderPlan, slotsOf } from './slot-names';
 
 export type CarryOverRun = Pick<RunContext, 'signal' | 'log'>;
 
-/** What has been carried over so far. */
+/** The files carried over so far. */
 export interface Carried {
   /**
-   * Carries over what has arrived, drops what has gone; all of it is on the disk when it returns.
-   * @param owned mode 'files': whose the live files are, by the records of now; nothing is carried over without it
-   * @returns how many files and links are carried over in all
+   * Carries over new files and drops deleted ones; all of them are on the disk when it returns.
+   * @param owned mode 'files': owners of the live files, according to the current records; nothing is carried over without it
+   * @returns total number of files and links carried over
    */
   update(run: CarryOverRun, owned?: Ownership): Promise<number>;
 }

@@ -11,8 +11,8 @@ export interface Pair {
 }
 
 /**
- * Gives the staged folder a live file, as a hard link where the file system can, else as a copy that is on the disk; or a
- * symbolic link as it is. False when it has gone meanwhile.
+ * Adds a live file to the staged folder, as a hard link if the file system supports it, else as a synced copy; a symbolic link as
+ * such. False when it has vanished in the meantime.
  */
 export async function carry({ live, staged }: Pair, isLink: boolean): Promise<'linked' | 'copied' | false> {
   try {
@@ -41,7 +41,7 @@ async function copy({ live, staged }: Pair): Promise<'copied'> {
   return 'copied';
 }
 
-/** 'linked': one file, or links to one place; 'copied': a file of the same size and time; false: something else. */
+/** 'linked': one file, or links to one target; 'copied': a file of the same size and time; false: anything else. */
 export async function isCarried({ live, staged }: Pair): Promise<'linked' | 'copied' | false> {
   if (await isSameFile(live, staged)) return 'linked';
   const [a, b] = await Promise.all([live, staged].map((file) => lstat(file).catch(() => null)));
@@ -50,6 +50,6 @@ export async function isCarried({ live, staged }: Pair): Promise<'linked' | 'cop
     const [one, other] = await Promise.all([live, staged].map((file) => readlink(file, { encoding: 'buffer' })));
     return one?.equals(other ?? Buffer.alloc(0)) ? 'linked' : false;
   }
-  // Times are copied to the millisecond.
+  // Copies preserve times to the millisecond.
   return a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) < 2 ? 'copied' : false;
 }

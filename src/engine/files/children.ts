@@ -1,4 +1,4 @@
-/** Moves what lies in folders, by renames alone. Names are bytes, since an upload's name need not be UTF-8. */
+/** Moves the entries of folders by renames alone. Names are bytes, because an upload's name need not be UTF-8. */
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -16,7 +16,7 @@ export function childAt(folder: Place, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(folder), Buffer.from(path.sep), name]);
 }
 
-/** True for a link too, wherever it points. */
+/** True for a link too, whatever its target. */
 export async function exists(file: Place): Promise<boolean> {
   return (await kindOf(file)) !== null;
 }
@@ -35,10 +35,10 @@ async function kindOf(file: Place): Promise<'folder' | 'other' | null> {
 const MAX_NAME_BYTES = 255;
 
 /**
- * Takes out of the way what has appeared where `kept` belongs: folders become one, anything else gets a name of its own
- * beside `kept`. Nothing of `stray` is lost, and `kept` keeps every name it has.
+ * Moves an entry out of the place where `kept` belongs: folders are merged, anything else gets a new name next to `kept`. Nothing
+ * of `stray` is lost, and `kept` keeps every name it has.
  */
-async function giveWay(stray: Place, kept: Place, beside: Place = kept): Promise<void> {
+async function giveWay(stray: Place, kept: Place, nextTo: Place = kept): Promise<void> {
   if ((await kindOf(stray)) === 'folder' && (await kindOf(kept)) === 'folder') {
     for (const name of await readdir(stray, { encoding: 'buffer' })) {
       const [from, to] = [childAt(stray, name), childAt(kept, name)];
@@ -47,12 +47,12 @@ async function giveWay(stray: Place, kept: Place, beside: Place = kept): Promise
     }
     await rmdir(stray);
   } else {
-    await rename(stray, await freeNameBeside(beside));
+    await rename(stray, await freeNameNextTo(nextTo));
   }
 }
 
-/** 'photo.jpg' becomes 'photo.kept-1a2b3c4d.jpg': programs go by the ending. */
-async function freeNameBeside(file: Place): Promise<Buffer> {
+/** 'photo.jpg' becomes 'photo.kept-1a2b3c4d.jpg': the extension is preserved. */
+async function freeNameNextTo(file: Place): Promise<Buffer> {
   const bytes = Buffer.from(file);
   const start = bytes.lastIndexOf(path.sep) + 1;
   const name = bytes.subarray(start).toString('latin1');
@@ -60,7 +60,7 @@ async function freeNameBeside(file: Place): Promise<Buffer> {
     const mark = `.kept-${randomBytes(4).toString('hex')}`;
     const ending = /\.[A-Za-z0-9]{1,10}$/.exec(name.slice(1))?.[0] ?? '';
     let length = Math.min(name.length, MAX_NAME_BYTES - mark.length) - ending.length;
-    // Not within a character of UTF-8.
+    // Never cut within a UTF-8 character.
     while ((name.charCodeAt(length) & 0xc0) === 0x80) length -= 1;
     const base = name.slice(0, length);
     const free = Buffer.concat([bytes.subarray(0, start), Buffer.from(base + mark + ending, 'latin1')]);
@@ -69,13 +69,13 @@ async function freeNameBeside(file: Place): Promise<Buffer> {
 }
 
 const OCCUPIED = new Set(['ENOTEMPTY', 'EEXIST', 'EISDIR', 'ENOTDIR']);
-/** So often is looked anew for what has arrived meanwhile. */
+/** How often the place is checked again for new entries. */
 const ROUNDS = 10;
 
-/** Renames `from` to `to`, where it belongs; what is there gives way. */
-export async function putInPlace(from: Place, to: Place, beside?: Place): Promise<void> {
+/** Renames `from` to `to`, its proper place; an entry there gives way. */
+export async function putInPlace(from: Place, to: Place, nextTo?: Place): Promise<void> {
   for (let round = 1; ; round++) {
-    if (await exists(to)) await giveWay(to, from, beside);
+    if (await exists(to)) await giveWay(to, from, nextTo);
     try {
       return await rename(from, to);
     } catch (error) {
@@ -84,8 +84,8 @@ export async function putInPlace(from: Place, to: Place, beside?: Place): Promis
   }
 }
 
-/** Moves everything from the live folder into a slot, also what arrives meanwhile. */
-export async function moveAway(live: string, slot: string): Promise<void> {
+/** Moves everything from the live folder into a slot, including entries added in the meantime. */
+export async function moveIntoSlot(live: string, slot: string): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const names = await childrenOf(live);
     if (names.length === 0) return;
@@ -97,8 +97,8 @@ export async function moveAway(live: string, slot: string): Promise<void> {
   }
 }
 
-/** Goes on with a move that was killed: only what belongs to it and has not gone yet. Whatever else is live stays. */
-export async function moveRestAway(live: string, slot: string, belongs: (name: Buffer) => boolean): Promise<void> {
+/** Continues a move that was killed: moves only entries that belong to it and are still there. All other live entries stay. */
+export async function moveRestIntoSlot(live: string, slot: string, belongs: (name: Buffer) => boolean): Promise<void> {
   for (const name of await childrenOf(live)) {
     const to = childAt(slot, name);
     if (belongs(name) && !(await exists(to))) await rename(childAt(live, name), to);

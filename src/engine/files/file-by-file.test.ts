@@ -1,4 +1,4 @@
-/** A folder in which other apps have files: this app's move, nobody else's ever does. */
+/** A folder in which other apps have files: only this app's files ever move. */
 import * as fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -46,7 +46,7 @@ const putLive = (files: Record<string, string>) => put(plan.folder, files);
 const remove = (name: string) => fs.rmSync(path.join(plan.folder, name));
 const place = (name: string) => path.join(plan.folder, name);
 
-/** Files by path, slots left out. */
+/** Files by path, without slots. */
 function live(): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of fs.readdirSync(plan.folder, { recursive: true, encoding: 'utf8' })) {
@@ -65,7 +65,7 @@ const owning = (...names: string[]): Ownership => ({ ours: names, theirs: new Se
 const old = owning(...Object.keys(OLD));
 const fresh = owning(...Object.keys(NEW));
 
-/** Everything there is to see of files that are not ours. */
+/** All observable properties of other apps' files. */
 function look(names = Object.keys(THEIRS)): string[] {
   return names.map((name) => {
     const { ino, mtimeNs, mode, nlink, ctimeNs } = fs.lstatSync(place(name), { bigint: true });
@@ -88,7 +88,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     links.refused = refused;
   });
 
-  it('moves what this app’s records name, back and forth as often as one likes', async () => {
+  it('moves the files that this app’s records name, back and forth, any number of times', async () => {
     await prepare();
     const before = look();
     for (let round = 0; round < 3; round++) {
@@ -104,7 +104,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(look()).toEqual(before);
   });
 
-  it('needs no records to go back: the note on names is enough', async () => {
+  it('needs no records for a switch back: the note is enough', async () => {
     await prepare();
     await switchOver(plan, old);
     await switchBack(plan);
@@ -113,7 +113,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(live()).toEqual({ ...THEIRS, ...NEW });
   });
 
-  it('keeps times, permissions and contents of what moves', async () => {
+  it('keeps times, permissions and contents of moved files', async () => {
     await prepare();
     fs.chmodSync(place('dir/x'), 0o640);
     fs.chmodSync(place('dir'), 0o2775);
@@ -130,7 +130,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(seen()).toEqual(before);
   });
 
-  it('takes newer uploads along on the way back, and brings them again', async () => {
+  it('moves newer uploads along on a switch back, and returns them afterwards', async () => {
     await prepare();
     await switchOver(plan, old);
     putLive({ newer: 'n', 'folder/newer': 'n' });
@@ -140,7 +140,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(live()).toEqual({ ...THEIRS, ...NEW, newer: 'n', 'folder/newer': 'n' });
   });
 
-  it('leaves a place that is taken: silently by a copy, else with its path for a warning', async () => {
+  it('leaves a file in a taken place: silently if it is a copy, else with its path for a warning', async () => {
     putLive({ copy: 'new', other: 'theirs', 'folder/other': 'theirs' });
     fs.mkdirSync(place('a folder'));
     await prepare({ ...NEW, copy: 'new', other: 'new', 'folder/other': 'new', 'a folder': 'new' });
@@ -151,7 +151,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(await switchBack(plan, restored)).toEqual([]);
     expect(look(['copy', 'other', 'folder/other'])).toEqual(before);
     expect(live()).toMatchObject(OLD);
-    // They have gone meanwhile: ours is still there.
+    // They have gone in the meantime: the app's own file is still there.
     remove('copy');
     remove('other');
     expect(await switchOver(plan, old)).toEqual(['a folder', 'folder/other']);
@@ -160,7 +160,7 @@ describe.each([false, true])('a switchover file by file (without hard links: %s)
     expect(leftovers()).toEqual([]);
   });
 
-  it('leaves a place that was taken meanwhile on the way back', async () => {
+  it('leaves a file in a place that was taken before a switch back', async () => {
     await prepare();
     await switchOver(plan, old);
     putLive({ only: 'of another app' });
@@ -185,17 +185,17 @@ describe('never moved are', () => {
     expect(live()).toEqual({ ...THEIRS, ...OLD, fresh: 'new' });
   });
 
-  it('files that have taken the place of one that was ours', async () => {
+  it('files that have replaced one of this app', async () => {
     await prepare();
     await switchOver(plan, old);
     remove('fresh');
-    putLive({ fresh: 'of another app, with the name that our file had' });
+    putLive({ fresh: 'of another app, with the name of a file of this app' });
     const theirs = look(['fresh']);
     await switchBack(plan);
     expect(look(['fresh'])).toEqual(theirs);
   });
 
-  it('what a hostile record names: places outside, slots, folders, links and what lies behind them', async () => {
+  it('the targets of a hostile record: places outside, slots, folders, links and their targets', async () => {
     put(home, { outside: 'x', 'elsewhere/file': 'x' });
     putLive({ '.safekeep-other.previous/file': 'x' });
     fs.mkdirSync(place('deep'));
@@ -227,8 +227,8 @@ describe('never moved are', () => {
   });
 });
 
-describe('places behind a link, or behind what is no folder,', () => {
-  it('get nothing', async () => {
+describe('places below a link, or below a file,', () => {
+  it('receive nothing', async () => {
     fs.mkdirSync(path.join(home, 'elsewhere'));
     fs.mkdirSync(plan.folder);
     fs.symlinkSync('../elsewhere', place('link'));
@@ -248,7 +248,7 @@ describe('folders', () => {
       .filter((name) => !SLOT_NAME.test(name.split('/')[0] ?? '') && fs.statSync(place(name)).isDirectory())
       .sort();
 
-  it('are made where needed, and removed again only when this made them and nobody keeps anything there', async () => {
+  it('are created where needed, and removed again only if the switchover created them and they are empty', async () => {
     await prepare({ 'made/a': 'new', 'made/deep/b': 'new', 'used/c': 'new', 'there/d': 'new' }, {});
     fs.mkdirSync(place('there'));
     const before = folders();
@@ -263,7 +263,7 @@ describe('folders', () => {
     expect(folders()).toEqual([...before, 'used'].sort());
   });
 
-  it('stay when the last file has left them', async () => {
+  it('stay when their last file has moved', async () => {
     await prepare();
     await switchOver(plan, old);
     expect(fs.readdirSync(place('old folder'))).toEqual([]);
@@ -271,20 +271,23 @@ describe('folders', () => {
 });
 
 describe('when the slots are discarded', () => {
-  it.each(['before', 'after'])('%s the switchover, all that is ours goes, and nothing else', async (when) => {
-    await prepare({ ...NEW, theirs: 'the same path' });
-    const before = look();
-    if (when === 'after') await switchOver(plan, old);
-    const files = live();
-    await discard(plan);
-    expect(live()).toEqual(files);
-    expect(look()).toEqual(before);
-    expect(leftovers()).toEqual([]);
-    expect(await positionOf(plan)).toBe('unclear');
-  });
+  it.each(['before', 'after'])(
+    '%s the switchover, all of this app’s entries are removed, and nothing else',
+    async (when) => {
+      await prepare({ ...NEW, theirs: 'the same path' });
+      const before = look();
+      if (when === 'after') await switchOver(plan, old);
+      const files = live();
+      await discard(plan);
+      expect(live()).toEqual(files);
+      expect(look()).toEqual(before);
+      expect(leftovers()).toEqual([]);
+      expect(await positionOf(plan)).toBe('unclear');
+    },
+  );
 });
 
-it('takes two thousand files', async () => {
+it('handles two thousand files', async () => {
   const names = Array.from({ length: 2000 }, (_, n) => `folder ${n % 7}/file ${n}`);
   const all = (content: string) => Object.fromEntries(names.map((name) => [name, content]));
   await prepare(all('new'), all('old'));

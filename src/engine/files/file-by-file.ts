@@ -1,13 +1,13 @@
 /**
- * Mode 'files': the switchover of a folder in which other apps have files too. Only files that are this app's move; each
- * takes its place by a link that never replaces anything, so that whatever else lies there stays as it is.
+ * Mode 'files': the switchover of a folder in which other apps have files too. Only files of this app move; each takes its place
+ * by a link that never replaces anything, so that all other files stay.
  *
- * The slots lie inside the folder and hold files by their paths. The states are those of mode 'children':
+ * The slots are inside the folder and contain files by their paths. The states are those of mode 'children':
  *   S         before the switchover
  *   S and M   old files are leaving; no new file is live
  *   S and P   all old files have left; new files take their places
  *   P         after the switchover
- * A file whose place is taken waits in `occupied`, with the side that is live, and leaves with it.
+ * A file whose place is taken waits in `occupied`, belongs to the live side, and leaves with it.
  */
 import { lstat, mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,10 +20,10 @@ import { isSameFile, putLive } from './put-live';
 import { type FolderPlan, occupiedOf, slotsOf } from './slot-names';
 import { FolderTree, NEVER, pathsIn } from './slot-tree';
 
-/** Whose the files of a folder are, by the records of now. Paths are relative to the folder, '/' between folders. */
+/** Owners of the files of a folder, according to the current records. Paths are relative to the folder, '/' between folders. */
 export interface Ownership {
   ours: Iterable<string>;
-  /** Files of other apps, whatever our records name. */
+  /** Files of other apps, even if this app's records name them. */
   theirs: ReadonlySet<string>;
 }
 
@@ -74,7 +74,7 @@ async function makeSlot(slot: string, { folder }: FolderPlan): Promise<void> {
   await syncFolder(folder);
 }
 
-/** Notes what is live of one side: the files of the last note that are still the same, and the files that records name. */
+/** Notes the live files of one side: the unchanged files of the last note, and the files that records name. */
 async function noteLive(plan: FolderPlan, side: Side, owned: Ownership | undefined, add: AddLine): Promise<void> {
   const passedOver = await pathsWaiting(plan);
   const isNew = (file: string) => {
@@ -104,14 +104,14 @@ async function noteMissingFolders(plan: FolderPlan, staged: string, add: AddLine
     if (seen.has(folder)) return;
     seen.add(folder);
     await note(path.posix.dirname(folder));
-    // A file of ours may have the name now, and leave.
+    // One of the app's own files may have the name now, and leave.
     const stats = await lstat(path.join(plan.folder, folder)).catch(() => null);
     if (!stats?.isDirectory()) await add({ side: 'made', path: folder });
   };
   for await (const file of pathsIn(staged)) await note(path.posix.dirname(file));
 }
 
-/** Moves what the note lists for the live side into a slot, and what waits for its place. Can be repeated. */
+/** Moves the live side's files from the note into a slot, along with those that wait for their places. Repeatable. */
 async function moveOut(plan: FolderPlan, side: Side, slot: string): Promise<void> {
   const into = new FolderTree(slot, plan.folder);
   const left = new Set<string>();
@@ -119,7 +119,7 @@ async function moveOut(plan: FolderPlan, side: Side, slot: string): Promise<void
   await inParallel(notedFiles(plan, side), NEVER, async (noted) => {
     const [from, to] = [path.join(plan.folder, noted.path), path.join(slot, noted.path)];
     const hasLeft = waiting.has(noted.path) || (await exists(to));
-    // It was killed between taking its place and leaving the slot.
+    // Killed between taking its place and leaving the slot.
     if (hasLeft && !(await isSameFile(from, to))) return;
     if (!hasLeft && !(await isStillThere(plan, noted))) return;
     left.add(path.dirname(from));
@@ -144,7 +144,7 @@ async function pathsWaiting(plan: FolderPlan): Promise<Set<string>> {
   return waiting;
 }
 
-/** Removes the folders that the switchover has made, as far as nobody keeps anything there. */
+/** Removes the folders that the switchover has created, if they are empty. */
 async function removeMade(plan: FolderPlan): Promise<void> {
   for (const { path: folder } of (await madeFolders(plan)).reverse()) {
     const place = path.join(plan.folder, folder);
@@ -156,7 +156,7 @@ async function removeMade(plan: FolderPlan): Promise<void> {
   }
 }
 
-/** Whether the file of a note lies where it lay. */
+/** Whether the file of a note is unchanged and in its place. */
 async function isStillThere({ folder }: FolderPlan, { path: file, bytes, mtimeMs }: NotedFile): Promise<boolean> {
   const stats = await uploadAt(folder, file);
   return stats?.size === bytes && stats.mtimeMs === mtimeMs;

@@ -1,11 +1,11 @@
-/** Mode 'files': what the two sides of a switchover have, noted before anything moves. A line of JSON each. */
+/** Mode 'files': the contents of both sides of a switchover, noted before anything moves. A line of JSON each. */
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { syncFolder } from '../atomic-file';
 import { type FolderPlan, namesFile } from './slot-names';
 
-/** A file of one side. Whoever finds the same path with another size or time has found another file. */
+/** A file of one side. If its path has another size or time now, it is another file. */
 export interface NotedFile {
   side: 'old' | 'new';
   /** Relative to the folder, '/' between folders. */
@@ -14,7 +14,7 @@ export interface NotedFile {
   mtimeMs: number;
 }
 
-/** A folder that the switchover makes. */
+/** A folder that the switchover creates. */
 export interface MadeFolder {
   side: 'made';
   path: string;
@@ -29,7 +29,7 @@ const CHUNK_LINES = 1000;
 
 export type AddLine = (line: NotedFile | MadeFolder) => Promise<void>;
 
-/** Replaces the note as a whole by what `fill` adds, which may come from the one that is replaced. */
+/** Replaces the whole note with what `fill` adds, which can read the note being replaced. */
 export async function writeNote(plan: FolderPlan, fill: (add: AddLine) => Promise<void>): Promise<void> {
   const file = namesFile(plan);
   const next = `${file}-next`;

@@ -5,8 +5,8 @@ import { isInside } from './roots';
 import { SLOT_NAME } from './slot-names';
 
 /**
- * What lies at a path that a record names, relative to `folder`, a real path. null without a regular file there, where a link
- * leads there, and for paths that leave the folder or enter a slot.
+ * The file at the path of a record, relative to `folder`, a real path. null when there is no regular file, when a link leads
+ * there, and for paths that leave the folder or enter a slot.
  */
 export async function uploadAt(folder: string, file: string): Promise<Stats | null> {
   const place = path.join(folder, file);
@@ -14,6 +14,6 @@ export async function uploadAt(folder: string, file: string): Promise<Stats | nu
   if (file.split('/').some((part) => SLOT_NAME.test(part))) return null;
   const stats = await lstat(place).catch(() => null);
   if (!stats?.isFile()) return null;
-  // Where case does not matter, a name of another case is found too, but is another file's.
+  // Where case does not matter, a name in another case is found too, but belongs to another file.
   return (await realpath(place).catch(() => null)) === place ? stats : null;
 }

@@ -1,11 +1,11 @@
 import { toSafekeepError } from '../errors';
 
-/** How many files are worked on at once; hides the latency of small ones. */
+/** Number of files processed at once; hides the latency of small ones. */
 const PARALLEL = 8;
 
 /**
- * Works on all items, several at a time. The first failure stops the others, and all have stopped when it is thrown: the
- * caller may remove the folder they worked in.
+ * Processes all items, several at a time. The first failure stops the others, and all have stopped when it is thrown: the
+ * caller can then remove the folder they worked in.
  */
 export async function inParallel<Item>(
   items: Iterable<Item> | AsyncIterable<Item>,

@@ -57,7 +57,7 @@ async function plan(
 
 const foldersOf = ({ targets }: Awaited<ReturnType<typeof plan>>) => targets.map(({ plan: { folder } }) => folder);
 
-it('goes to the folder that the storage has here, and tells where it lay', async () => {
+it('goes to the folder that the storage has here, and reports the one in the backup', async () => {
   const found = await plan([rootOf({ local: '' }, 'there')], storages({ local: 'here' }));
   expect(foldersOf(found)).toEqual([at('here')]);
   expect(found.moved).toEqual([{ there: at('there'), here: at('here') }]);
@@ -66,7 +66,7 @@ it('goes to the folder that the storage has here, and tells where it lay', async
   expect([filesOnly.moved.length, filesOnly.storageRoots]).toEqual([1, {}]);
 });
 
-it('does nothing special where the folder is the same, by whatever path', async () => {
+it('treats one folder with different paths as the same', async () => {
   fs.mkdirSync(at('here'));
   fs.symlinkSync('here', at('link'));
   for (const documentRoot of ['here', 'link', 'here/../here', 'link/']) {
@@ -80,7 +80,7 @@ it('plans nothing for files that are not restored', async () => {
   expect(found).toEqual({ targets: [], problems: [], moved: [], storageRoots: {}, shared: [] });
 });
 
-it('moves storages that lie in one another together, those included that are not here', async () => {
+it('moves nested storages together, including those that do not exist here', async () => {
   const root = rootOf({ outer: '', inner: 'deep/in', gone: 'gone' }, 'there');
   const found = await plan([root], storages({ outer: 'here', inner: 'here/deep/in' }));
   expect(foldersOf(found)).toEqual([at('here')]);
@@ -88,14 +88,14 @@ it('moves storages that lie in one another together, those included that are not
 });
 
 it.each<[string, Record<string, string>, Record<string, string>]>([
-  ['lie apart here', { one: '', two: '' }, { one: 'a', two: 'b' }],
-  ['lie otherwise in one another here', { one: '', two: 'in' }, { one: 'a', two: 'a/other' }],
-  ['share a folder here, and did not', { one: '', two: 'in' }, { one: 'a', two: 'a' }],
+  ['are separate here', { one: '', two: '' }, { one: 'a', two: 'b' }],
+  ['are nested differently here', { one: '', two: 'in' }, { one: 'a', two: 'a/other' }],
+  ['share a folder here, but not in the backup', { one: '', two: 'in' }, { one: 'a', two: 'a' }],
 ])('is refused for storages that %s', async (_what, there, here) => {
   const { targets, problems } = await plan([rootOf(there, 'there')], storages(here));
   expect(targets).toEqual([]);
   expect(problems).toMatchObject([
-    { folder: at('there'), reason: { text: 'file storages that share it in the backup lie elsewhere here' } },
+    { folder: at('there'), reason: { text: 'file storages that share it in the backup have different folders here' } },
   ]);
 });
 
@@ -110,7 +110,7 @@ it('is refused for two roots that go to one folder, or into one another', async 
   }
 });
 
-it('is refused for what can be no folder', async () => {
+it('is refused for a path that cannot be a folder', async () => {
   fs.writeFileSync(at('file'), '');
   for (const documentRoot of ['file/below', 'nul\0', 'x'.repeat(300)]) {
     const { problems } = await plan([rootOf({ gone: '' }, documentRoot)], [], { allowedRoots: [home] });
@@ -118,7 +118,7 @@ it('is refused for what can be no folder', async () => {
   }
 });
 
-it('takes only recorded files into a folder that other apps may use, file by file', async () => {
+it('restores only recorded files into a folder that other apps can use, file by file', async () => {
   const here = storages({ local: 'here', own: 'own' });
   const otherApps = [{ name: 'a', fileFolders: [at('here')] }];
   const roots = [rootOf({ local: '' }, 'here'), rootOf({ own: '' }, 'own')];
@@ -134,7 +134,7 @@ it('takes only recorded files into a folder that other apps may use, file by fil
   expect(empty.targets).toMatchObject([{ recordedOnly: true, files: 0 }]);
 });
 
-it('an undo is refused where other apps have come to use a folder that moves as a whole', () => {
+it('an undo is refused where other apps now use a folder that moves as a whole', () => {
   const otherApps = [{ name: 'a', fileFolders: [at('here')] }];
   for (const mode of ['rename', 'children'] as const) {
     const planned = { folder: at('here'), mode, id: 'abc123' };

@@ -1,4 +1,4 @@
-/** Where the files of an archive go, and whether they may. */
+/** The target folders of the files in an archive, and obstacles to them. */
 import path from 'node:path';
 import type { Manifest, ManifestFileRoot } from '../../shared/manifest';
 import type { Content, Message } from '../../shared/runs';
@@ -9,12 +9,12 @@ import { appsThatShare, NAME_FOLDER, type OtherApp, OWN_FOLDER, verdictOn } from
 import type { FolderPlan } from './slots';
 import { resolveDocumentRoot } from './storages';
 
-/** Where the files of one root of the archive go. */
+/** The target of one root of the archive. */
 export interface FolderTarget {
   rootId: string;
-  /** Only files that the archive marks as recorded: other apps use the folder too. */
+  /** Restores only files that the archive marks as recorded: other apps use the folder too. */
   recordedOnly: boolean;
-  /** Of the files that are restored. */
+  /** Number and size of the restored files. */
   files: number;
   bytes: number;
   plan: FolderPlan;
@@ -30,20 +30,20 @@ export interface FolderProblem {
 export interface FolderPlanning {
   targets: FolderTarget[];
   problems: FolderProblem[];
-  /** Roots whose storages have another folder here than the backup names: `there` as the backup names it. */
+  /** Roots whose storages have another folder here than in the backup; `there` is the one in the backup. */
   moved: { there: string; here: string }[];
   /**
-   * By name of the storage the document root that its record needs after the restore: that of here. Empty unless the
-   * database is restored too.
+   * By storage name, the document root that its record needs after the restore: that of this server. Empty unless the database is
+   * restored too.
    */
   storageRoots: Record<string, string>;
-  /** Folders that other apps may use too. */
+  /** Folders that other apps can use too. */
   shared: { folder: string; apps: string[] }[];
 }
 
 /**
- * Where each root of the archive goes: to the folder that its storages have here; without any of them here, to the folder
- * that the backup names.
+ * The target of each root of the archive: the folder that its storages have here; without any of them here, the folder in the
+ * backup.
  */
 export async function planFolders(
   manifest: Manifest,
@@ -72,13 +72,13 @@ export async function planFolders(
 
 interface PlannedRoot {
   target: FolderTarget;
-  /** The folder is not the one that the backup names. */
+  /** The folder differs from that in the backup. */
   isMoved: boolean;
-  /** Other apps that may use it. */
+  /** Other apps that can use it. */
   apps: string[];
 }
 
-/** An archive names folders; only such as belong to file storages of this app, and to nothing else, are ever replaced. */
+/** The folders in an archive are untrusted: only those of this app's file storages, and of nothing else, are ever replaced. */
 async function planRoot(
   root: ManifestFileRoot,
   slotId: string,
@@ -118,16 +118,16 @@ const NO_FOLDER: Obstacle = {
   remedy: NAME_FOLDER,
 };
 const APART: Obstacle = {
-  reason: { text: 'file storages that share it in the backup lie elsewhere here' },
+  reason: { text: 'file storages that share it in the backup have different folders here' },
   remedy: { text: 'Give these file storages the same folders as in the backup.' },
 };
 
-/** null where there can be no such folder. */
+/** null where no such folder is possible. */
 async function realFolder(documentRoot: string, { documentRoots }: Site): Promise<string | null> {
   return await resolveFolder(resolveDocumentRoot(documentRoot, documentRoots)).catch(() => null);
 }
 
-/** The folder that the root has here by its storages; null without any of them; 'apart' where they do not agree. */
+/** The folder of the root's storages here; null without any of them; 'apart' where they differ. */
 function folderHere({ storages, places = {} }: ManifestFileRoot, site: Site): string | 'apart' | null {
   const folders = site.storages
     .filter(({ name }) => storages.includes(name))
@@ -155,10 +155,10 @@ function notRecorded({ files, recorded }: ManifestFileRoot, apps: readonly strin
   if (recorded || files === 0) return null;
   return {
     reason: {
-      text: 'other apps may use it too ({{apps}}), and the backup does not record which files are this app’s',
+      text: 'other apps may use it too ({{apps}}), and the backup does not record which files belong to this app',
       params: { apps: apps.join(', ') },
     },
-    remedy: { text: 'Make a new backup, restore the database alone, or give the file storage a folder of its own.' },
+    remedy: { text: 'Create a new backup, restore only the database, or give the file storage a folder of its own.' },
   };
 }
 
@@ -169,22 +169,22 @@ async function obstacleTo(folder: string, earlier: readonly FolderTarget[]): Pro
   const mounted = await mountedInside(folder);
   if (mounted) {
     return {
-      reason: { text: 'something is mounted inside of it: {{mounted}}', params: { mounted } },
-      remedy: { text: 'Unmount it, or mount the disk at the folder of the file storage itself.' },
+      reason: { text: 'it contains a mount point: {{mounted}}', params: { mounted } },
+      remedy: { text: 'Unmount it, or use the folder of the file storage itself as the mount point.' },
     };
   }
   return await switchoverModeOf(folder).then(
     () => null,
     (error: SafekeepError) => ({
-      reason: { text: 'it cannot be written to' },
+      reason: { text: 'it is not writable' },
       remedy: { text: error.hint },
     }),
   );
 }
 
 /**
- * Before an undo: plans of folders that were this app's alone hold all that is in them.
- * @throws FOLDER_SHARED where other apps may have files by now
+ * Before an undo: plans of folders that only this app used contain everything in them.
+ * @throws FOLDER_SHARED where other apps can have files by now
  */
 export function requireAlone(plans: readonly FolderPlan[], otherApps: readonly OtherApp[]): void {
   for (const { folder, mode } of plans) {

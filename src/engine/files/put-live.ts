@@ -1,4 +1,4 @@
-/** Mode 'files': files of a slot take their places. */
+/** Mode 'files': moves the files of a slot to their places. */
 import { link, lstat, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../atomic-file';
@@ -8,12 +8,12 @@ import { sameContent } from './same-content';
 import { type FolderPlan, occupiedOf } from './slot-names';
 import { FolderTree, NEVER, pathsIn } from './slot-tree';
 
-/** What file systems answer that have no hard links, or not for this file. */
+/** Error codes of file systems without hard links, or without one for this file. */
 const NO_LINK = new Set(['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV']);
 
 /**
- * Puts all files of a slot live and removes it. A place that is taken stays as it is, and the file waits in `occupied`.
- * @returns paths of the files that wait although what has their place differs from them
+ * Makes all files of a slot live and removes it. A file whose place is taken moves to `occupied`; the other file stays.
+ * @returns paths of the files that wait and differ from the file in their place
  */
 export async function putLive(plan: FolderPlan, slot: string): Promise<string[]> {
   if (!(await exists(slot))) return [];
@@ -26,7 +26,7 @@ export async function putLive(plan: FolderPlan, slot: string): Promise<string[]>
     await waiting.hasRoomFor(file);
     await rename(from, path.join(occupiedOf(plan), file));
   });
-  // A file rather has two names than none: those in the slot go when the others are on the disk.
+  // A file should rather have two names than none: names in the slot are removed after the others are on the disk.
   await live.sync();
   await waiting.sync();
   await rm(slot, { recursive: true });
@@ -34,7 +34,7 @@ export async function putLive(plan: FolderPlan, slot: string): Promise<string[]>
   return refused.sort();
 }
 
-/** False where something else has the place. Nothing is ever replaced. */
+/** False when another file has the place. Nothing is ever replaced. */
 async function takePlace(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
@@ -49,7 +49,7 @@ async function takePlace(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Whether two names are of one file. */
+/** Whether two names refer to one file. */
 export async function isSameFile(one: string | Buffer, other: string | Buffer): Promise<boolean> {
   const [a, b] = await Promise.all([one, other].map((file) => lstat(file, { bigint: true }).catch(() => null)));
   return Boolean(a && b && a.ino === b.ino && a.dev === b.dev);

@@ -1,7 +1,7 @@
 import type { FileRecord } from '../databases/driver';
 import { type FileRoot, type LocalStorage, recordPlaces } from './storages';
 
-/** A record of an uploaded file, as messages name it. */
+/** A record of an uploaded file, as named in messages. */
 export type RecordName = Pick<FileRecord, 'collection' | 'key'>;
 
 /** The files that the records of one moment name, by root and path. */

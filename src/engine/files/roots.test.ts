@@ -20,11 +20,11 @@ it.each([
   ['/a', '/a/..b', true],
   ['/a', '/a/../b', false],
   ['/a', '/', false],
-])('tells whether %s holds %s', (outer, inner, expected) => {
+])('determines whether %s contains %s', (outer, inner, expected) => {
   expect(isInside(outer, inner)).toBe(expected);
 });
 
-it('resolves links, also above parts that do not exist yet', async () => {
+it('resolves links, even above parts that do not exist yet', async () => {
   mkdirSync(path.join(home, 'real'));
   symlinkSync('real', path.join(home, 'link'));
   expect(await resolveFolder(path.join(home, 'link'))).toBe(path.join(home, 'real'));
@@ -33,14 +33,14 @@ it('resolves links, also above parts that do not exist yet', async () => {
   await expect(resolveFolder(path.join(home, 'loop'))).rejects.toThrow('ELOOP');
 });
 
-describe('the way to exchange a folder', () => {
-  it('is to rename it, also when it does not exist yet', async () => {
+describe('the switchover mode of a folder', () => {
+  it('is to rename it, even if it does not exist yet', async () => {
     mkdirSync(path.join(home, 'uploads'));
     expect(await switchoverModeOf(path.join(home, 'uploads'))).toBe('rename');
     expect(await switchoverModeOf(path.join(home, 'not/yet'))).toBe('rename');
   });
 
-  // Only root may mount.
+  // Only root can mount.
   it.skipIf(process.getuid?.() !== 0).each([
     ['a disk of its own', ['-t', 'tmpfs', 'safekeep-test']],
     ['a bind mount of the same disk', ['--bind', 'source']],

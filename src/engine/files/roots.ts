@@ -2,13 +2,13 @@ import { access, constants, readFile, readlink, realpath, stat } from 'node:fs/p
 import path from 'node:path';
 import { SafekeepError } from '../errors';
 
-/** True when `inner` is `outer` or lies below it. Both absolute. */
+/** True when `inner` is `outer` or below it. Both absolute. */
 export function isInside(outer: string, inner: string): boolean {
   const relative = path.relative(outer, inner);
   return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
 }
 
-/** The real path of a folder, also where its last parts do not exist yet. */
+/** The real path of a folder, even if its last parts do not exist yet. */
 export async function resolveFolder(folder: string): Promise<string> {
   try {
     return await realpath(folder);
@@ -16,21 +16,20 @@ export async function resolveFolder(folder: string): Promise<string> {
     const parent = path.dirname(folder);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
     const resolved = path.join(await resolveFolder(parent), path.basename(folder));
-    // A link to what is not there yet: the first write through it makes what it points to.
+    // A link to a missing target: the first write through it creates the target.
     const target = await readlink(resolved).catch(() => null);
     return target === null ? resolved : await resolveFolder(path.resolve(path.dirname(resolved), target));
   }
 }
 
 /**
- * How a folder's content is switched over: by renaming the folder; child by child, where that is not possible; file by file,
+ * How the contents of a folder are switched over: by renaming the folder; child by child, where that is impossible; file by file,
  * where other apps have files in it too.
  */
 export type SwitchoverMode = 'rename' | 'children' | 'files';
 
 /**
- * Chooses how a folder of this app alone is switched over. One that does not exist yet is judged by the nearest folder
- * above it.
+ * Chooses the mode for a folder that only this app uses. For a missing folder, the nearest existing folder above it decides.
  * @throws FOLDER_NOT_WRITABLE
  */
 export async function switchoverModeOf(folder: string): Promise<'rename' | 'children'> {
@@ -40,7 +39,7 @@ export async function switchoverModeOf(folder: string): Promise<'rename' | 'chil
     if (await isWritable(above)) return 'rename';
     throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder: above, detail: 'EACCES' });
   }
-  // A folder that is only for reading is so on purpose, even if it could be renamed.
+  // A read-only folder is read-only on purpose, even if it could be renamed.
   if (!(await isWritable(folder))) throw new SafekeepError('FOLDER_NOT_WRITABLE', { folder, detail: 'EACCES' });
   return !(await isMountPoint(folder)) && (await isWritable(path.dirname(folder))) ? 'rename' : 'children';
 }
@@ -59,7 +58,7 @@ async function isMountPoint(folder: string): Promise<boolean> {
   return (await mountPoints()).includes(folder);
 }
 
-/** What is mounted below a folder: it would not move along with the other children, or would vanish from its place. */
+/** A mount point below a folder: it would not move along with the other children, or would vanish from its place. */
 export async function mountedInside(folder: string): Promise<string | null> {
   return (await mountPoints()).find((place) => place !== folder && isInside(folder, place)) ?? null;
 }
@@ -67,7 +66,7 @@ export async function mountedInside(folder: string): Promise<string | null> {
 /** Empty where the system has no such table. */
 async function mountPoints(): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  // proc(5): the fifth field is the mount point, blanks and the like as octal escapes of its bytes.
+  // proc(5): the fifth field is the mount point; blanks and some other bytes are octal escapes.
   const unescape = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
   return table

@@ -26,13 +26,13 @@ const reasonFor = (folder: string, more?: Partial<FolderFacts>) => {
 };
 const isAllowed = (folder: string, more?: Partial<FolderFacts>) => reasonFor(folder, more) === null;
 
-describe('a folder may be replaced', () => {
-  it('that a file storage of the app has now, and the default one', () => {
+describe('a restore is allowed to replace a folder', () => {
+  it('of a current file storage of the app, and the default one', () => {
     expect(verdictOn('/data/docs', facts())).toEqual({ allowed: true, sharedWith: [] });
     expect(isAllowed(`${STORAGE}/uploads`, { own: [] })).toBe(true);
   });
 
-  it('that the operator names, and whatever lies in it', () => {
+  it('that the operator allows, and all below it', () => {
     for (const folder of ['/mnt/files', '/mnt/files/deep/er']) {
       expect(isAllowed(folder)).toBe(false);
       expect(isAllowed(folder, { allowedRoots: ['/mnt/files'] })).toBe(true);
@@ -41,73 +41,73 @@ describe('a folder may be replaced', () => {
     expect(isAllowed('/mnt', { allowedRoots: ['/mnt/files'] })).toBe(false);
   });
 
-  it('and no other: not beside, above or below a file storage', () => {
+  it('and no other: not next to, above or below a file storage', () => {
     for (const folder of ['/data', '/data/docs/inner', '/data/docs2', '/etc', '/', `${STORAGE}/other`]) {
       expect(reasonFor(folder), folder).not.toBeNull();
     }
-    expect(reasonFor('/data/docs2')).toBe('it is not for file storages');
+    expect(reasonFor('/data/docs2')).toBe('it is not a folder for file storages');
   });
 });
 
-describe('a folder is never replaced, even if it belongs to a file storage and the operator names it,', () => {
+describe('a folder is never replaced, even if it belongs to a file storage and the operator allows it,', () => {
   const everywhere = (folder: string): Partial<FolderFacts> => ({ own: [folder], allowedRoots: ['/'] });
 
-  it.each([...kept, '/srv/nocobase/node_modules'])('that is, holds or lies in %s', (reserved) => {
+  it.each([...kept, '/srv/nocobase/node_modules'])('that is, contains or is in %s', (reserved) => {
     for (const folder of [reserved, `${reserved}/deep/er`, reserved.slice(0, reserved.lastIndexOf('/')), '/']) {
       expect(reasonFor(folder, everywhere(folder)), folder).not.toBeNull();
     }
   });
 
-  it.each([`${STORAGE}/db`, '/data/db of a'])('that is or holds the folder of a database file, %s', (reserved) => {
+  it.each([`${STORAGE}/db`, '/data/db of a'])('that is or contains the folder of a database file, %s', (reserved) => {
     for (const folder of [reserved, reserved.slice(0, reserved.lastIndexOf('/')), '/']) {
       expect(reasonFor(folder, everywhere(folder)), folder).not.toBeNull();
     }
     expect(reasonFor(`${reserved}/deep/er`, { allowedRoots: ['/'] })).not.toBeNull();
   });
 
-  it('that differs from such a folder only in case, or in how an accent is written', () => {
+  it('that differs from such a folder only in case, or in the encoding of an accent', () => {
     const reserved: ReservedFolder[] = [{ folder: '/srv/Pr\u00e9f\u00e9r\u00e9s', use: 'own' }];
     for (const folder of ['/srv/pre\u0301fe\u0301re\u0301s', '/SRV/PR\u00c9F\u00c9R\u00c9S/x']) {
       expect(reasonFor(folder, { ...everywhere(folder), reserved }), folder).toMatch(/NocoBase itself uses/);
     }
   });
 
-  it('that is or holds the working folder; below it uploads usually lie', () => {
+  it('that is or contains the working folder; uploads are usually below it', () => {
     expect(reasonFor('/srv/nocobase', everywhere('/srv/nocobase'))).toMatch(/NocoBase/);
     expect(reasonFor('/srv', everywhere('/srv'))).toMatch(/NocoBase/);
     const reserved: ReservedFolder[] = [{ folder: '/srv/nocobase', use: 'working' }];
     expect(isAllowed('/srv/nocobase/files', { own: ['/srv/nocobase/files'], reserved })).toBe(true);
   });
 
-  it('says why', () => {
+  it('with a reason', () => {
     const all = { allowedRoots: ['/'] };
     expect(reasonFor(`${STORAGE}/plugins/x`, all)).toBe(`NocoBase itself uses ${STORAGE}/plugins`);
-    expect(reasonFor(`${STORAGE}/db`, all)).toBe(`the database file lies in ${STORAGE}/db`);
-    expect(reasonFor('/srv/nocobase/node_modules/x', all)).toBe('NocoBase runs from /srv/nocobase/node_modules');
+    expect(reasonFor(`${STORAGE}/db`, all)).toBe(`the database file is in ${STORAGE}/db`);
+    expect(reasonFor('/srv/nocobase/node_modules/x', all)).toBe('NocoBase is installed in /srv/nocobase/node_modules');
     expect(reasonFor('/data/db of a', all)).toBe('the app a uses /data/db of a');
   });
 });
 
-describe('a database file beside the uploads', () => {
-  const beside = (folder: string): Partial<FolderFacts> => ({ reserved: [{ folder, use: 'database' }] });
+describe('a database file next to the uploads', () => {
+  const databaseIn = (folder: string): Partial<FolderFacts> => ({ reserved: [{ folder, use: 'database' }] });
 
-  it('leaves them replaceable, and nothing that is or holds its folder', () => {
-    expect(isAllowed(`${STORAGE}/uploads`, beside(STORAGE))).toBe(true);
-    expect(isAllowed('/data/docs', beside('/data'))).toBe(true);
+  it('allows replacing them, but nothing that is or contains its folder', () => {
+    expect(isAllowed(`${STORAGE}/uploads`, databaseIn(STORAGE))).toBe(true);
+    expect(isAllowed('/data/docs', databaseIn('/data'))).toBe(true);
     const own = [STORAGE, '/srv'];
-    for (const folder of own) expect(isAllowed(folder, { ...beside(STORAGE), own }), folder).toBe(false);
+    for (const folder of own) expect(isAllowed(folder, { ...databaseIn(STORAGE), own }), folder).toBe(false);
   });
 
-  it('forbids them when it lies in them', () => {
-    expect(isAllowed(`${STORAGE}/uploads`, beside(`${STORAGE}/uploads`))).toBe(false);
-    expect(isAllowed(`${STORAGE}/uploads`, beside(`${STORAGE}/uploads/deep`))).toBe(false);
+  it('forbids replacing them when it is inside them', () => {
+    expect(isAllowed(`${STORAGE}/uploads`, databaseIn(`${STORAGE}/uploads`))).toBe(false);
+    expect(isAllowed(`${STORAGE}/uploads`, databaseIn(`${STORAGE}/uploads/deep`))).toBe(false);
   });
 });
 
 describe('another app', () => {
   const a = (...fileFolders: string[]) => ({ otherApps: [{ name: 'a', fileFolders }] });
 
-  it('shares the folder of a file storage that is, holds or lies in one of its own', () => {
+  it('shares the folder of a file storage that is, contains or is in one of its own', () => {
     for (const folder of ['/data/docs', '/data', '/data/docs/a', '/DATA/docs']) {
       expect(verdictOn('/data/docs', facts(a(folder))), folder).toEqual({ allowed: true, sharedWith: ['a'] });
     }
@@ -116,7 +116,7 @@ describe('another app', () => {
     }
   });
 
-  it('keeps a folder to itself that no file storage of this app has', () => {
+  it('does not share a folder that no file storage of this app has', () => {
     const named = { allowedRoots: ['/mnt'], ...a('/mnt/a') };
     for (const folder of ['/mnt', '/mnt/a', '/mnt/a/b']) {
       expect(reasonFor(folder, named), folder).toBe('the app a keeps its files there');
@@ -125,7 +125,7 @@ describe('another app', () => {
     expect(isAllowed(`${STORAGE}/uploads`, { own: [], ...a(`${STORAGE}/uploads`) })).toBe(false);
   });
 
-  it('may use every folder as long as its own are not known', () => {
+  it('counts as using every folder while its own are unknown', () => {
     const unknown = [{ name: 'b', fileFolders: null }];
     expect(appsThatShare('/data/docs', [...unknown, { name: 'c', fileFolders: [] }])).toEqual(['b']);
     const verdict = verdictOn('/mnt/files', facts({ allowedRoots: ['/mnt'], otherApps: unknown }));

@@ -1,41 +1,41 @@
-/** Which folders a restore may replace. Pure: facts in, verdict and reason out. All folders are real paths. */
+/** Which folders a restore is allowed to replace. Pure: facts in, verdict and reason out. All folders are real paths. */
 import type { Message } from '../../shared/runs';
 import { isInside } from './roots';
 
 /** A folder that is not for uploads. */
 export interface ReservedFolder {
   folder: string;
-  /** database: of SQLite; program: what NocoBase runs from; working: what it was started in; own: whatever else it keeps. */
+  /** database: of SQLite; program: NocoBase is installed there; working: it was started there; own: its other folders. */
   use: 'database' | 'program' | 'working' | 'own';
-  /** Name of the app that uses it, where that is another one. */
+  /** Name of the app that uses it, if it is another one. */
   app?: string;
 }
 
 /** Another app of this NocoBase. */
 export interface OtherApp {
   name: string;
-  /** Folders of its local file storages; null where they are not known. */
+  /** Folders of its local file storages; null where they are unknown. */
   fileFolders: readonly string[] | null;
 }
 
 export interface FolderFacts {
   /** Folders of the local file storages that this app has now. */
   own: readonly string[];
-  /** Where the File manager keeps the uploads of storages without a folder of their own. */
+  /** The File manager's folder for storages without a folder of their own. */
   defaultRoot: string;
-  /** Folders that the operator opens for file storages, with all below them. */
+  /** Folders that the operator allows for file storages, with all below them. */
   allowedRoots: readonly string[];
   reserved: readonly ReservedFolder[];
   otherApps: readonly OtherApp[];
 }
 
 export type FolderVerdict =
-  /** `sharedWith`: apps that may have files there too. */
+  /** `sharedWith`: other apps that can have files there. */
   { allowed: true; sharedWith: string[] } | { allowed: false; reason: Message; remedy: Message };
 
 export const OWN_FOLDER: Message = { text: 'Give the file storage a folder of its own.' };
 export const NAME_FOLDER: Message = {
-  text: 'Create a file storage of this name here, or name the folder in LOCAL_STORAGE_ALLOWED_ROOTS.',
+  text: 'Create a file storage with this name here, or add the folder to LOCAL_STORAGE_ALLOWED_ROOTS.',
 };
 
 export function verdictOn(folder: string, facts: FolderFacts): FolderVerdict {
@@ -43,7 +43,8 @@ export function verdictOn(folder: string, facts: FolderFacts): FolderVerdict {
   if (reserved) return { allowed: false, reason: reasonOf(reserved), remedy: OWN_FOLDER };
   const isOwn = facts.own.includes(folder);
   const isAllowed = isOwn || folder === facts.defaultRoot || facts.allowedRoots.some((root) => isInside(root, folder));
-  if (!isAllowed) return { allowed: false, reason: { text: 'it is not for file storages' }, remedy: NAME_FOLDER };
+  if (!isAllowed)
+    return { allowed: false, reason: { text: 'it is not a folder for file storages' }, remedy: NAME_FOLDER };
   const user = isOwn ? null : facts.otherApps.find(({ fileFolders }) => fileFolders && uses(fileFolders, folder));
   if (user) {
     const reason: Message = { text: 'the app {{app}} keeps its files there', params: { app: user.name } };
@@ -52,7 +53,7 @@ export function verdictOn(folder: string, facts: FolderFacts): FolderVerdict {
   return { allowed: true, sharedWith: appsThatShare(folder, facts.otherApps) };
 }
 
-/** The apps that may have files in a folder, or in one that holds it or lies in it. */
+/** The apps that can have files in a folder, or in one above or below it. */
 export function appsThatShare(folder: string, apps: readonly OtherApp[]): string[] {
   return apps.filter(({ fileFolders }) => !fileFolders || uses(fileFolders, folder)).map(({ name }) => name);
 }
@@ -62,8 +63,8 @@ function uses(fileFolders: readonly string[], folder: string): boolean {
 }
 
 /**
- * What is, holds or lies in a reserved folder is not for uploads. File storages usually lie below the working folder; and
- * below the folder of a database file where that lies beside the uploads: those two may hold them.
+ * A folder that is, contains or is in a reserved folder is not for uploads. Two reserved folders are exceptions, which can contain
+ * uploads: the working folder, and the folder of a database file if uploads are there.
  */
 function isTaken(
   folder: string,
@@ -81,9 +82,9 @@ function reasonOf({ folder, use, app }: ReservedFolder): Message {
   if (app) return { text: 'the app {{app}} uses {{folder}}', params };
   switch (use) {
     case 'database':
-      return { text: 'the database file lies in {{folder}}', params };
+      return { text: 'the database file is in {{folder}}', params };
     case 'program':
-      return { text: 'NocoBase runs from {{folder}}', params };
+      return { text: 'NocoBase is installed in {{folder}}', params };
     case 'working':
       return { text: 'NocoBase was started in {{folder}}', params };
     case 'own':
@@ -91,7 +92,7 @@ function reasonOf({ folder, use, app }: ReservedFolder): Message {
   }
 }
 
-/** As `isInside`; names that differ in case, or in how an accent is written, may be one folder. */
+/** As `isInside`; names that differ in case, or in the encoding of an accent, can be one folder. */
 function holds(outer: string, inner: string): boolean {
   return isInside(folded(outer), folded(inner));
 }

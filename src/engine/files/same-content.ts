@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Whether two regular files hold the same bytes. */
+/** Whether two regular files contain the same bytes. */
 export async function sameContent(one: string, other: string): Promise<boolean> {
   const handles: FileHandle[] = [];
   try {
@@ -20,7 +20,7 @@ export async function sameContent(one: string, other: string): Promise<boolean> 
   }
 }
 
-/** Reads on until the buffer is full or the file ends. */
+/** Reads until the buffer is full or the file ends. */
 async function fill(handle: FileHandle, buffer: Buffer): Promise<number> {
   let filled = 0;
   for (;;) {

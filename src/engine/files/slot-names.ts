@@ -1,4 +1,4 @@
-/** Where the slots of a folder lie, by name alone. */
+/** The names of a folder's slots. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
@@ -31,7 +31,7 @@ export function slotsOf(plan: FolderPlan): { staged: string; previous: string; m
   return { staged: `${base}.staged`, previous: `${base}.previous`, moving: `${base}.moving` };
 }
 
-/** What the two sides have, noted before anything moves. */
+/** The contents of both sides, noted before anything moves. */
 export function namesFile(plan: FolderPlan): string {
   return `${baseOf(plan)}.names`;
 }
@@ -41,7 +41,7 @@ export function occupiedOf(plan: FolderPlan): string {
   return `${baseOf(plan)}.occupied`;
 }
 
-/** A slot on its way out. */
+/** A slot that is being deleted. */
 export function droppedOf(plan: FolderPlan): string {
   return `${baseOf(plan)}.dropped`;
 }
@@ -52,7 +52,7 @@ function baseOf(plan: FolderPlan): string {
     : path.join(plan.folder, `.safekeep-${plan.id}`);
 }
 
-/** A name short enough to have something appended; long ones stay apart by their hash. */
+/** A name short enough for a suffix; long ones stay unique by their hash. */
 function shortened(name: string): string {
   if (Buffer.byteLength(name) <= MAX_BASE_BYTES) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 12);

@@ -1,4 +1,4 @@
-/** Mode 'files': what lies in slots by path, and the folders on the way to it. */
+/** Mode 'files': the files in slots by path, and the folders that lead to them. */
 import { chmod, chown, lstat, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../atomic-file';
@@ -8,7 +8,7 @@ import { inParallel } from './parallel';
 /** Nothing cancels a switchover. */
 export const NEVER = new AbortController().signal;
 
-/** Paths of the files in a slot, relative to it, '/' between folders. None for a slot that is not there. */
+/** Paths of the files in a slot, relative to it, '/' between folders. None for a missing slot. */
 export async function* pathsIn(slot: string): AsyncGenerator<string> {
   const pending = [''];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
@@ -26,7 +26,7 @@ export async function* pathsIn(slot: string): AsyncGenerator<string> {
   }
 }
 
-/** Folders below one that are made where they are missing, with mode and owner of their counterparts below another. */
+/** Creates missing folders below one root with mode and owner of their counterparts below another. */
 export class FolderTree {
   private readonly known = new Map<string, Promise<boolean>>();
   private readonly changed = new Set<string>();
@@ -36,7 +36,7 @@ export class FolderTree {
     private readonly like: string,
   ) {}
 
-  /** Makes room for a file. False where a link, or what is no folder, is on the way. */
+  /** Creates the folders of a file. False where a link, or anything else that is not a folder, is in the way. */
   async hasRoomFor(file: string): Promise<boolean> {
     const folder = path.posix.dirname(file);
     const isThere = await this.has(folder);
@@ -44,7 +44,7 @@ export class FolderTree {
     return isThere;
   }
 
-  /** Makes the names in all folders durable that were made room in. */
+  /** Syncs all changed folders and those of `hasRoomFor`, which makes the new names durable. */
   async sync(): Promise<void> {
     await inParallel(this.changed, NEVER, syncFolder);
   }

@@ -1,4 +1,4 @@
-/** A process can be killed between any two calls to the file system; whoever comes next finds what it left. */
+/** A process can be killed between any two calls to the file system; the next process finds what it left. */
 import * as fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -16,7 +16,7 @@ import {
   switchBack,
 } from './slots';
 
-/** The calls of the code under test, and the change at which its process dies; from then on it does nothing any more. */
+/** The calls of the code under test, and the change at which its process dies; from then on it does nothing. */
 const calls = vi.hoisted(() => ({ made: [] as string[], changes: 0, dieAt: Infinity }));
 /** Between these nothing changes. */
 const READS = vi.hoisted(() => ['lstat', 'stat', 'readdir', 'realpath', 'readFile', 'readlink', 'access', 'opendir']);
@@ -41,7 +41,7 @@ vi.mock('node:fs/promises', async (original) => {
       const result: unknown = await (real[name] as (...all: unknown[]) => Promise<unknown>)(...args);
       if (name !== 'open') return result;
       const handle = result as fs.promises.FileHandle;
-      // A process that is killed leaves its disk to the kernel: that it was asked is enough.
+      // The kernel writes the data of a killed process to disk: the request is enough.
       handle.sync = async () => call('sync', [args[0]]);
       return handle;
     };
@@ -50,7 +50,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, ...Object.fromEntries(names.map((name) => [name, watched(name)])) };
 });
 
-// Hundreds of small switchovers: on a busy machine more than the usual limit.
+// Hundreds of small switchovers: on a busy machine they take longer than the usual limit.
 vi.setConfig({ testTimeout: 90_000 });
 
 let home: string;
@@ -68,7 +68,7 @@ function alive(): void {
   calls.made.length = 0;
 }
 
-/** Files below a folder by path, slots left out. */
+/** Files below a folder by path, without slots. */
 function filesIn(folder: string): Record<string, string> {
   const found: Record<string, string> = {};
   const look = (prefix: string) => {
@@ -110,13 +110,13 @@ async function prepare(plan: FolderPlan, side: 'old' | 'new'): Promise<void> {
   if (side === 'new') await MOVES.switchOver(plan);
 }
 
-/** What is live on a side. */
+/** The live files of a side. */
 const liveOn = ({ mode }: FolderPlan, side: 'old' | 'new') => ({
   ...(side === 'old' ? OLD : NEW),
   ...(mode === 'files' && THEIRS),
 });
 
-/** Everything there is to see of files that are not ours. */
+/** All observable properties of other apps' files. */
 function look(plan: FolderPlan, names: string[] = plan.mode === 'files' ? Object.keys(THEIRS) : []): string[] {
   return names.map((name) => {
     const file = path.join(plan.folder, name);
@@ -125,7 +125,7 @@ function look(plan: FolderPlan, names: string[] = plan.mode === 'files' ? Object
   });
 }
 
-/** As the host does; false where something has the place. */
+/** As the host does; false where the place is taken. */
 function uploadTo(file: string, content: string): boolean {
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -155,7 +155,7 @@ async function dies(work: () => Promise<unknown>, at: number): Promise<boolean> 
   return died;
 }
 
-/** Nothing is in the way any more, and with the slot aside all that is ours goes. */
+/** No file waits for its place, and discarding the inactive slot removes all of this app's entries. */
 async function expectClean(plan: FolderPlan): Promise<void> {
   const names = () => [...fs.readdirSync(path.dirname(plan.folder)), ...fs.readdirSync(plan.folder)];
   expect(names().filter((name) => /moving|dropped/.test(name))).toEqual([]);
@@ -164,7 +164,7 @@ async function expectClean(plan: FolderPlan): Promise<void> {
 }
 
 const owning = (files: object): Ownership => ({ ours: Object.keys(files), theirs: new Set() });
-/** As an app does it that knows its records; whoever comes after a kill knows the names of the slots alone. */
+/** As an app that knows its records; after a kill, the next process knows only the names of the slots. */
 const MOVES = {
   switchOver: (plan: FolderPlan) => switchOver(plan, owning(OLD)),
   switchBack: (plan: FolderPlan) => switchBack(plan, owning(NEW)),
@@ -173,12 +173,12 @@ const RECOVERIES = {
   switchOver: (plan: FolderPlan) => switchOver(plan),
   switchBack: (plan: FolderPlan) => switchBack(plan),
 };
-const EXCHANGES = [
+const SWITCHOVERS = [
   ['switchOver', 'old'],
   ['switchBack', 'new'],
 ] as const;
 
-/** Every moment at which an exchange can be killed, each prepared anew. */
+/** Every moment at which a switchover can be killed, each prepared anew. */
 async function atEveryMoment(
   setUp: () => Promise<void>,
   work: () => Promise<unknown>,
@@ -195,8 +195,8 @@ async function atEveryMoment(
 }
 
 describe.each(['rename', 'children', 'files'] as const)('a switchover of a folder (%s) that is killed', (mode) => {
-  describe.each(EXCHANGES)('in %s', (move, side) => {
-    it.each(['switchOver', 'switchBack'] as const)('comes to a whole side by a fresh %s', async (recovery) => {
+  describe.each(SWITCHOVERS)('in %s', (move, side) => {
+    it.each(['switchOver', 'switchBack'] as const)('reaches a complete side with a new %s', async (recovery) => {
       const plan = planOf(mode);
       let halfWay = 0;
       let theirs: string[] = [];
@@ -211,7 +211,7 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
           expect(look(plan), `moment ${moment}`).toEqual(theirs);
           if ((await positionOf(plan)) === 'unclear') halfWay += 1;
           const isUntouched = (await positionOf(plan)) === 'before switchover';
-          // What has not begun knows nothing without records.
+          // A switchover that has not begun knows nothing without records.
           expect(await (isUntouched ? MOVES : RECOVERIES)[recovery](plan), `moment ${moment}`).toEqual([]);
           expect(look(plan), `moment ${moment}`).toEqual(theirs);
           const { staged, previous } = slotsOf(plan);
@@ -227,10 +227,10 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
     });
 
     it.runIf(mode === 'files').each(['switchOver', 'switchBack'] as const)(
-      'leaves whatever other apps upload where it is, before a fresh %s and after it',
+      'leaves uploads of other apps in place, before a new %s and after it',
       async (recovery) => {
         const plan = planOf(mode);
-        // Wherever a place is free, also those that ours have just left.
+        // In every free place, including those that the app's own files have just left.
         const uploads = [
           'stray',
           'both',
@@ -262,7 +262,7 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
               `moment ${moment}`,
             ).toEqual([]);
             taken += waiting.length;
-            // They wait, and are live after the others have gone.
+            // They wait, and become live after the others are gone.
             for (const name of uploaded) withdraw(path.join(plan.folder, name));
             await RECOVERIES[recovery === 'switchOver' ? 'switchBack' : 'switchOver'](plan);
             expect(await RECOVERIES[recovery](plan)).toEqual([]);
@@ -277,7 +277,7 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
     );
 
     it.skipIf(mode === 'files').each(['switchOver', 'switchBack'] as const)(
-      'loses nothing that was uploaded before a fresh %s',
+      'loses no upload made before a new %s',
       async (recovery) => {
         const plan = planOf(mode);
         const uploads = {
@@ -310,7 +310,7 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
               uploaded.filter((content) => !all.includes(content)),
               `moment ${moment}`,
             ).toEqual([]);
-            // What came into a folder as a whole goes with that folder; whatever else is live.
+            // Files in a whole folder that was added move with that folder; all others are live.
             const strayed = uploaded.filter((content) => !Object.values(live).includes(content));
             expect(
               strayed.every((content) => ['4', '5', '7'].includes(content)),
@@ -354,7 +354,7 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
     });
   });
 
-  it('while what is aside is dropped leaves all of it or none to be exchanged', async () => {
+  it('while the inactive slot is dropped leaves all of it or nothing for a switchover', async () => {
     const plan = planOf(mode);
     await atEveryMoment(
       () => prepare(plan, 'new'),
@@ -373,13 +373,13 @@ describe.each(['rename', 'children', 'files'] as const)('a switchover of a folde
 });
 
 it.each(['switchOver', 'switchBack'] as const)(
-  'two folders come to one side by a fresh %s, wherever both were',
+  'two folders reach the same side with a new %s, wherever both were',
   async (recovery) => {
     const plans = [planOf('rename', 'files'), planOf('files', 'rename')];
     const both = async (move: (plan: FolderPlan) => Promise<unknown>) => {
       for (const plan of plans) await move(plan);
     };
-    for (const [move, side] of EXCHANGES) {
+    for (const [move, side] of SWITCHOVERS) {
       await atEveryMoment(
         () => both((plan) => prepare(plan, side)),
         () => both(MOVES[move]),
@@ -396,7 +396,7 @@ it.each(['switchOver', 'switchBack'] as const)(
   },
 );
 
-it('asks no more of the file system to rename a thousand files than to rename five', async () => {
+it('makes no more file system calls for a thousand files than for five', async () => {
   const [few, many] = [planOf('rename', 'few'), planOf('rename', 'many')];
   await prepare(few, 'old');
   await prepare(many, 'old');

@@ -23,11 +23,11 @@ import {
   switchBack,
 } from './slots';
 
-/** Content of a folder by top-level name: a text is a file, '-> x' a symbolic link, an object a folder. */
+/** Contents of a folder by top-level name: a text is a file, '-> x' a symbolic link, an object a folder. */
 interface Tree {
   [name: string]: string | Tree;
 }
-/** Where the content of a restore's folders is at some moment; null: no such folder. */
+/** Location of the contents of a restore's folders at some moment; null: no such folder. */
 interface Layout {
   live: Tree | null;
   staged: Tree | null;
@@ -86,7 +86,7 @@ function layoutOf(plan: FolderPlan): Layout {
   return { live: read(plan.folder), staged: read(staged), previous: read(previous), moving: read(moving) };
 }
 
-/** Every way in which some of a folder's children have moved and the others have not. */
+/** Every combination of moved and unmoved children of a folder. */
 function splits(tree: Tree): [moved: Tree, left: Tree][] {
   const names = Object.keys(tree);
   const pick = (mask: number, wanted: boolean) =>
@@ -94,13 +94,10 @@ function splits(tree: Tree): [moved: Tree, left: Tree][] {
   return Array.from({ length: 1 << names.length }, (_, mask) => [pick(mask, true), pick(mask, false)]);
 }
 
-const HALF_WAY: Record<'rename' | 'children', [state: string, layout: Layout][]> = {
+const HALFWAY: Record<'rename' | 'children', [state: string, layout: Layout][]> = {
   rename: [
-    ['the live folder is moved away', { ...NOTHING, staged: NEW, previous: OLD }],
-    [
-      'somebody made an empty folder in the place of the live one',
-      { ...NOTHING, live: {}, staged: NEW, previous: OLD },
-    ],
+    ['the live folder has moved', { ...NOTHING, staged: NEW, previous: OLD }],
+    ['an empty folder was created in the place of the live one', { ...NOTHING, live: {}, staged: NEW, previous: OLD }],
   ],
   children: [
     ...splits(OLD).map(([moved, left]): [string, Layout] => [
@@ -114,11 +111,11 @@ const HALF_WAY: Record<'rename' | 'children', [state: string, layout: Layout][]>
   ],
 };
 
-describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', (mode) => {
+describe.each(['rename', 'children'] as const)('the switchover of a folder (%s)', (mode) => {
   const planned = (): FolderPlan => ({ folder, mode, id: 'abc123' });
 
-  it.each([['before the switch', BEFORE], ...HALF_WAY[mode], ['after the switch', AFTER]] as [string, Layout][])(
-    'goes on to its end, or back to its beginning, when %s',
+  it.each([['before the switchover', BEFORE], ...HALFWAY[mode], ['after the switchover', AFTER]] as [string, Layout][])(
+    'is completed or rolled back when %s',
     async (_state, layout) => {
       const plan = planned();
       build(plan, layout);
@@ -131,7 +128,7 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     },
   );
 
-  it('can be repeated in either direction as often as one likes', async () => {
+  it('can be repeated in either direction any number of times', async () => {
     const plan = planned();
     build(plan, BEFORE);
     for (let round = 0; round < 3; round++) {
@@ -146,8 +143,8 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     }
   });
 
-  it('is unclear half way, and nothing is dropped then', async () => {
-    for (const [state, layout] of HALF_WAY[mode]) {
+  it('is unclear halfway, and nothing is dropped then', async () => {
+    for (const [state, layout] of HALFWAY[mode]) {
       const plan = planned();
       build(plan, layout);
       expect(await positionOf(plan), state).toBe('unclear');
@@ -157,7 +154,7 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     }
   });
 
-  it('drops what is aside and nothing else once it stands on one side', async () => {
+  it('drops the inactive slot and nothing else once it is complete', async () => {
     const plan = planned();
     for (const layout of [BEFORE, AFTER]) {
       build(plan, layout);
@@ -169,14 +166,14 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
     }
   });
 
-  it('begins with an empty staged folder and makes a live one that is missing', async () => {
+  it('begins with an empty staged folder and creates a missing live one', async () => {
     const plan = planned();
     expect(read(await createStaged(plan))).toEqual({});
     expect(layoutOf(plan)).toEqual({ ...NOTHING, live: {}, staged: {} });
     await expect(createStaged(plan)).rejects.toThrow('EEXIST');
   });
 
-  it('leaves the slots of another restore where they are', async () => {
+  it('leaves the slots of another restore alone', async () => {
     const [plan, other] = [planned(), { ...planned(), id: 'other1' }];
     build(plan, BEFORE);
     write(slotsOf(other).previous, { theirs: 'kept' });
@@ -189,7 +186,7 @@ describe.each(['rename', 'children'] as const)('the exchange of a folder (%s)', 
 });
 
 describe('the names of slots', () => {
-  it('fit a folder whose own name is as long as can be, and stay apart', async () => {
+  it('fit a folder with a name of maximum length, and remain unique', async () => {
     const names = [LONGEST, `${'é'.repeat(127)}y`, 'n'.repeat(255), '\u202E🛟'.repeat(30)];
     const plans = names.map((name): FolderPlan => ({ folder: path.join(home, name), mode: 'rename', id: 'abc123' }));
     for (const plan of plans) build(plan, BEFORE);
@@ -205,7 +202,7 @@ describe('the names of slots', () => {
     }
   });
 
-  it('are told apart from the names of uploads', () => {
+  it('are distinguishable from names of uploads', () => {
     for (const name of ['safekeep', '.safekeep', '.safekeep-abc', 'a.safekeep-abc.staged', '.x.safekeep-ABC.staged']) {
       expect(name).not.toMatch(SLOT_NAME);
     }

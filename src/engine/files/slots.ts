@@ -1,15 +1,15 @@
 /**
- * The switchover of a folder: its content changes places with that of an inactive slot. Every step leaves a state from which
- * `switchOver` and `switchBack` go on by the names of the slots alone, in whatever process.
+ * The switchover of a folder: swaps its contents with those of an inactive slot. After every step, `switchOver` and `switchBack`
+ * can continue from the names of the slots alone, in any process.
  *
- * 'rename': `<folder>` itself is renamed; the slots are its siblings. 'children' (mount points): the slots lie inside
+ * 'rename': `<folder>` itself is renamed; the slots are its siblings. 'children' (mount points): the slots are inside
  * `<folder>` and its children move. In both, with S = staged, P = previous, M = moving:
  *   S         before the switchover
- *   S and M   (children only) live holds only old children
- *   S and P   rename: live is missing; children: live holds only new children
+ *   S and M   (children only) live contains only old children
+ *   S and P   rename: live is missing; children: live contains only new children
  *   P         after the switchover
- * What anyone puts into a folder that is halfway stays live, on whichever side it ends; if its name is taken, it gets another
- * one. 'files', where other apps have files too, is described in file-by-file.ts.
+ * Anything added to a halfway folder stays live, on whichever side it ends; if its name is taken, it gets another one. 'files',
+ * where other apps have files too, is described in file-by-file.ts.
  */
 import { chmod, chown, mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { syncFile, syncFolder } from '../atomic-file';
 import type { SlotPosition } from '../databases/driver';
 import { SafekeepError } from '../errors';
-import { childrenOf, exists, moveAway, moveLive, moveRestAway, putInPlace } from './children';
+import { childrenOf, exists, moveIntoSlot, moveLive, moveRestIntoSlot, putInPlace } from './children';
 import { type Ownership, switchBackByFiles, switchOverByFiles } from './file-by-file';
 import { makeRemovable } from './removable';
 import { droppedOf, type FolderPlan, folderPlanSchema, namesFile, occupiedOf, SLOT_NAME, slotsOf } from './slot-names';
@@ -25,8 +25,8 @@ import { droppedOf, type FolderPlan, folderPlanSchema, namesFile, occupiedOf, SL
 export { type FolderPlan, folderPlanSchema, type Ownership, SLOT_NAME, slotsOf };
 
 /**
- * Makes the empty staged folder, and the live one should it not exist yet; returns the staged one's path. It belongs to
- * whom the live one belongs.
+ * Creates the empty staged folder, and the live one if it does not exist; returns the path of the staged one, which gets the
+ * owner of the live one.
  */
 export async function createStaged(plan: FolderPlan): Promise<string> {
   const { staged } = slotsOf(plan);
@@ -34,12 +34,12 @@ export async function createStaged(plan: FolderPlan): Promise<string> {
   await mkdir(staged, { mode: 0o700 });
   const { uid, gid, mode } = await stat(plan.folder);
   await giveTo(staged, uid, gid);
-  // Files made in a folder with this bit belong to its group.
+  // With this bit, new files in a folder belong to its group.
   if (mode & 0o2000) await chmod(staged, 0o2700);
   return staged;
 }
 
-/** Only root may give folders away; for everyone else the owner is the same as a rule. */
+/** Only root can give folders away; for any other user the owner is usually the same. */
 async function giveTo(folder: string, uid: number, gid: number): Promise<void> {
   await chown(folder, uid, gid).catch(() => undefined);
 }
@@ -53,7 +53,7 @@ export async function positionOf(plan: FolderPlan): Promise<SlotPosition> {
 
 /**
  * Makes the staged content live, from 'before switchover' or from anywhere halfway. Does nothing after the switchover.
- * @param owned for mode 'files': whose the live files are, by the records of now; without it only the note on names counts
+ * @param owned for mode 'files': owners of the live files, according to the current records; without it only the note counts
  * @returns mode 'files': paths, relative to the folder, whose places other apps have taken, and which are not live
  * @throws SWITCHOVER_FAILED
  */
@@ -70,7 +70,7 @@ export async function switchOver(plan: FolderPlan, owned?: Ownership): Promise<s
 async function switchOverByRename(plan: FolderPlan): Promise<void> {
   const { staged, previous } = slotsOf(plan);
   if (!(await exists(previous))) {
-    // Somebody removed it: nothing is what was live.
+    // The live folder was removed: treat it as empty.
     if (!(await exists(plan.folder))) await mkdir(plan.folder, { recursive: true });
     const { uid, gid, mode, atime, mtime } = await stat(plan.folder);
     await giveTo(staged, uid, gid);
@@ -92,8 +92,8 @@ async function switchOverByChildren(plan: FolderPlan): Promise<void> {
       await noteNames(plan, { old: await childrenOf(plan.folder), new: await childrenOf(staged) });
       await mkdir(moving, { mode: 0o700 });
       await syncFolder(plan.folder);
-      await moveAway(plan.folder, moving);
-    } else await moveRestAway(plan.folder, moving, await notedAs('old', plan));
+      await moveIntoSlot(plan.folder, moving);
+    } else await moveRestIntoSlot(plan.folder, moving, await notedAs('old', plan));
     await syncBoth(moving, plan.folder);
     await rename(moving, previous);
     await syncFolder(plan.folder);
@@ -138,8 +138,8 @@ async function switchBackByChildren(plan: FolderPlan): Promise<void> {
       await noteNames(plan, { old: await childrenOf(previous), new: await childrenOf(plan.folder) });
       await mkdir(staged, { mode: 0o700 });
       await syncFolder(plan.folder);
-      await moveAway(plan.folder, staged);
-    } else await moveRestAway(plan.folder, staged, await notedAs('new', plan));
+      await moveIntoSlot(plan.folder, staged);
+    } else await moveRestIntoSlot(plan.folder, staged, await notedAs('new', plan));
     await syncBoth(staged, plan.folder);
     await rename(previous, moving);
     await syncFolder(plan.folder);
@@ -150,7 +150,7 @@ async function switchBackByChildren(plan: FolderPlan): Promise<void> {
   await conclude(plan, atime, mtime);
 }
 
-/** Where a name is gone from comes last: after a power cut a child rather has two names than none. */
+/** The folder that loses a name comes last: after a power cut a child should rather have two names than none. */
 async function syncBoth(to: string, from: string): Promise<void> {
   await syncFolder(to);
   await syncFolder(from);
@@ -158,14 +158,14 @@ async function syncBoth(to: string, from: string): Promise<void> {
 
 async function conclude(plan: FolderPlan, atime: Date, mtime: Date): Promise<void> {
   await rm(namesFile(plan), { force: true });
-  // Whoever may write to a folder need not own it.
+  // A user with write permission for a folder need not own it.
   await utimes(plan.folder, atime, mtime).catch(() => undefined);
   await syncFolder(plan.folder);
 }
 
 /**
- * Mode 'children': the names that the two sides have, noted before anything moves. By it a switchover that is halfway knows
- * what was added since.
+ * Mode 'children': the names on both sides, noted before anything moves. From it, a halfway switchover knows what was added
+ * since.
  */
 async function noteNames(plan: FolderPlan, names: { old: Buffer[]; new: Buffer[] }): Promise<void> {
   const text = (side: Buffer[]) => side.map((name) => name.toString('latin1'));
@@ -175,7 +175,7 @@ async function noteNames(plan: FolderPlan, names: { old: Buffer[]; new: Buffer[]
 
 const notedSchema = z.object({ old: z.array(z.string()), new: z.array(z.string()) });
 
-/** Without a note everything belongs. */
+/** Without a note, every name belongs to the side. */
 async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Buffer) => boolean> {
   const text = await readFile(namesFile(plan), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -186,7 +186,7 @@ async function notedAs(side: 'old' | 'new', plan: FolderPlan): Promise<(name: Bu
   return (name) => names.has(name.toString('latin1'));
 }
 
-/** @throws SWITCHOVER_FAILED for an error of the file system; what has moved can be moved on or back */
+/** @throws SWITCHOVER_FAILED for an error of the file system; the switchover can then be completed or rolled back */
 async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   return await work().catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOSPC') throw cause;
@@ -199,7 +199,9 @@ export async function discard(plan: FolderPlan): Promise<void> {
   const { staged, previous, moving } = slotsOf(plan);
   const both = (await exists(staged)) && (await exists(previous));
   if (both || (await exists(moving))) {
-    throw new SafekeepError('INTERNAL', { detail: `the switchover of ${plan.folder} is halfway` });
+    throw new SafekeepError('INTERNAL', {
+      detail: { text: 'the switchover of {{folder}} is incomplete', params: { folder: plan.folder } },
+    });
   }
   const dropped = droppedOf(plan);
   await remove(dropped);

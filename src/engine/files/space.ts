@@ -1,9 +1,9 @@
-/** Disk space: what folders take and what is free. */
+/** Disk space: used by folders and free. */
 import { lstat, opendir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Space } from '../room';
 
-/** What is needed and free per file system; folders of one file system are added up under the first of them. */
+/** Needed and free space per file system; folders of one file system are added up under the first of them. */
 export async function spaceOf(needs: readonly { folder: string; needed: number }[]): Promise<Space[]> {
   const byDevice = new Map<number, Space>();
   for (const { folder, needed } of needs) {
@@ -16,7 +16,7 @@ export async function spaceOf(needs: readonly { folder: string; needed: number }
   return [...byDevice.values()];
 }
 
-/** The folder itself, or the nearest one above it that exists. */
+/** The folder itself, or the nearest existing one above it. */
 export async function nearestFolder(folder: string): Promise<string> {
   return await statfs(folder).then(
     () => folder,
@@ -24,7 +24,7 @@ export async function nearestFolder(folder: string): Promise<string> {
   );
 }
 
-/** Bytes of all files below a folder; 0 when there is none. A file with other names elsewhere frees nothing and does not count. */
+/** Bytes of all files below a folder; 0 when there is none. Deleting a file with other names elsewhere frees nothing, so it does not count. */
 export async function bytesBelow(folder: string): Promise<number> {
   const directory = await opendir(folder).catch(() => null);
   let bytes = 0;

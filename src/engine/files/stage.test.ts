@@ -29,7 +29,7 @@ function fileOf(name: string, more: { mode?: number; mtimeMs?: number } = {}): S
 describe('staging files', () => {
   const contentOf = async (entry: { name: string }) => Readable.from([Buffer.from(`content of ${entry.name}`)]);
 
-  it('writes them with their content, time and permissions', async () => {
+  it('writes them with their contents, times and permissions', async () => {
     const names = [
       'a',
       'deep/er/b',
@@ -48,7 +48,7 @@ describe('staging files', () => {
     expect(bytes).toBe(names.reduce((sum, name) => sum + Buffer.byteLength(`content of files/local/${name}`), 0));
   });
 
-  it('never gives a file the rights of its owner to whoever runs it', async () => {
+  it('never sets the setuid or setgid bit of a file', async () => {
     await stageFiles(staged, [fileOf('a', { mode: 0o4755 })], contentOf, run(), () => undefined);
     expect(statSync(path.join(staged, 'a')).mode & 0o7777).toBe(0o755);
   });
@@ -59,7 +59,7 @@ describe('staging files', () => {
     expect(readdirSync(home).sort()).toEqual(['live', 'staged']);
   });
 
-  it('refuses two files of one name', async () => {
+  it('refuses two files with one name', async () => {
     const staging = stageFiles(staged, [fileOf('a'), fileOf('a')], contentOf, run(), () => undefined);
     await expect(staging).rejects.toMatchObject({ message: expect.stringContaining('EEXIST') });
   });
@@ -71,7 +71,7 @@ describe('staging files', () => {
       const stream = new PassThrough();
       opened.push(stream);
       stream.write('some');
-      // The others would go on for ever.
+      // The others would never end.
       if (opened.length === 3) setImmediate(() => stream.destroy(damaged));
       return stream;
     };

@@ -10,7 +10,7 @@ import { inParallel } from './parallel';
 import { isInside } from './roots';
 import { SLOT_NAME } from './slot-names';
 
-/** Larger files are written as they come, smaller ones in one piece. */
+/** Larger files are streamed, smaller ones written in one piece. */
 const ONE_PIECE_BYTES = 1 << 20;
 
 export interface StagedFile {
@@ -20,8 +20,8 @@ export interface StagedFile {
 }
 
 /**
- * Writes files into an empty staged folder; all of them are on the disk when it returns. They belong to whom the folder
- * belongs. Streams that fail their checks fail the stage.
+ * Writes files into an empty staged folder; all of them are on the disk when it returns. They get the owner of the folder. A
+ * stream that fails its checks fails the stage.
  */
 export async function stageFiles(
   staged: string,
@@ -35,7 +35,7 @@ export async function stageFiles(
   await inParallel(files, run.signal, async (file, signal) => {
     await writeOne(targetOf(staged, file), file.entry, owner, await openEntry(file.entry), signal, onBytes);
   });
-  // Not one by one while writing: the first of these has the system write all files together, which makes the others cheap.
+  // Not one by one while writing: the first sync writes all files together, which makes the others cheap.
   await inParallel(files, run.signal, async (file) => {
     if (isReadable(file.entry)) await syncFile(targetOf(staged, file));
   });
@@ -54,13 +54,13 @@ interface Owner {
   gid: number;
 }
 
-/** null where what we make has the right owner by itself, or we may not give anything away. */
+/** null where new files have the right owner anyway, or the process cannot change owners. */
 async function ownerToGive(staged: string): Promise<Owner | null> {
   const { uid, gid } = await stat(staged);
   return process.getuid?.() === 0 && (uid !== 0 || gid !== 0) ? { uid, gid } : null;
 }
 
-/** Returns all of them, the staged one included. */
+/** Returns all folders, including the staged one. */
 async function makeFolders(staged: string, files: readonly StagedFile[], owner: Owner | null): Promise<Set<string>> {
   const folders = new Set([staged]);
   const make = async (folder: string) => {
@@ -101,7 +101,7 @@ async function writeOne(
   });
 }
 
-/** Whether its owner may open it once more. */
+/** Whether the owner can open the file again. */
 function isReadable({ mode }: Pick<ArchiveEntry, 'mode'>): boolean {
   return mode === undefined || (mode & 0o400) !== 0;
 }

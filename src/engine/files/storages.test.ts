@@ -20,7 +20,7 @@ it.each([
 });
 
 describe('roots of storages', () => {
-  it('are one for storages that share a folder, or lie in one another, and tell where each lies', () => {
+  it('are one for storages that share a folder or are nested, with the location of each', () => {
     const roots = fileRootsOf(
       [
         storage('inner', '/uploads/in/ner'),
@@ -36,7 +36,7 @@ describe('roots of storages', () => {
     ]);
   });
 
-  it('have ids that are plain and differ, whatever the storages are called', () => {
+  it('have plain and unique ids, whatever the names of the storages', () => {
     const names = ['a/b', 'a.b', '../..', '备份', ''];
     const ids = fileRootsOf(
       names.map((name, index) => storage(name, `/${index}`)),
@@ -46,7 +46,7 @@ describe('roots of storages', () => {
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]+$/);
   });
 
-  it('name the apps that may have files there too', () => {
+  it('name other apps that can have files there', () => {
     const apps = [
       { name: 'a', fileFolders: ['/uploads'] },
       { name: 'b', fileFolders: null },
@@ -72,7 +72,7 @@ describe('the place of a record', () => {
     expect(place('1', 'x/../y', 'a')).toBe('local: y/a');
   });
 
-  it('is elsewhere for storages that are not local, or not known', () => {
+  it('is elsewhere for storages that are not local or unknown', () => {
     expect(place('3', '', 'a')).toBe('elsewhere');
   });
 

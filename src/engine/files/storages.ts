@@ -1,4 +1,4 @@
-/** The local storages of the File manager, and the folders in which they keep their files. */
+/** The local storages of the File manager and their folders. */
 import path from 'node:path';
 import type { FileRecord } from '../databases/driver';
 import { isInside } from './roots';
@@ -8,7 +8,7 @@ import { appsThatShare, type OtherApp } from './rules';
 export interface LocalStorage {
   id: string;
   name: string;
-  /** As configured; '' where the host's default holds. */
+  /** As configured; '' for the host's default. */
   documentRoot: string;
   /** Real path. */
   folder: string;
@@ -19,17 +19,17 @@ export interface FileRoot {
   /** Folder name below files/ in the archive; letters, digits, '-' and '_'. */
   id: string;
   storages: string[];
-  /** As configured in the storage; '' where the host's default holds. */
+  /** As configured in the storage; '' for the host's default. */
   documentRoot: string;
   /** Real path. */
   folder: string;
-  /** Where each storage lies below `folder`, '/' between folders; '' for `folder` itself. */
+  /** Location of each storage below `folder`, '/' between folders; '' for `folder` itself. */
   places: Record<string, string>;
-  /** Names of other apps that may have files there; empty: it is this app's alone. */
+  /** Names of other apps that can have files there; empty: only this app uses it. */
   sharedWith: string[];
 }
 
-/** What document roots start from; all absolute. */
+/** Base folders for document roots; all absolute. */
 export interface DocumentRootBases {
   /** STORAGE_PATH */
   storage: string;
@@ -48,7 +48,7 @@ export function resolveDocumentRoot(documentRoot: string, bases: DocumentRootBas
 }
 
 /**
- * Storages to roots: those that share a folder, or lie inside another's, become one root, so that no file is taken
+ * Converts storages to roots: those that share a folder, or are inside another's, become one root, so that no file is backed up
  * twice and no folder is replaced under another.
  */
 export function fileRootsOf(
@@ -75,10 +75,10 @@ export function fileRootsOf(
   return roots;
 }
 
-/** elsewhere: in no local storage that is known; outside: its path leaves its storage, the File manager does not serve it. */
+/** elsewhere: in no known local storage; outside: its path leaves its storage, the File manager does not serve it. */
 export type RecordPlace = { root: FileRoot; path: string } | 'elsewhere' | 'outside';
 
-/** Returns what finds the root and the path below it of a file record. */
+/** Returns a function that finds the root and the path below it of a file record. */
 export function recordPlaces(
   storages: readonly LocalStorage[],
   roots: readonly FileRoot[],

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync 
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { walk } from './walk';
+import { fill } from '../messages';
+import { type OnSkipped, walk } from './walk';
 
 let folder: string;
 let warned: string[];
@@ -14,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const signal = new AbortController().signal;
-const onSkipped = (file: string, reason: string) => void warned.push(`${file}: ${reason}`);
+const onSkipped: OnSkipped = (file, reason) => void warned.push(`${file}: ${fill('{{reason}}', { reason })}`);
 
 async function found(exclude: string[] = []): Promise<string[]> {
   const paths: string[] = [];
@@ -27,7 +28,7 @@ function put(name: string, content = ''): void {
   writeFileSync(path.join(folder, name), content);
 }
 
-it('finds every file, however it is called and however deep it lies', async () => {
+it('finds every file, whatever its name and depth', async () => {
   const longest = `${'é'.repeat(127)}x`;
   const names = [
     'a',
@@ -45,7 +46,7 @@ it('finds every file, however it is called and however deep it lies', async () =
   expect(warned).toEqual([]);
 });
 
-it('tells size, time and permissions', async () => {
+it('returns size, time and permissions', async () => {
   put('a', 'four');
   const at = new Date('2024-02-03T04:05:06.789Z');
   utimesSync(path.join(folder, 'a'), at, at);
@@ -56,13 +57,13 @@ it('tells size, time and permissions', async () => {
   expect(await found()).toEqual(['a']);
 });
 
-it('holds nothing where there is no folder', async () => {
+it('is empty for a missing folder', async () => {
   rmSync(folder, { recursive: true });
   expect(await found()).toEqual([]);
   expect(warned).toEqual([]);
 });
 
-it('leaves out links and special files, and says so', async () => {
+it('skips links and special files and reports them', async () => {
   put('real/file');
   symlinkSync('real', path.join(folder, 'link to a folder'));
   symlinkSync('/etc/passwd', path.join(folder, 'link to a file'));
@@ -77,7 +78,7 @@ it('leaves out links and special files, and says so', async () => {
   ]);
 });
 
-it('leaves out a name that is no UTF-8, and says so', async () => {
+it('skips and reports a name that is not UTF-8', async () => {
   const bytes = (name: string) => Buffer.concat([Buffer.from(`${folder}/${name}`), Buffer.from([0xff])]);
   writeFileSync(bytes('a'), '');
   mkdirSync(bytes('folder'));
@@ -85,10 +86,10 @@ it('leaves out a name that is no UTF-8, and says so', async () => {
   put('b');
   put('c\uFFFD');
   expect(await found()).toEqual(['b', 'c\uFFFD']);
-  expect(warned.sort()).toEqual(['a\uFFFD: its name is not UTF-8', 'folder\uFFFD: its name is not UTF-8']);
+  expect(warned.sort()).toEqual(['a\uFFFD: the name is not UTF-8', 'folder\uFFFD: the name is not UTF-8']);
 });
 
-it('passes over without a word what goes while it is looked at', async () => {
+it('silently ignores files that vanish during the walk', async () => {
   for (let n = 0; n < 200; n++) put(`folder ${n}/file`);
   let count = 0;
   for await (const file of walk(folder, signal, onSkipped)) {
@@ -99,7 +100,7 @@ it('passes over without a word what goes while it is looked at', async () => {
   expect(warned).toEqual([]);
 });
 
-it('leaves out slots of restores and excluded folders without a word', async () => {
+it('silently skips slots of restores and excluded folders', async () => {
   put('.safekeep-abc.staged/x');
   put('deep/.uploads.safekeep-abc.previous/x');
   put('own/backup');

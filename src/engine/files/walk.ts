@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import path from 'node:path';
+import type { Message } from '../../shared/runs';
 import { SLOT_NAME } from './slot-names';
 
 export interface WalkedFile {
@@ -12,12 +13,12 @@ export interface WalkedFile {
   mode: number;
 }
 
-/** Told of each entry that is passed over, with an error code or a few words. */
-export type OnSkipped = (file: string, reason: string) => void;
+/** Called for each entry that is skipped, with an error code or a reason. */
+export type OnSkipped = (file: string, reason: string | Message) => void;
 
 /**
- * Every regular file below a folder, folders in directory order. Links, sockets and the like are passed over, and what cannot
- * be read. What goes while it is looked at is not there, nor is a folder that does not exist.
+ * Every regular file below a folder, folders in directory order. Links, sockets and the like are skipped, as is anything
+ * unreadable. Files that vanish during the walk and folders that do not exist are ignored.
  */
 export async function* walk(
   folder: string,
@@ -31,7 +32,7 @@ export async function* walk(
     const directory = await opendir(path.join(folder, relative)).catch(failing(relative || '.', onSkipped));
     if (!directory) continue;
     const entries: Dirent[] = [];
-    // At once: a folder that is read while files come and go may return one twice.
+    // All at once: a folder that is read while files come and go can list one twice.
     for await (const entry of directory) entries.push(entry);
     for (const entry of entries) {
       const name = relative ? `${relative}/${entry.name}` : entry.name;
@@ -40,7 +41,7 @@ export async function* walk(
       if (entry.isDirectory()) {
         pending.push(name);
       } else if (!entry.isFile()) {
-        onSkipped(name, entry.isSymbolicLink() ? 'symbolic link' : 'not a regular file');
+        onSkipped(name, entry.isSymbolicLink() ? { text: 'symbolic link' } : { text: 'not a regular file' });
       } else {
         const stats = await lstat(absolute).catch(failing(name, onSkipped));
         if (stats) yield { path: name, bytes: stats.size, mtimeMs: stats.mtimeMs, mode: stats.mode & 0o777 };
@@ -51,10 +52,10 @@ export async function* walk(
 
 function failing(name: string, onSkipped: OnSkipped): (error: NodeJS.ErrnoException) => null {
   return ({ code, message }) => {
-    // Node.js puts this character for bytes that are not UTF-8, and no longer finds what it has listed.
+    // Node.js uses this character for bytes that are not UTF-8, and no longer finds what it has listed.
     const isUnreadable = name.includes('\uFFFD');
     if (code !== 'ENOENT') onSkipped(name, code ?? message);
-    else if (isUnreadable) onSkipped(name, 'its name is not UTF-8');
+    else if (isUnreadable) onSkipped(name, { text: 'the name is not UTF-8' });
     return null;
   };
 }

@@ -1,4 +1,4 @@
-/** What stands in a database of a MySQL or MariaDB server. */
+/** The contents of a database on a MySQL or MariaDB server. */
 import type { DatabaseFacts } from '../../../shared/manifest';
 import type { DatabaseConnection, DumpScope } from '../driver';
 import type { MysqlSession } from './connection';
@@ -9,7 +9,7 @@ export interface MysqlObject {
   /** '' for views. */
   engine: string;
   systemVersioned: boolean;
-  /** A table of Safekeep's own: not the app's, whatever its prefix is. */
+  /** One of Safekeep's own tables, which are never the app's, whatever the prefix. */
   isOurs: boolean;
 }
 
@@ -20,14 +20,14 @@ const KINDS: Record<string, MysqlObject['kind']> = {
   VIEW: 'view',
 };
 
-/** Engines whose rows lie elsewhere: they are neither dumped nor counted. */
+/** Engines that store rows elsewhere: these rows are neither dumped nor counted. */
 const REMOTE_ENGINES = /^(?:FEDERATED|MRG_MYISAM|CONNECT|SPIDER|S3|OQGRAPH)$/i;
 const TRANSACTIONAL_ENGINES = /^(?:InnoDB|ROCKSDB|TokuDB|ndbcluster)$/i;
 
 export const holdsNoRows = (object: MysqlObject) => REMOTE_ENGINES.test(object.engine);
 export const isTransactional = (object: MysqlObject) => TRANSACTIONAL_ENGINES.test(object.engine);
 
-/** Tables, sequences and views of a database, by name. Asks for nothing that makes the server open each table. */
+/** Tables, sequences and views of a database, by name. Avoids queries that make the server open each table. */
 export async function everythingIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
   const rows = await session.rows(
     `SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine
@@ -43,16 +43,16 @@ export async function everythingIn(session: MysqlSession, database: string): Pro
   }));
 }
 
-/** As `everythingIn`, Safekeep's own tables left out. */
+/** As `everythingIn`, without Safekeep's own tables. */
 export async function objectsIn(session: MysqlSession, database: string): Promise<MysqlObject[]> {
   return (await everythingIn(session, database)).filter(({ isOurs }) => !isOurs);
 }
 
-/** Start of the names of all tables that are Safekeep's: its notes, and what is aside in the live database. */
+/** Prefix of all Safekeep tables: its notes, and inactive tables in the live database. */
 export const OWN_TABLE_PREFIX = '__safekeep_';
 const isOursByName = (name: string) => name.toLowerCase().startsWith(OWN_TABLE_PREFIX);
 
-/** Whether an object of this name belongs to the app. Without a prefix everything in the database does that is not ours. */
+/** Whether an object with this name belongs to the app. Without a prefix, all objects that are not Safekeep's do. */
 export type Belongs = (name: string) => boolean;
 
 export function belongsTo(connection: DatabaseConnection, session: MysqlSession): Belongs {
@@ -60,7 +60,7 @@ export function belongsTo(connection: DatabaseConnection, session: MysqlSession)
   return (name) => !isOursByName(name) && session.fold(name).startsWith(prefix);
 }
 
-/** Those of the tables whose rows stay out. */
+/** The tables whose rows are skipped. */
 export function excludedTables<T extends { liveName: string }>(
   scope: DumpScope,
   tables: T[],
@@ -108,9 +108,9 @@ export async function describeMysql(
 }
 
 /**
- * Foreign keys that would not survive an exchange of the app's tables in a database, as 'table → table': those of other tables
- * to the app's, and those of the app's to other tables of the same database. Keys to tables that are not there count if
- * `isThere` says so.
+ * Foreign keys that would not survive a switchover of the app's tables in a database, as 'table → table': those of other
+ * tables to the app's, and those of the app's to other tables of the same database. Keys to missing tables count if `isThere`
+ * returns true for them.
  */
 export async function crossingForeignKeys(
   session: MysqlSession,
@@ -134,7 +134,7 @@ export async function crossingForeignKeys(
   return [...new Set(crossing.map((row) => `${row.child_schema}.${row.child} → ${row.parent_schema}.${row.parent}`))];
 }
 
-/** Names that a database can have only once: those of foreign keys, on MySQL those of CHECK constraints too. */
+/** Names that must be unique in a database: those of foreign keys, on MySQL those of CHECK constraints too. */
 export async function constraintNames(session: MysqlSession, database: string): Promise<string[]> {
   return await session.column(
     `SELECT CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS

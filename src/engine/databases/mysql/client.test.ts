@@ -31,7 +31,7 @@ describe('the client that fits a server', () => {
 });
 
 describe('the flags of a dump', () => {
-  it('hold for MySQL what only its own tools know, by version', () => {
+  it('include options of MySQL’s own tools only, by version', () => {
     expect(dumpFlags(server('mysql', '5.7.44'), '8.0.36')).toEqual(
       expect.arrayContaining(['--set-gtid-purged=OFF', '--column-statistics=0']),
     );
@@ -42,7 +42,7 @@ describe('the flags of a dump', () => {
   });
 });
 
-describe('the sign-in file', () => {
+describe('the credentials file', () => {
   const to: DatabaseConnection = {
     dialect: 'mysql',
     host: 'db',
@@ -67,7 +67,7 @@ describe('the sign-in file', () => {
     }
   };
 
-  it('is for our eyes only, escapes the password and is gone afterwards', async () => {
+  it('is readable by its owner only, escapes the password, and is removed afterwards', async () => {
     expect(await contentFor(to, server('mysql', '8.0.1'), '8.0.1')).toBe(
       '[client]\nprotocol="tcp"\nhost="db"\nport="3307"\nuser="u"\npassword="a\\"b\\\\c #d"\nloose-get-server-public-key="1"\n',
     );
@@ -80,7 +80,7 @@ describe('the sign-in file', () => {
     ['mariadb', '11.4.1', { rejectUnauthorized: false, ca: 'PEM' }, /"\nssl="1"\nssl-verify-server-cert="0"/],
     ['mysql', '8.0.1', { ca: 'PEM', cert: 'C', key: 'K' }, /ssl-cert=.*\nssl-key=.*\nssl-ca=.*\nssl-mode="VERIFY_CA"/],
     ['mysql', '8.0.1', { rejectUnauthorized: false }, /password=.*\nssl-mode="REQUIRED"/],
-  ] as const)('asks of %s %s for TLS as the app does: %j', async (flavour, version, tls, expected) => {
+  ] as const)('configures %s %s for TLS as the app does: %j', async (flavour, version, tls, expected) => {
     expect(await contentFor({ ...to, tls }, server(flavour, version), version)).toMatch(expected);
   });
 });

@@ -1,4 +1,4 @@
-/** The command-line clients of MySQL and MariaDB: which one fits, with which flags, and how it signs in. */
+/** The command-line clients of MySQL and MariaDB: selection, flags and credentials. */
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -16,10 +16,10 @@ const NAMES: Record<Flavour, Record<ClientTask, string[]>> = {
   mysql: { dump: ['mysqldump'], load: ['mysql'] },
 };
 
-/** Oldest MariaDB client that dumps sequences, which servers have since then. */
+/** Oldest MariaDB client that dumps sequences, which the servers have supported since then. */
 const OLDEST_MARIADB = '10.3.0';
 
-/** The best fitting client of each task; what it can not find it says in the report. Never throws. */
+/** The best client for each task; a missing one is part of the report. Never throws. */
 export async function toolsFor(
   server: Pick<MysqlServer, 'flavour' | 'version'>,
 ): Promise<Record<ClientTask, ToolReport>> {
@@ -42,11 +42,11 @@ export async function toolsFor(
   return { dump, load };
 }
 
-/** A client of the server's own release, else the next newer one, else the newest older one that is not too old. */
+/** A client of the server's own release, else the next newer one, else the newest older one that is recent enough. */
 export function bestOf(found: FoundTool[], server: Pick<MysqlServer, 'flavour' | 'version'>): FoundTool | undefined {
   const wanted = comparable(server.version);
   const able = found.filter(({ version }) =>
-    // MySQL's tools know the next major version neither at sign-in nor in what they ask of it.
+    // MySQL's tools support the next major version neither in authentication nor in their queries.
     server.flavour === 'mysql'
       ? majorOf(version) >= wanted.major
       : comparable(version).compare(comparable(OLDEST_MARIADB)) >= 0,
@@ -73,8 +73,8 @@ export async function requireTool(server: MysqlServer, task: ClientTask): Promis
 }
 
 /**
- * Flags common to every dump. TIMESTAMPs are written in UTC under a UTC session zone (the tools' default), so a moment stays
- * that moment whatever the zone of the server that loads it; DATETIMEs have no zone and pass as they are.
+ * Flags of every dump. TIMESTAMPs are written in UTC under a UTC session time zone (the tools' default), so they denote the
+ * same moment on a server in any time zone; DATETIMEs have no time zone and pass unchanged.
  */
 export function dumpFlags(server: MysqlServer, clientVersion: string): string[] {
   const common = [
@@ -87,17 +87,17 @@ export function dumpFlags(server: MysqlServer, clientVersion: string): string[] 
     '--skip-lock-tables',
     '--skip-add-locks',
     '--skip-triggers',
-    // The end mark is a comment; without a date the same data gives the same bytes.
+    // The end mark is a comment; without a date, the same data produces the same bytes.
     '--comments',
     '--skip-dump-date',
   ];
   if (server.flavour === 'mariadb') return common;
-  // Version 8 asks for statistics that older servers do not have; nothing here needs them.
+  // Version 8 queries statistics that older servers do not have; a restore does not need them.
   const statistics = majorOf(clientVersion) >= 8 ? ['--column-statistics=0'] : [];
   return [...common, '--set-gtid-purged=OFF', ...statistics];
 }
 
-/** `--binary-mode` also turns off the client's own commands, so a dump can not make it run programs or read files. */
+/** `--binary-mode` also disables the client's own commands, so a dump cannot make it run programs or read files. */
 export const LOAD_FLAGS = [
   '--binary-mode',
   '--batch',
@@ -106,7 +106,7 @@ export const LOAD_FLAGS = [
   '--local-infile=0',
 ];
 
-/** How a client signs in: the first argument, and what to add to its environment. */
+/** A client's credentials: the first argument, and additions to its environment. */
 export interface Credentials {
   firstArg: string;
   env: Record<string, string>;
@@ -115,8 +115,8 @@ export interface Credentials {
 }
 
 /**
- * Writes host, user, password and TLS into a 0600 file in a 0700 folder. The client reads this file only, so that nothing in
- * the machine's own configuration changes what it dumps.
+ * Writes host, user, password and TLS into a 0600 file in a 0700 folder. The client reads only this file, so the machine's own
+ * configuration does not affect the dump.
  */
 export async function credentialsFile(
   to: DatabaseConnection,
@@ -163,24 +163,24 @@ async function tlsLines(
   const tls = tlsOf(to);
   const isMariadb = server.flavour === 'mariadb';
   if (!tls) {
-    // Newer MariaDB clients insist on TLS with a verified certificate; the app itself does without.
+    // Newer MariaDB clients require TLS with a verified certificate; the app itself connects without TLS.
     return isMariadb ? [['skip-ssl', '']] : [['loose-get-server-public-key', '1']];
   }
   const lines: [string, string][] = [];
   if (tls.cert) lines.push(['ssl-cert', await write('cert.pem', tls.cert)]);
   if (tls.key) lines.push(['ssl-key', await write('key.pem', tls.key)]);
-  // Without a certificate authority of its own the app trusts those of Node.js.
+  // Without a certificate authority of its own, the app trusts those of Node.js.
   const ca = tls.ca ?? (tls.rejectUnauthorized ? rootCertificates.join('\n') : '');
   if (ca && tls.rejectUnauthorized) lines.push(['ssl-ca', await write('ca.pem', ca)]);
-  // As the app's own driver, the authority is checked and the host's name is not. Clients before 11.4 check the authority
-  // whenever one is named; from then on they check both or none.
+  // Like the app's own driver, the client verifies the authority and not the host name. Clients before 11.4 verify the authority
+  // whenever one is given; later ones verify both or neither.
   const checksBoth = comparable(clientVersion).compare('11.4.0') >= 0;
   if (isMariadb) lines.push(['ssl', '1'], ['ssl-verify-server-cert', tls.rejectUnauthorized && checksBoth ? '1' : '0']);
   else lines.push(['ssl-mode', tls.rejectUnauthorized ? 'VERIFY_CA' : 'REQUIRED']);
   return lines;
 }
 
-/** A value of an option file; the clients undo these escapes. */
+/** A value of an option file; the clients unescape it. */
 function quote(value: string): string {
   const escapes: Record<string, string> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
   return `"${value.replace(/[\\"\n\r\t]/g, (char) => escapes[char] ?? char)}"`;

@@ -1,4 +1,4 @@
-/** Sessions of our own on a MySQL or MariaDB server, and what such a server says about itself. */
+/** Safekeep's own sessions on a MySQL or MariaDB server, and the properties of that server. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Connection as CoreConnection, ConnectionOptions } from 'mysql2';
 import type { Connection } from 'mysql2/promise';
@@ -11,19 +11,19 @@ import { serverError } from './server-errors';
 export type MysqlValue = string | number | Buffer | null;
 export type MysqlRow = Record<string, MysqlValue>;
 
-/** How long a statement waits for tables that other sessions use, in seconds; the server's own default is a day or a year. */
+/** How long a statement waits for table locks of other sessions, in seconds; the server's own default is a day or a year. */
 const LOCK_WAIT_SECONDS = 5;
 
-/** How much later than its own limit a server may end a statement. */
+/** Grace period after the server's own limit for a statement. */
 const GRACE_MS = 500;
 
 export interface MysqlServer {
   flavour: 'mysql' | 'mariadb';
   /** Dotted numbers only. */
   version: string;
-  /** False where names of tables and databases are kept in lower case or compared without regard to it. */
+  /** False where the server stores or compares names of tables and databases without regard to case. */
   caseSensitive: boolean;
-  /** The largest statement the server takes, in bytes. */
+  /** The largest statement that the server accepts, in bytes. */
   maxAllowedPacket: number;
 }
 
@@ -32,7 +32,7 @@ export class MysqlSession {
     private readonly core: CoreConnection,
     private readonly connection: Connection,
     readonly server: MysqlServer,
-    /** The app's database, as the server writes it. */
+    /** The app's database, as the server spells it. */
     readonly database: string,
   ) {}
 
@@ -41,12 +41,12 @@ export class MysqlSession {
     try {
       const { createConnection } = await import('mysql2');
       const core = createConnection(optionsOf(to));
-      // A connection that breaks between two statements is told by the next statement.
+      // A connection that breaks between two statements is reported by the next statement.
       core.on('error', () => undefined);
       const connection = core.promise();
       try {
         await connection.connect();
-        // ANSI_QUOTES and NO_BACKSLASH_ESCAPES change how SHOW CREATE writes and how we must quote.
+        // ANSI_QUOTES and NO_BACKSLASH_ESCAPES change the output of SHOW CREATE and the required quoting.
         await connection.query(`SET SESSION sql_mode = '', lock_wait_timeout = ${LOCK_WAIT_SECONDS}`);
         await connection.query('SET SESSION sql_quote_show_create = 1');
         const [rows] = await connection.query(
@@ -77,8 +77,8 @@ export class MysqlSession {
   }
 
   /**
-   * As `rows`, one after the other, for answers of any size. Nothing else may be asked before the last one; the session is gone
-   * when not all were taken.
+   * As `rows`, but one at a time, for results of any size. The session accepts no other statement before the last row; it is
+   * closed if not all rows are read.
    */
   async *stream(sql: string): AsyncGenerator<MysqlRow> {
     let ended = false;
@@ -96,7 +96,7 @@ export class MysqlSession {
     return (row && Object.values(row)[0]) ?? null;
   }
 
-  /** As `value`, but after so long the session is given up; the error then has the code PROTOCOL_SEQUENCE_TIMEOUT. */
+  /** As `value`, but abandons the session after a time limit; the error then has the code PROTOCOL_SEQUENCE_TIMEOUT. */
   async valueWithin(sql: string, timeoutMs: number): Promise<MysqlValue> {
     const [rows] = await this.connection.query({ sql, timeout: timeoutMs + GRACE_MS });
     const [row] = rows as MysqlRow[];
@@ -108,7 +108,7 @@ export class MysqlSession {
     return (await this.rows(sql, params)).map((row) => String(Object.values(row)[0]));
   }
 
-  /** The form of a name under which the server finds it again. */
+  /** The form of a name in which the server compares it. */
   fold(name: string): string {
     return this.server.caseSensitive ? name : name.toLowerCase();
   }
@@ -119,8 +119,8 @@ export class MysqlSession {
 }
 
 /**
- * Opens, works, closes. An error of the server that `work` does not handle becomes TOOL_FAILED with the server's words, or
- * DATABASE_UNREACHABLE or SERVER_FAILED where it speaks of the server itself.
+ * Opens a session, works, closes it. A server error that `work` does not handle becomes TOOL_FAILED with the server's message,
+ * or DATABASE_UNREACHABLE or SERVER_FAILED where it concerns the server itself.
  */
 export async function withMysql<T>(to: DatabaseConnection, work: (session: MysqlSession) => Promise<T>): Promise<T> {
   const session = await MysqlSession.open(to);
@@ -133,7 +133,7 @@ export async function withMysql<T>(to: DatabaseConnection, work: (session: Mysql
   }
 }
 
-/** `about`: what the server was asked for, in front of its words. */
+/** `about`: the object concerned, placed before the server's message. */
 export function asServerError(error: unknown, server: MysqlServer, about = ''): unknown {
   const errno = errnoOf(error);
   if (!errno) return error;
@@ -141,13 +141,13 @@ export function asServerError(error: unknown, server: MysqlServer, about = ''): 
   return serverError({ errno, detail: about + (error as Error).message, tool, cause: error }, server.flavour);
 }
 
-/** The server's number of an error, 0 for errors that are not the server's. */
+/** The server's error number, 0 for errors that do not come from the server. */
 export function errnoOf(error: unknown): number {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown };
   return typeof errno === 'number' && typeof sqlState === 'string' ? errno : 0;
 }
 
-/** MariaDB keeps CHECK constraints, and from 12.1 on foreign keys too, by table. */
+/** MariaDB scopes CHECK constraints, and from 12.1 on foreign keys too, to their table. */
 export function sharedConstraints({ flavour, version }: Pick<MysqlServer, 'flavour' | 'version'>): SharedConstraints {
   const isMysql = flavour === 'mysql';
   return { foreignKeys: isMysql || comparable(version).compare('12.1.0') < 0, checks: isMysql };
@@ -167,7 +167,7 @@ export function quoteString(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
-/** TLS material of the app's connection as PEM text, wherever it was given as a path. */
+/** TLS material of the app's connection as PEM text, even if it was given as a path. */
 export interface TlsMaterial {
   rejectUnauthorized: boolean;
   ca?: string;
@@ -199,7 +199,7 @@ function optionsOf(to: DatabaseConnection): ConnectionOptions {
     connectTimeout: 15_000,
     supportBigNumbers: true,
     dateStrings: true,
-    // A server never gets to read files of ours.
+    // A server never gets to read local files.
     flags: ['-LOCAL_FILES'],
     ...(tls && { ssl: { ...tls } }),
   };

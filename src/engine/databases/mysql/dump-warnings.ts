@@ -1,4 +1,4 @@
-/** What a dump tells the log: what it does not take along as it is, and what a restore may refuse. */
+/** Warnings of a dump: data that is not backed up as it is, and statements that a restore may refuse. */
 import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { holdsNoRows, isTransactional } from './catalog';
@@ -7,7 +7,7 @@ import type { FloatTable } from './floats';
 import type { SourceTable } from './source';
 import { isWholeStatement, kindOf, statementOf } from './statements';
 
-/** Names each kind of statement once that a restore under other names would refuse. */
+/** Reports each kind of statement once that a restore under other names would refuse. */
 export function warnUnknownStatements(run: RunContext): (statement: string) => void {
   const seen = new Set<string>();
   return (statement) => {
@@ -17,7 +17,7 @@ export function warnUnknownStatements(run: RunContext): (statement: string) => v
     if (seen.has(kind)) return;
     seen.add(kind);
     run.log('warn', {
-      text: 'The dump holds a statement that Safekeep does not know: {{statement}}. Only a database user with the privilege to create databases can restore this backup.',
+      text: 'The dump contains a statement that Safekeep does not recognize: {{statement}}. Only a database user with the privilege to create databases can restore this backup.',
       params: { statement: kind },
     });
   };
@@ -36,21 +36,21 @@ export async function warnSpecialTables(
   const named = (names: string[]) => tables.filter(({ name }) => names.includes(name));
   warn(
     {
-      text: 'These tables have a storage engine without transactions; changes while the backup runs can make them differ from the rest: {{tables}}',
+      text: 'These tables use a storage engine without transactions; changes during the backup can make them inconsistent with the other tables: {{tables}}',
     },
     tables.filter((table) => !isTransactional(table) && !holdsNoRows(table)),
   );
   warn(
-    { text: 'The rows of these tables lie outside of the database and are left out: {{tables}}' },
+    { text: 'The rows of these tables are stored outside the database and were skipped: {{tables}}' },
     tables.filter(holdsNoRows),
   );
   warn(
-    { text: 'Of these system-versioned tables the current rows are backed up, not their history: {{tables}}' },
+    { text: 'Only the current rows of these system-versioned tables are backed up, not their history: {{tables}}' },
     tables.filter(({ systemVersioned }) => systemVersioned),
   );
   warn(
     {
-      text: 'The FLOAT values of these tables are backed up with six digits, since the tables have no primary key: {{tables}}',
+      text: 'The FLOAT values of these tables are backed up with six digits because the tables have no primary key: {{tables}}',
     },
     named(floats.filter(({ key }) => key.length === 0).map(({ name }) => name)),
   );
@@ -60,7 +60,7 @@ export async function warnSpecialTables(
   );
   warn(
     {
-      text: 'Defaults of these tables use a sequence under the name of this database; they work only in a database of the same name: {{tables}}',
+      text: 'Defaults of these tables refer to a sequence by the name of this database; they work only in a database with the same name: {{tables}}',
     },
     named(sequenced),
   );

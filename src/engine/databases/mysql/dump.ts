@@ -1,9 +1,10 @@
-/** Dumps a MySQL or MariaDB database: tables with their data in one consistent moment, then everything that has code. */
+/** Dumps a MySQL or MariaDB database: tables with their data from one consistent snapshot, then the stored objects. */
 import { Readable } from 'node:stream';
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import { readFromTool, toolName } from '../../process';
+import { tableMissing } from '../differences';
 import type { DatabaseConnection, DatabasePlan, Dump, DumpPart, DumpScope, FileTable } from '../driver';
 import { RecordSpool } from '../record-spool';
 import { excludedTables, holdsNoRows, objectsIn } from './catalog';
@@ -14,7 +15,7 @@ import { FileRows } from './file-rows';
 import { type FloatTable, floatCorrections, floatTables } from './floats';
 import { DumpRewriter } from './rewrite';
 import { DumpScanner } from './scan';
-import { errnoPrinted, serverError } from './server-errors';
+import { detailOf, errnoPrinted, serverError } from './server-errors';
 import { objectsOf, type Source, sourceOf, type SourceTable, storedObjectsIn } from './source';
 import { warnUnreadable } from './stored-objects';
 import { END_MARK, writeStoredObjects } from './stored-objects-file';
@@ -24,15 +25,15 @@ export const STORED_OBJECTS_PART = '2-stored-objects.sql';
 
 interface Prepared {
   server: MysqlServer;
-  /** The one that holds the tables. */
+  /** The database that contains the tables. */
   database: string;
   tool: { path: string; version: string };
-  /** Tables of the app, and its sequences. */
+  /** The app's tables and sequences. */
   tables: SourceTable[];
   sequences: SourceTable[];
-  /** Names of those tables whose rows stay out. */
+  /** Names of the tables whose rows are skipped. */
   excluded: string[];
-  /** Names of whatever else the database holds, tables of Safekeep's own too, and all views: their code is in the second part. */
+  /** Names of all other objects in the database, including Safekeep's tables, and all views: the second part contains their code. */
   ignored: string[];
   floats: FloatTable[];
   fileTables: Map<string, FileTable>;
@@ -40,7 +41,7 @@ interface Prepared {
 }
 
 /**
- * @param inactive the data in the inactive slot of this plan instead of the live data
+ * @param inactive dumps the data in the inactive slot of this plan instead of the live data
  * @throws DATABASE_UNREACHABLE, TOOL_MISSING, TOOL_TOO_OLD, NOTHING_TO_UNDO
  */
 export async function dumpMysql(
@@ -78,7 +79,7 @@ export async function dumpMysql(
   return {
     parts: parts(),
     result: async () => {
-      if (!done) throw new SafekeepError('INTERNAL', { detail: 'the dump was not read to its end' });
+      if (!done) throw new SafekeepError('INTERNAL', { detail: { text: 'the dump was not read to the end' } });
       return resultOf(prepared, scanner);
     },
     fileRecords: () => records.read(),
@@ -113,7 +114,7 @@ async function prepare(session: MysqlSession, source: Source, scope: DumpScope, 
   };
 }
 
-/** By the names that the tables have now. */
+/** By the current names of the tables. */
 function fileTablesIn(session: MysqlSession, scope: DumpScope, tables: SourceTable[]): Map<string, FileTable> {
   const wanted = new Map(scope.fileTables.map((table) => [session.fold(table.table), table]));
   return new Map(
@@ -125,8 +126,8 @@ function fileTablesIn(session: MysqlSession, scope: DumpScope, tables: SourceTab
 }
 
 /**
- * The first part: structure of the tables without rows, then everything else with rows, then exact FLOAT values. All tables
- * under the names that they have while they are live.
+ * The first part: structure of the tables without rows, then all others with rows, then exact FLOAT values. All tables have
+ * their live names.
  */
 async function* readTables(
   connection: DatabaseConnection,
@@ -153,7 +154,9 @@ async function* readTables(
     }
     if (rewriter) yield await rewriter.end();
     if (!scanner.isComplete) {
-      throw new SafekeepError('DUMP_INCOMPLETE', { detail: `${toolName(tool.path)} did not write its end mark` });
+      throw new SafekeepError('DUMP_INCOMPLETE', {
+        detail: { text: '{{tool}} did not write its end mark', params: { tool: toolName(tool.path) } },
+      });
     }
   }
   if (prepared.floats.length === 0) return;
@@ -167,7 +170,7 @@ async function* readTables(
   }
 }
 
-/** What the dump tool writes. Errors as `serverError` gives them, where it names one of the server. */
+/** The output of the dump tool. Errors are those of `serverError` if they name a server error. */
 async function* outputOf(
   args: string[],
   { tool, server }: Prepared,
@@ -181,20 +184,24 @@ async function* outputOf(
     for await (const chunk of output) yield chunk as Buffer;
   } catch (error) {
     const failure = toSafekeepError(error);
-    const detail = String(failure.params.detail);
-    if (failure.code !== 'TOOL_FAILED') throw failure;
-    throw serverError({ errno: errnoPrinted(detail), detail, tool: name, cause: failure }, server.flavour);
+    const errno = failure.code === 'TOOL_FAILED' ? errnoPrinted(detailOf(failure)) : 0;
+    if (errno === 0) throw failure;
+    throw serverError({ errno, detail: detailOf(failure), tool: name, cause: failure }, server.flavour);
   }
 }
 
-/** Gives tables that have other names now those that they have while they are live; null where none has. */
+/** Renames inactive tables to their live names; null when no table needs it. */
 function rewriterFor({ server, tables, sequences }: Prepared, scanner: DumpScanner): DumpRewriter | null {
   const liveNames = new Map([...tables, ...sequences].map(({ name, liveName }) => [name, liveName]));
   if ([...liveNames].every(([name, liveName]) => name === liveName)) return null;
   return new DumpRewriter(scanner, {
     tableName: async (name) => {
       const liveName = liveNames.get(name);
-      if (liveName === undefined) throw new SafekeepError('DUMP_INCOMPLETE', { detail: `table ${name} is not known` });
+      if (liveName === undefined) {
+        throw new SafekeepError('DUMP_INCOMPLETE', {
+          detail: { text: 'table {{table}} is unknown', params: { table: name } },
+        });
+      }
       return liveName;
     },
     isTable: (name) => liveNames.has(name),
@@ -206,7 +213,7 @@ function rewriterFor({ server, tables, sequences }: Prepared, scanner: DumpScann
 
 const SANDBOX_LINE = /^\/\*M?!999999\\- enable the sandbox mode \*\/\s*$/;
 
-/** Drops the first line of newer MariaDB tools, at which every other client stops: it says what our load flags say anyway. */
+/** Drops the first line of newer MariaDB tools, which all other clients reject; the load flags have the same effect. */
 export async function* withoutSandboxLine(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let start: Buffer | null = Buffer.alloc(0);
   for await (const chunk of source) {
@@ -224,7 +231,7 @@ export async function* withoutSandboxLine(source: AsyncIterable<Buffer>): AsyncG
   if (start?.length) yield start;
 }
 
-/** @throws DUMP_INCOMPLETE when a table that is there is not in the dump: some tools pass over what they may not read */
+/** @throws DUMP_INCOMPLETE when an existing table is not in the dump: some tools silently skip tables they cannot read */
 async function checkComplete(
   connection: DatabaseConnection,
   { tables, server, database }: Prepared,
@@ -236,12 +243,12 @@ async function checkComplete(
   if (missing.length > 0) {
     const now = await withMysql(connection, (session) => objectsIn(session, database));
     const lost = missing.find((name) => now.some((object) => object.name === name));
-    if (lost !== undefined) throw new SafekeepError('DUMP_INCOMPLETE', { detail: `table ${lost} is not in it` });
+    if (lost !== undefined) throw new SafekeepError('DUMP_INCOMPLETE', { detail: tableMissing(lost) });
   }
   const { table, bytes } = scanner.largest;
   if (bytes > server.maxAllowedPacket) {
     run.log('warn', {
-      text: 'A row of table {{table}} takes {{bytes}} bytes in the dump, more than max_allowed_packet of the database server: raise that before a restore',
+      text: 'A row of table {{table}} takes {{bytes}} bytes in the dump, which exceeds max_allowed_packet of the database server; increase it before a restore',
       params: { table, bytes },
     });
   }

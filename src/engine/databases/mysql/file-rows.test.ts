@@ -27,7 +27,7 @@ function recordsIn(dump: Buffer, size: number, table = FILES): FileRecord[] {
 }
 
 describe('the file records of a dump', () => {
-  it.each(['mariadb-10.11.sql', 'mariadb-11.8.sql', 'mysql-9.7.sql'])('are those that %s holds', (file) => {
+  it.each(['mariadb-10.11.sql', 'mariadb-11.8.sql', 'mysql-9.7.sql'])('are those in %s', (file) => {
     for (const size of [1, 7, 1000, 1 << 20]) {
       expect(recordsIn(readFileSync(path.join(FOLDER, file)), size)).toEqual([
         { collection: 'attachments', key: '1', filename: 'a\'s \\ "b".txt', path: '', storageId: '1' },
@@ -36,7 +36,7 @@ describe('the file records of a dump', () => {
     }
   });
 
-  it('are read from every form that a value has', () => {
+  it('are read from every form of a value', () => {
     const values = [
       "(1,'\\0\\b\\n\\r\\t\\Z\\'\\\"\\\\\\%',NULL,'VALUES (')",
       "(0x2D32,_binary 'it''s','',-7)",

@@ -1,6 +1,6 @@
 /**
- * Takes the records of uploaded files out of the INSERTs of a dump while a `DumpScanner` reads along. No other session can
- * share the moment of the dump tool's snapshot, so what the dump holds can only be told from the dump.
+ * Extracts the records of uploaded files from the INSERTs of a dump while a `DumpScanner` reads it. No other session can share
+ * the snapshot of the dump tool, so only the dump shows which records it contains.
  */
 import type { FileRecord, FileTable } from '../driver';
 import type { DumpListener } from './scan';
@@ -9,7 +9,7 @@ import { createTable, unquoted } from './statements';
 type Field = 'key' | 'filename' | 'path' | 'storageId';
 type Values = Record<Field, string | null>;
 
-/** A file record of a row; null for a row that names no file. */
+/** The file record in a row; null for a row that names no file. */
 export function recordOf({ collection }: FileTable, values: Values): FileRecord | null {
   const { key, filename, path, storageId } = values;
   if (!filename || storageId === null) return null;
@@ -21,7 +21,7 @@ const COLUMN = /^ {2}`((?:[^`]|``)+)` /;
 const LISTED = /`((?:[^`]|``)+)`|\b(?:row_start|row_end)\b/g;
 
 export class FileRows implements DumpListener {
-  /** By table: which column holds what, in the order of the definition. */
+  /** By table: the field in each column, in the order of the definition. */
   private readonly columns = new Map<string, string[]>();
 
   constructor(
@@ -58,7 +58,7 @@ function fieldOf(table: FileTable, column: string): Field[] {
 }
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE, COMMA, SPACE] = [0x27, 0x5c, 0x28, 0x29, 0x2c, 0x20];
-/** The characters that stand for others behind a backslash. */
+/** Escaped characters and what they stand for. */
 const ESCAPED = new Map([...'0bnrtZ'].map((letter, at) => [letter.charCodeAt(0), [0, 8, 10, 13, 9, 26][at] as number]));
 
 const enum At {
@@ -68,23 +68,23 @@ const enum At {
   Value,
   Text,
   TextEscape,
-  /** Behind a quote that ends a text, or is the first of two. */
+  /** After a quote that ends a text or is the first of two. */
   TextQuote,
 }
 
-/** Reads the rows of one INSERT, in pieces of any size, from behind the table's name on. */
+/** Reads the rows of one INSERT, in pieces of any size, starting after the table name. */
 class InsertReader {
   private at: At = At.Head;
   private head = '';
   private fields: Field[][] = [];
   private column = 0;
   private values: Values = emptyValues();
-  /** Bytes of the current value; null where nobody wants it. */
+  /** Bytes of the current value; null when it is not needed. */
   private bytes: number[] | null = null;
   private isText = false;
 
   constructor(
-    /** What each column holds, by the INSERT's own list of columns or by the table's definition. */
+    /** Field of each column, from the INSERT's own list of columns or the table definition. */
     private readonly fieldsOf: (listed: string[] | null) => Field[][],
     private readonly onRow: (values: Values) => void,
   ) {}
@@ -131,7 +131,7 @@ class InsertReader {
         else if (byte === QUOTE) this.beginText();
         else if (byte !== SPACE) this.bytes?.push(byte);
         return;
-      case At.Head: // Not here: `readHead` goes before.
+      case At.Head: // Not reached: `readHead` handles it.
     }
   }
 
@@ -147,7 +147,7 @@ class InsertReader {
     this.isText = false;
   }
 
-  /** A character set in front of the text, as `_binary`, does not belong to it. */
+  /** A character set before the text, such as `_binary`, is not part of it. */
   private beginText(): void {
     this.at = At.Text;
     this.isText = true;

@@ -1,18 +1,18 @@
 /**
- * The dump tools write a FLOAT with six digits, though it holds more: 16777216 comes out as 16777200. What they cut off is put
- * right by statements after the tables' SQL. Each of them changes a value only if what was loaded is what the tool makes
- * of the exact value, so a row that changed between the tool's moment and ours is left as the tool saw it.
+ * The dump tools write a FLOAT with six digits, though it has more: 16777216 becomes 16777200. Statements after the tables' SQL
+ * restore the exact values. Each changes a value only if the loaded value is what the tool makes of the exact one, so a row that
+ * changed after the tool's snapshot keeps the value from that snapshot.
  */
 import type { MysqlObject } from './catalog';
 import { type MysqlRow, type MysqlSession, quoteId, quoteString } from './connection';
 
-/** Rows that one statement puts right. */
+/** Rows corrected by one statement. */
 const BATCH_ROWS = 1_000;
 
 export interface FloatTable {
   name: string;
   floats: string[];
-  /** Columns of the primary key with their types; empty where rows can not be told apart. */
+  /** Columns of the primary key with their types; empty where rows cannot be distinguished. */
   key: { name: string; type: string; charset: string; collation: string }[];
   /** Columns that the server sets to the current time when the row changes. */
   touched: string[];
@@ -49,7 +49,7 @@ export async function floatTables(session: MysqlSession, tables: MysqlObject[]):
   return found.filter(({ floats }) => floats.length > 0);
 }
 
-/** SQL that gives loaded rows their exact values; nothing for values that six digits tell. */
+/** SQL that gives loaded rows their exact values; none for values that fit in six digits. */
 export async function* floatCorrections(session: MysqlSession, tables: FloatTable[]): AsyncGenerator<string> {
   let isFirst = true;
   for (const table of tables.filter(({ key }) => key.length > 0)) {
@@ -70,14 +70,14 @@ export async function* floatCorrections(session: MysqlSession, tables: FloatTabl
 }
 
 const INTRODUCTION = `
--- What the dump tool cut off FLOAT values
+-- Exact FLOAT values, which the dump tool rounds
 SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0;
 `;
 
 function exactValues({ name, floats, key }: FloatTable): string {
   const columns = [
     ...key.map(({ name: column, type }, index) => `${printed(quoteId(column), type)} AS k${index}`),
-    // The exact value, since an expression with a DOUBLE is one.
+    // An expression with a DOUBLE operand returns the exact value.
     ...floats.flatMap((column, index) => [
       `CAST(${quoteId(column)} AS CHAR) AS s${index}`,
       `CAST(${quoteId(column)} + 0e0 AS CHAR) AS e${index}`,
@@ -94,7 +94,7 @@ function printed(column: string, type: string): string {
   return type === 'bit' ? `CAST(${column} + 0 AS CHAR)` : `CAST(${column} AS CHAR)`;
 }
 
-/** The values of one row in the order of `updateOf`: its key, then for each column what was loaded and what is right. */
+/** The values of one row in the order of `updateOf`: its key, then for each column the loaded and the exact value. */
 function correctionOf({ floats, key }: FloatTable, row: MysqlRow): string[] | null {
   let differs = false;
   const values = floats.flatMap((_column, index) => {
@@ -121,7 +121,7 @@ function updateOf({ name, floats, key, touched }: FloatTable, batch: string[][])
     ...floats.flatMap((_column, index) => [`s${index}`, `e${index}`]),
   ];
   const named = columns.map((column) => `NULL AS ${column}`).join(', ');
-  // The first line names the columns and fits no row.
+  // The first line names the columns and matches no row.
   const values = [`SELECT ${named}`, ...batch.map((row) => `SELECT ${row.join(', ')}`)].join('\nUNION ALL ');
   const set = [
     ...floats.map((column, index) => {
@@ -131,7 +131,7 @@ function updateOf({ name, floats, key, touched }: FloatTable, batch: string[][])
     ...touched.map((column) => `t.${quoteId(column)} = t.${quoteId(column)}`),
   ];
   const on = key.map(({ name: column, charset, collation }, index) => {
-    // A text of ours has the session's rules; a comparison with the column's, by its index, needs the column's.
+    // A literal has the session's collation; an indexed comparison with the column requires the column's.
     const value = charset ? `CONVERT(v.k${index} USING ${charset}) COLLATE ${collation}` : `v.k${index}`;
     return `t.${quoteId(column)} = ${value}`;
   });

@@ -1,4 +1,4 @@
-/** MySQL and MariaDB: SQL dumps by the server's own client, a restore exchanges all tables in one statement (docs/architecture.md). */
+/** MySQL and MariaDB: SQL dumps by the server's own client; a switchover moves all tables in one statement (docs/architecture.md). */
 import type { DatabaseConnection, DatabaseDriver } from '../driver';
 import { describeMysql } from './catalog';
 import { toolsFor } from './client';
@@ -7,15 +7,15 @@ import { dumpMysql } from './dump';
 import { layoutOf } from './layout';
 import { countRows, liveFileRecords } from './live-rows';
 import { planMysql, removeProbes } from './plan';
-import { dropSlots, positionIn, refuseHalfWay } from './slots';
+import { dropSlots, positionIn, refuseHalfway } from './slots';
 import { takeOver } from './sessions';
 import { objectsOf, sourceOf } from './source';
 import { checkMysql, stageMysql } from './stage';
 import { bringLive } from './switchover';
 
 /**
- * Driver for both dialects: which of the two servers it is, the server says. It opens sessions of its own and keeps none
- * between calls.
+ * Driver for both dialects; the server's version string identifies the flavour. The driver opens sessions of its own and keeps
+ * none between calls.
  */
 export function createMysqlDriver(connection: DatabaseConnection): DatabaseDriver {
   return {
@@ -50,7 +50,7 @@ export function createMysqlDriver(connection: DatabaseConnection): DatabaseDrive
       withMysql(connection, async (session) => {
         await takeOver(session, plan.id);
         const layout = layoutOf(session, plan);
-        await refuseHalfWay(session, layout);
+        await refuseHalfway(session, layout);
         await dropSlots(session, layout);
       }),
     removeLeftovers: () => withMysql(connection, removeProbes),

@@ -33,7 +33,7 @@ export async function countRows(
   return counts;
 }
 
-/** null when there is no such table. */
+/** null when the table does not exist. */
 async function countWithin(
   session: MysqlSession,
   name: string,
@@ -54,14 +54,14 @@ function countStatement({ flavour }: MysqlServer, name: string, leftMs: number):
     : `SELECT /*+ MAX_EXECUTION_TIME(${leftMs}) */ COUNT(*) FROM ${quoteId(name)}`;
 }
 
-/** ER_LOCK_WAIT_TIMEOUT, ER_QUERY_INTERRUPTED, and each flavour's own. */
+/** ER_LOCK_WAIT_TIMEOUT, ER_QUERY_INTERRUPTED, and one code specific to each flavour. */
 const TIMEOUTS = [1205, 1317, 1969, 3024];
 
 function isOutOfTime(error: unknown): boolean {
   return TIMEOUTS.includes(errnoOf(error)) || (error as { code?: unknown }).code === 'PROTOCOL_SEQUENCE_TIMEOUT';
 }
 
-/** See `DatabaseDriver.fileRecords`. A table that is not there has none. */
+/** See `DatabaseDriver.fileRecords`. A missing table has none. */
 export async function* liveFileRecords(connection: DatabaseConnection, scope: DumpScope): AsyncGenerator<FileRecord> {
   const session = await MysqlSession.open(connection);
   try {

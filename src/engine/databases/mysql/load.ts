@@ -1,4 +1,4 @@
-/** Feeds the tables of a dump to the client program. */
+/** Feeds the tables of a dump to the client. */
 import { Readable, Transform } from 'node:stream';
 import type { ManifestDatabase } from '../../../shared/manifest';
 import type { RunContext } from '../../context';
@@ -10,15 +10,15 @@ import { type MysqlServer, quoteString, withMysql } from './connection';
 import { TABLES_PART, withoutSandboxLine } from './dump';
 import { DumpRewriter, type NewNames } from './rewrite';
 import { DumpScanner } from './scan';
-import { errnoPrinted, serverError } from './server-errors';
+import { detailOf, errnoPrinted, serverError } from './server-errors';
 import { lockOf } from './sessions';
 
 const END_MARK = 'safekeep: the end of the dump';
 
 /**
- * Loads the tables part of a backup with the client program into `slot`, under the names that `newNames` gives, or their own.
+ * Loads the tables part of a backup with the client into `slot`, under the names from `newNames`, or their own.
  * @throws TOOL_MISSING, TOOL_TOO_OLD, ARCHIVE_DAMAGED; TOOL_FAILED with the name of the table; DATABASE_UNREACHABLE and
- * SERVER_FAILED for what speaks of the server
+ * SERVER_FAILED for errors that concern the server
  */
 export async function loadTables(
   slot: DatabaseConnection,
@@ -50,7 +50,7 @@ export async function loadTables(
       else end();
     },
   });
-  // By this whoever takes over finds the client, should it outlive this process.
+  // A process that takes over finds the client by this lock if it outlives this process.
   const hold = `DO GET_LOCK(${quoteString(lockOf(id, 'load'))}, 0)`;
   const credentials = await credentialsFile(slot, server, tool.version);
   let answer = '';
@@ -64,7 +64,7 @@ export async function loadTables(
         env: credentials.env,
         signal: run.signal,
         onStderrLine: (line) => {
-          // Everything else is the statement that failed, with the user's data.
+          // Any other line belongs to the failed statement and contains user data.
           if (!/^(?:ERROR|WARNING|mysql|mariadb)\b/i.test(line)) return;
           run.log('warn', { text: '{{tool}}: {{line}}', params: { tool: toolName(tool.path), line } });
         },
@@ -81,32 +81,33 @@ export async function loadTables(
     input.destroy();
     await credentials.remove();
   }
-  if (!scanner.isComplete) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part has no end' });
+  if (!scanner.isComplete)
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'the end of the tables is missing' } });
 }
 
-/** Behind the last statement the client is asked for a word: who does not say it has not come that far. */
+/** Appends a statement whose output shows that the client has processed everything before it. */
 async function* withEndMark(dump: Readable, scanner: DumpScanner): AsyncGenerator<Buffer> {
   for await (const chunk of dump) yield chunk as Buffer;
   if (scanner.isComplete) yield Buffer.from(`\nSELECT '${END_MARK}';\n`);
 }
 
-/** It says that all is well and has not taken everything. */
+/** The client reported success but did not process all its input. */
 function endedEarly(tool: string): SafekeepError {
-  return new SafekeepError('TOOL_FAILED', { tool, detail: 'it ended before the end of its input' });
+  return new SafekeepError('TOOL_FAILED', { tool, detail: { text: 'it exited before it had read all its input' } });
 }
 
 /**
- * The client tells the line of the statement that failed; the scanner knows whose line that is. What speaks of the server
- * rather than of the dump gets a code of its own.
+ * The client prints the line of the failed statement; the scanner knows which table that line belongs to. Errors that concern
+ * the server rather than the dump get a code of their own.
  */
 function withTable(error: unknown, scanner: DumpScanner, { flavour }: MysqlServer): unknown {
   const failure = toSafekeepError(error);
   if (failure.code !== 'TOOL_FAILED') return failure;
   const tool = String(failure.params.tool);
-  // Newer clients print the whole statement, data and all, before what is wrong with it.
-  const [said, line] = /ERROR \d+ (?:.*?at line (\d+))?.*/s.exec(failure.message) ?? [];
-  if (said === undefined) return failure;
+  // Newer clients print the whole statement, including data, before the error.
+  const [complaint, line] = /ERROR \d+ (?:.*?at line (\d+))?.*/s.exec(detailOf(failure)) ?? [];
+  if (complaint === undefined) return failure;
   const table = line === undefined ? null : scanner.tableAt(Number(line));
-  const detail = table === null ? said : `table ${table}: ${said}`;
-  return serverError({ errno: errnoPrinted(said), detail, tool, cause: failure }, flavour);
+  const detail = table === null ? complaint : { text: 'table {{table}}: {{complaint}}', params: { table, complaint } };
+  return serverError({ errno: errnoPrinted(complaint), detail, tool, cause: failure }, flavour);
 }

@@ -1,13 +1,13 @@
 /**
- * What a plan writes down in tables of its own: how far an exchange has come, which tables belong to which side and what they are
- * called aside, and the programs of both sides. Needed to go on or back after a crash.
+ * What a plan records in tables of its own: the progress of the switchover, the tables of each side with their inactive names,
+ * and the stored objects of both sides. After a crash, these notes allow the switchover to be completed or rolled back.
  */
 import { z } from 'zod';
 import { inactiveName, type Layout, type Place, type Side } from './layout';
 import { type MysqlSession } from './connection';
 import { type StoredObject, storedObjectSchema } from './stored-objects-file';
 
-/** 'to …': an exchange was begun and has not ended. Never believed alone: `standingOf` tells what is live. */
+/** 'to …': a switchover has begun and has not ended. Not reliable alone: `standingOf` determines what is live. */
 export type Progress = Side | `to ${Side}`;
 const progressSchema = z.enum(['before', 'after', 'to before', 'to after']);
 
@@ -31,7 +31,7 @@ export async function createMark(session: MysqlSession, table: string, id: strin
   await session.rows(`INSERT INTO ${table} VALUES (?, 'before')`, [id]);
 }
 
-/** null while the plan's own tables have just been made. */
+/** null when the plan's own tables have only just been created. */
 export async function progressOf(session: MysqlSession, { notes }: Layout): Promise<Progress | null> {
   const progress = await session.value(`SELECT progress FROM ${notes.plan}`);
   return progress === null ? null : progressSchema.parse(progress);
@@ -41,7 +41,7 @@ export async function setProgress(session: MysqlSession, { notes }: Layout, prog
   await session.rows(`UPDATE ${notes.plan} SET progress = ?`, [progress]);
 }
 
-/** The tables of a side with their names aside, in the order of their names. */
+/** The tables of a side with their inactive names, ordered by name. */
 export async function placesOf(session: MysqlSession, { notes }: Layout, side: Side): Promise<Place[]> {
   const rows = await session.rows(`SELECT name, aside AS inactive FROM ${notes.places} WHERE side = ? ORDER BY name`, [
     side,
@@ -49,7 +49,7 @@ export async function placesOf(session: MysqlSession, { notes }: Layout, side: S
   return rows.map(({ name, inactive }) => ({ name: String(name), inactive: String(inactive) }));
 }
 
-/** Writes down what a side consists of; each table gets a name for the time when it is aside. */
+/** Records the contents of a side; each table gets an inactive name. */
 export async function rememberTables(
   session: MysqlSession,
   layout: Layout,
@@ -77,7 +77,7 @@ async function insertPlaces(session: MysqlSession, { notes }: Layout, side: Side
   }
 }
 
-/** One more table of a side. */
+/** Adds a table to a side. */
 export async function rememberTable(session: MysqlSession, layout: Layout, side: Side, name: string): Promise<Place> {
   const taken = await session.column(`SELECT aside FROM ${layout.notes.places}`);
   const place = { name, inactive: inactiveName(layout, freeNumbers(layout, taken).next().value) };

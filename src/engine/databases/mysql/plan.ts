@@ -1,4 +1,4 @@
-/** Chooses how a restore of a MySQL or MariaDB database goes, and tells what is in its way. Changes nothing. */
+/** Chooses the strategy for a restore of a MySQL or MariaDB database and reports obstacles. Changes nothing. */
 import type { ManifestDatabase } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
 import type { DatabaseConnection, DatabasePlanning } from '../driver';
@@ -10,8 +10,7 @@ type Blocker = DatabasePlanning['blockers'][number];
 type Warning = DatabasePlanning['warnings'][number];
 
 /**
- * 'tables' where databases may be created, 'names' otherwise. For 'verify' nothing is exchanged, so what would only be in the
- * way of that does not count.
+ * 'tables' where databases can be created, 'names' otherwise. 'verify' has no switchover, so obstacles to one do not count.
  */
 export async function planMysql(
   id: string,
@@ -32,24 +31,24 @@ export async function planMysql(
     plan: blockers.length > 0 ? null : { dialect: connection.dialect, strategy, id, names },
     blockers,
     warnings: await differences(session, backup),
-    summary: mayCreate ? besideSummary(session) : withinSummary(session),
+    summary: mayCreate ? tablesSummary(session) : namesSummary(session),
     downtime: {
-      text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+      text: 'The app is unavailable while it reloads, usually a few seconds, whatever the size of the data.',
     },
   };
 }
 
-const besideSummary = ({ database }: MysqlSession): Message => ({
-  text: 'The backup is loaded into a new database beside {{database}}; the tables of the two are then exchanged in one step.',
+const tablesSummary = ({ database }: MysqlSession): Message => ({
+  text: 'The backup is loaded into a staging database; the switchover then swaps its tables with those of {{database}} in one step.',
   params: { database },
 });
 
-const withinSummary = ({ database }: MysqlSession): Message => ({
-  text: 'The backup is loaded into {{database}} under names that begin with {{prefix}}; the tables are then exchanged in one step. Foreign keys may get other names.',
+const namesSummary = ({ database }: MysqlSession): Message => ({
+  text: 'The backup is loaded into {{database}} under names that begin with {{prefix}}; the switchover then swaps the tables in one step. Some foreign keys may be renamed.',
   params: { database, prefix: OWN_TABLE_PREFIX },
 });
 
-/** What a plan tries rights with, left by a process that was killed meanwhile. */
+/** Removes probes for privileges that were left by a killed process. */
 export async function removeProbes(session: MysqlSession): Promise<void> {
   const { staged: database = '' } = planNames('tables', session.database, 'probe');
   const there = await session.value('SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [
@@ -67,8 +66,8 @@ export async function removeProbes(session: MysqlSession): Promise<void> {
 const PROBES = ['probe1', 'probe2'].map((name) => OWN_TABLE_PREFIX + name);
 
 /**
- * Tried rather than read from the grants: roles, wildcards and partial revokes make those hard to read right. The name is always
- * the same, so that what a killed process left goes the next time.
+ * Tried out rather than read from the grants: roles, wildcards and partial revokes make those hard to interpret. The name is
+ * always the same, so the next probe replaces the remains of a killed process.
  */
 async function mayCreateDatabases(session: MysqlSession): Promise<boolean> {
   const { staged: probe = '' } = planNames('tables', session.database, 'probe');
@@ -83,24 +82,24 @@ async function mayCreateDatabases(session: MysqlSession): Promise<boolean> {
   return true;
 }
 
-/** What a load under other names and the exchange need, tried with a table of ours. */
+/** Tries out, with a table of Safekeep's, what a load under other names and the switchover require. */
 async function missingPrivileges(session: MysqlSession): Promise<Blocker[]> {
   const [one, other] = PROBES.map((name) => quoteId(name));
   try {
-    // First of all whether it can be dropped again.
+    // Drop first: this shows whether the table can be dropped at all.
     await session.rows(`DROP TABLE IF EXISTS ${one}, ${other}`);
     await session.rows(`CREATE TABLE ${one} (a INT PRIMARY KEY, b INT REFERENCES ${one} (a))`);
     await session.rows(`RENAME TABLE ${one} TO ${other}`);
     await session.rows(`INSERT INTO ${other} VALUES (1, 1)`);
     return [];
   } catch (error) {
-    // Anything else is another one who tries just now.
+    // Any other error means that another process is probing at this moment.
     if (errnoOf(error) && !ER_ACCESS_DENIED.includes(errnoOf(error))) return [];
     if (!errnoOf(error)) throw error;
     const user = String(await session.value('SELECT CURRENT_USER()'));
     const at = user.lastIndexOf('@');
     const account = `${quoteString(user.slice(0, at))}@${quoteString(user.slice(at + 1))}`;
-    // In a grant these two characters stand for others unless they are escaped.
+    // In a grant these two characters are wildcards unless they are escaped.
     const escaped = (name: string) => name.replace(/[_%]/g, '\\$&');
     const grants = [escaped(session.database), `${escaped(slotPrefix(session.database))}%`].map(
       (pattern) => `GRANT ALL PRIVILEGES ON ${quoteId(pattern)}.* TO ${account};`,
@@ -108,11 +107,11 @@ async function missingPrivileges(session: MysqlSession): Promise<Blocker[]> {
     return [
       {
         reason: {
-          text: 'The database user {{user}} may neither create a database to load the backup into nor make and rename tables in {{database}}.',
+          text: 'The database user {{user}} lacks the privilege to create a staging database, and those to create and rename tables in {{database}}.',
           params: { user, database: session.database },
         },
         remedy: {
-          text: 'Have the administrator of the database server run: {{grant}}',
+          text: 'Ask the administrator of the database server to run: {{grant}}',
           params: { grant: grants.join(' ') },
         },
       },
@@ -130,15 +129,15 @@ async function crossingBlockers(session: MysqlSession, connection: DatabaseConne
   return [
     {
       reason: {
-        text: 'Foreign keys tie tables of the app to tables that are not the app’s: {{keys}}.',
+        text: 'Foreign keys connect tables of the app with other tables: {{keys}}.',
         params: { keys: keys.join(', ') },
       },
-      remedy: { text: 'Drop these foreign keys; they can not follow when the tables of the app are exchanged.' },
+      remedy: { text: 'Drop these foreign keys; they cannot follow the app’s tables in a switchover.' },
     },
   ];
 }
 
-/** Names that differ only in case are one name to some servers. */
+/** Some servers treat names that differ only in case as one name. */
 function collidingNames(session: MysqlSession, backup: ManifestDatabase): Blocker[] {
   const seen = new Map<string, string>();
   for (const { name } of backup.tables) {
@@ -148,7 +147,7 @@ function collidingNames(session: MysqlSession, backup: ManifestDatabase): Blocke
       return [
         {
           reason: {
-            text: 'The backup holds the tables {{one}} and {{other}}; this database server takes them for the same.',
+            text: 'The backup contains the tables {{one}} and {{other}}; this database server treats their names as the same.',
             params: { one: other, other: name },
           },
           remedy: { text: 'Restore on a database server with lower_case_table_names = 0.' },
@@ -169,7 +168,7 @@ async function differences(session: MysqlSession, backup: ManifestDatabase): Pro
       backup: `${backup.flavour} ${backup.serverVersion}`,
       current: `${flavour} ${session.server.version}`,
       remedy: {
-        text: 'MySQL and MariaDB differ in collations, JSON and more. What this server does not know makes the restore stop before live data is touched.',
+        text: 'MySQL and MariaDB differ in collations, JSON and other features. If the backup uses a feature that this server lacks, the restore stops before live data is changed.',
       },
     });
   }
@@ -179,7 +178,9 @@ async function differences(session: MysqlSession, backup: ManifestDatabase): Pro
       code: 'collation',
       backup: backup.collation,
       current: collation,
-      remedy: { text: 'Restored tables keep their own collation; tables made later get that of the current database.' },
+      remedy: {
+        text: 'Restored tables keep their own collation; tables created later get that of the current database.',
+      },
     });
   }
   if (session.server.caseSensitive) {
@@ -194,7 +195,7 @@ async function differences(session: MysqlSession, backup: ManifestDatabase): Pro
         backup: changed.toLowerCase(),
         current: changed,
         remedy: {
-          text: 'The backup comes from a database server that writes table names in lower case; the app may not find them here. Restore on a server with lower_case_table_names = 1.',
+          text: 'The backup comes from a database server that stores table names in lower case; the app might not find them here. Restore on a server with lower_case_table_names = 1.',
         },
       });
     }

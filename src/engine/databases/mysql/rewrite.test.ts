@@ -72,22 +72,22 @@ const EXPECTED = DUMP.replace('for table `a`', 'for table `s_1`')
   .replace('UPDATE `b``x`', 'UPDATE `s_2`');
 
 describe('a dump under other names', () => {
-  it.each([1, 2, 7, 64, 1000, 1 << 20])('is the same but for them, in pieces of %d bytes', async (size) => {
+  it.each([1, 2, 7, 64, 1000, 1 << 20])('is otherwise the same, in pieces of %d bytes', async (size) => {
     expect(await rewritten(DUMP, size)).toBe(EXPECTED);
   });
 
-  it('tells which constraints get another name', async () => {
-    const told: string[] = [];
-    await rewritten(DUMP, 100, namesOf({ onRenamedConstraint: (table, name) => told.push(`${table}.${name}`) }));
-    expect(told).toEqual(['a.taken']);
+  it('reports the constraints that get another name', async () => {
+    const renamed: string[] = [];
+    await rewritten(DUMP, 100, namesOf({ onRenamedConstraint: (table, name) => renamed.push(`${table}.${name}`) }));
+    expect(renamed).toEqual(['a.taken']);
   });
 
-  it('makes no name of a constraint from that of a table that has a backtick', async () => {
+  it('derives no constraint name from a table name with a backtick', async () => {
     const sql = 'CREATE TABLE `b``x` (\n  CONSTRAINT `taken` FOREIGN KEY (`x`) REFERENCES `a` (`id`)\n);\n';
     expect(await rewritten(sql, 20)).toContain('CONSTRAINT `s_1_key_1` FOREIGN KEY');
   });
 
-  it('leaves every name where a table has its constraints to itself', async () => {
+  it('keeps every name where constraint names are scoped to a table', async () => {
     const sql = `CREATE TABLE \`a\` (
   CONSTRAINT \`1\` FOREIGN KEY (\`x\`) REFERENCES \`b\`\`x\` (\`id\`),
   CONSTRAINT \`taken\` FOREIGN KEY (\`x\`) REFERENCES \`a\` (\`id\`),
@@ -100,7 +100,7 @@ describe('a dump under other names', () => {
     );
   });
 
-  it('gives CHECK constraints other names where they are shared, and no name that is too long', async () => {
+  it('renames CHECK constraints where their names are shared, and never to a name that is too long', async () => {
     const long = 'l'.repeat(60);
     const sql = `CREATE TABLE \`${long}\` (
   CONSTRAINT \`taken\` FOREIGN KEY (\`a\`) REFERENCES \`a\` (\`id\`),
@@ -120,26 +120,29 @@ describe('a dump under other names', () => {
 
 describe('what could reach a live table', () => {
   it.each([
-    ['a statement that is not known', 'DELETE FROM `a`;\n'],
+    ['an unknown statement', 'DELETE FROM `a`;\n'],
     ['a name without quotes', 'DROP TABLE IF EXISTS a;\n'],
     ['a name with a database', 'INSERT INTO `x`.`a` VALUES (1);\n'],
     ['a list of names', 'DROP TABLE IF EXISTS `a`, `b`;\n'],
     ['a second statement on the line', 'INSERT INTO `a` VALUES (1); DELETE FROM `a`;\n'],
-    ['a second statement behind many rows', 'INSERT INTO `a` VALUES\n(1),\n(2); DROP TABLE `a`;\n'],
-    ['a second statement behind a comment', '/*!40000 SET @x = 1 */; DROP TABLE `a`;\n'],
+    ['a second statement after many rows', 'INSERT INTO `a` VALUES\n(1),\n(2); DROP TABLE `a`;\n'],
+    ['a second statement after a comment', '/*!40000 SET @x = 1 */; DROP TABLE `a`;\n'],
     ['a call among the values', 'INSERT INTO `a` VALUES (1),(f());\n'],
     ['a query among the values', "INSERT INTO `a` VALUES\n('x',(SELECT 1));\n"],
-    ['an update behind the values', 'INSERT INTO `a` VALUES (1) ON DUPLICATE KEY UPDATE `b` = f();\n'],
+    ['an update after the values', 'INSERT INTO `a` VALUES (1) ON DUPLICATE KEY UPDATE `b` = f();\n'],
     ['rows from a query', 'INSERT INTO `a` (`b`) SELECT f();\n'],
     ['a list of columns without an end', `INSERT INTO \`a\` (${'`c`, '.repeat(3000)}`],
     ['a variable that is set by a call', 'SET @OLD_SQL_MODE=f();\n'],
     ['a variable of the whole server', "SET GLOBAL SQL_MODE='';\n"],
     ['a table with rows of its own', 'CREATE TABLE `a` (\n  `b` int\n) SELECT f() AS b;\n'],
-    ['a table made from others', 'CREATE TABLE `a` AS SELECT 1;\n'],
-    ['a table made in another way', 'CREATE TABLE IF NOT EXISTS `a` (\n  `b` int\n);\n'],
-    ['a constraint that can not be read', 'CREATE TABLE `a` (\n  CONSTRAINT x FOREIGN KEY (b) REFERENCES a (id)\n);\n'],
+    ['a table created from others', 'CREATE TABLE `a` AS SELECT 1;\n'],
+    ['a table created in another way', 'CREATE TABLE IF NOT EXISTS `a` (\n  `b` int\n);\n'],
+    [
+      'a constraint that cannot be parsed',
+      'CREATE TABLE `a` (\n  CONSTRAINT x FOREIGN KEY (b) REFERENCES a (id)\n);\n',
+    ],
     ['an update of more than one table', 'UPDATE `a` t JOIN `b` SET b.x = 1;\n'],
-    ['a table that breaks off', 'CREATE TABLE `a` (\n  `b` int\n)\n'],
+    ['an incomplete table', 'CREATE TABLE `a` (\n  `b` int\n)\n'],
   ])('is refused: %s', async (_what, sql) => {
     for (const size of [1, 5, 10_000]) {
       await expect(rewritten(sql, size)).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });

@@ -1,8 +1,8 @@
 /**
- * Gives the tables of a dump other names while it passes by, so that it can be loaded beside the live tables of the same
- * database, or dumped from there. The dump tools begin every statement on a line of its own and write line breaks within
- * values as `\n`; a `DumpScanner` that reads along finds the lines that begin a statement. Only statements that these tools
- * write pass: what is not known could name a live table.
+ * Renames the tables of a dump on the fly, so that it can be loaded into the database of the live tables, or dumped from there.
+ * The dump tools begin every statement on a line of its own and write line breaks within values as `\n`; a `DumpScanner` that
+ * reads the same bytes finds the lines that begin a statement. Only statements that these tools write pass: any other could
+ * name a live table.
  */
 import { SafekeepError } from '../../errors';
 import type { DumpScanner } from './scan';
@@ -19,47 +19,47 @@ import {
 } from './statements';
 
 export interface NewNames {
-  /** The other name of a table that the dump makes or fills. */
+  /** The other name of a table that the dump creates or fills. */
   tableName(name: string): Promise<string>;
-  /** Whether the dump makes this table, so that a foreign key to it has to follow. */
+  /** Whether the dump creates this table, so that foreign keys to it have to follow. */
   isTable(name: string): boolean;
-  /** Whether the schema already has a constraint of this name. */
+  /** Whether the schema already has a constraint with this name. */
   isTaken(constraint: string): boolean;
-  /** Whose names have to be different in the whole schema; others keep theirs. */
+  /** The kinds whose names must be unique in the whole schema; others keep their names. */
   shared: SharedConstraints;
-  /** Told of each constraint that does not keep the name its author gave it. */
+  /** Called for each constraint that loses the name its author gave it. */
   onRenamedConstraint(table: string, constraint: string): void;
 }
 
-/** Kinds of constraints whose names a schema can have only once, and which follow their table's name (see `Constraints`). */
+/** Kinds of constraints whose names must be unique in a schema, and which follow the table's name (see `Constraints`). */
 export interface SharedConstraints {
   foreignKeys: boolean;
   checks: boolean;
 }
 
 const NEWLINE = 0x0a;
-/** The start of a statement up to the end of its table's name fits into this. */
+/** Limit for the beginning of a statement up to the end of its table name. */
 const HEAD_BYTES = 1024;
-/** With a list of columns it fits into this. */
+/** Limit including a list of columns. */
 const LONG_HEAD_BYTES = 1 << 20;
-/** A statement that has to be read whole is refused beyond this. */
+/** Limit for a statement that has to be read whole. */
 const WHOLE_BYTES = 1 << 26;
 
 const MAX_NAME = 64;
 
 export class DumpRewriter {
-  /** What has been read and not been written. */
+  /** Read and not yet written. */
   private pending: Buffer = Buffer.alloc(0);
-  /** The lines of a statement that is read whole and has not ended. */
+  /** The lines of an unfinished statement that is read whole. */
   private whole: Buffer[] = [];
   private wholeBytes = 0;
-  /** What had ended when the current line began. */
+  /** The number of finished statements when the current line began. */
   private ended = 0;
   /** At the start of a line that begins a statement. */
   private isStart = true;
 
   constructor(
-    /** Reads the dump as it is in the archive; whatever has been rewritten it has read. */
+    /** Reads the dump as it is in the archive, always ahead of the rewriting. */
     private readonly scanner: DumpScanner,
     private readonly names: NewNames,
   ) {}
@@ -72,11 +72,12 @@ export class DumpRewriter {
     return Buffer.concat(written);
   }
 
-  /** What was held back. @throws ARCHIVE_DAMAGED */
+  /** Writes the held-back rest. @throws ARCHIVE_DAMAGED */
   async end(): Promise<Buffer> {
     const written: Buffer[] = [];
     for (let next = await this.next(true); next !== null; next = await this.next(true)) written.push(next);
-    if (this.whole.length > 0) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its tables part breaks off' });
+    if (this.whole.length > 0)
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'the tables end within a statement' } });
     return Buffer.concat(written);
   }
 
@@ -109,7 +110,7 @@ export class DumpRewriter {
     }
   }
 
-  /** What the line that comes next begins. @throws ARCHIVE_DAMAGED */
+  /** The statement that the next line begins. @throws ARCHIVE_DAMAGED */
   private statementIn(line: number, isWhole: boolean): Statement {
     for (const bytes of [HEAD_BYTES, LONG_HEAD_BYTES]) {
       const head = this.pending.subarray(0, Math.min(line, bytes)).toString('latin1');
@@ -124,13 +125,13 @@ export class DumpRewriter {
     throw damaged(this.pending.subarray(0, HEAD_BYTES).toString('latin1'));
   }
 
-  /** Bytes as they are. */
+  /** Passes bytes unchanged. */
   private take(length: number, endsLine: boolean): Buffer {
     const taken = this.pending.subarray(0, length);
     this.pending = this.pending.subarray(length);
     this.scanner.read(taken);
     const { statements, isBetweenStatements, hasOddValues } = this.scanner;
-    // A second statement on the line would pass as it is.
+    // A second statement on the line would pass unchanged.
     if (hasOddValues || statements > this.ended + 1 || (statements > this.ended && !isBetweenStatements)) {
       throw damaged(taken.toString('latin1'));
     }
@@ -182,7 +183,7 @@ export class DumpRewriter {
 
 /**
  * New names for the constraints of one table. The server renames `<table>_ibfk_<n>` (MySQL: `<table>_chk_<n>` too) along with
- * its table, so such a constraint has its own name again when the table has.
+ * its table, so such a constraint regains its own name together with the table.
  */
 class Constraints {
   private last: number;
@@ -205,8 +206,8 @@ class Constraints {
     if (!this.names.isTaken(name)) return name;
     this.last += 1;
     this.names.onRenamedConstraint(this.table, name);
-    // With a longer name the server would refuse to rename the table. MariaDB shows a name with a backtick so that nobody can
-    // read it back.
+    // With a longer name, the server would refuse to rename the table. MariaDB prints names that contain a backtick in a form that
+    // cannot be read back.
     const follows = [...start].length + String(this.last).length <= MAX_NAME && !start.includes('`');
     return this.inactive + (follows ? ending : `_${kind === 'ibfk' ? 'key' : 'check'}_`) + String(this.last);
   }
@@ -215,6 +216,9 @@ class Constraints {
 function damaged(text: string): SafekeepError {
   const shown = Buffer.from(text.slice(0, 80), 'latin1').toString('utf8');
   return new SafekeepError('ARCHIVE_DAMAGED', {
-    detail: `it holds a statement that dump tools do not write: ${shown}`,
+    detail: {
+      text: 'the dump contains a statement that dump tools never write: {{statement}}',
+      params: { statement: shown },
+    },
   });
 }

@@ -60,7 +60,7 @@ describe('counting the rows of a dump', () => {
     expect(scanner.largest).toEqual({ table: 'we`ird (t)', bytes: LONGEST.length });
   });
 
-  it('is exact for whatever values, layouts and cuts', () => {
+  it('is exact for any values, layouts and cuts', () => {
     const random = numbers(7);
     const pick = <T>(choices: readonly T[]) => choices[Math.floor(random() * choices.length)] as T;
     const pieces = [
@@ -127,9 +127,9 @@ describe('the end of a dump', () => {
   it.each([
     ['nothing at all', ''],
     ['no end mark', MARIADB],
-    ['an end mark inside of a text', "INSERT INTO `a` VALUES ('\n-- Dump completed\n"],
+    ['an end mark within a text', "INSERT INTO `a` VALUES ('\n-- Dump completed\n"],
     ['an open statement', `INSERT INTO \`a\` VALUES (1)${END}`],
-    ['something after the end mark', `${MARIADB}${END}DROP TABLE x;`],
+    ['text after the end mark', `${MARIADB}${END}DROP TABLE x;`],
   ])('is missed with %s', (_what, sql) => {
     expect(scan(sql).isComplete).toBe(false);
   });

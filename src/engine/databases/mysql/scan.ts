@@ -1,7 +1,7 @@
 /**
- * Reads along while the SQL of mysqldump or mariadb-dump passes by and counts the rows of every INSERT, so that the manifest
- * tells what the dump really holds. Relies on what both tools write whatever the server's settings are: names in backticks,
- * backslash escapes in texts, comments only between statements.
+ * Reads the SQL of mysqldump or mariadb-dump as it passes and counts the rows of every INSERT, so that the manifest records what
+ * the dump really contains. Relies on the format that both tools write under any server setting: names in backticks, backslash
+ * escapes in texts, comments only between statements.
  */
 
 const QUOTE = 0x27;
@@ -19,7 +19,7 @@ const UPPER_V = 0x56;
 const LOWER_V = 0x76;
 
 const enum State {
-  /** Within or between statements, outside of everything quoted. */
+  /** Within or between statements, outside all quotes. */
   Code,
   Text,
   DoubleQuoted,
@@ -30,7 +30,7 @@ const enum State {
 }
 
 const enum Kind {
-  /** Between statements, or the start of one that can not be told yet. */
+  /** Between statements, or at the start of one that is not identified yet. */
   Unknown,
   /** An INSERT whose values have not begun. */
   Insert,
@@ -39,40 +39,40 @@ const enum Kind {
   Other,
 }
 
-/** Bytes in code that the reader has to look at once it knows the statement. */
+/** Bytes in code that matter once the statement is identified. */
 const MATTERS = new Uint8Array(256);
 for (const byte of [QUOTE, DOUBLE_QUOTE, BACKTICK, OPEN, CLOSE, SEMICOLON, UPPER_V, LOWER_V]) MATTERS[byte] = 1;
 
-/** Bytes between the rows of an INSERT, all others being odd. */
+/** Bytes between the rows of an INSERT; any other makes it odd. */
 const EXPECTED_BETWEEN_ROWS = new Uint8Array(256);
 for (const byte of [0x2c, 0x0a, 0x0d, SPACE, OPEN, SEMICOLON]) EXPECTED_BETWEEN_ROWS[byte] = 1;
 
-/** So much of a statement's start tells its kind. */
+/** This much of a statement's start identifies its kind. */
 const HEAD_BYTES = 48;
 const COMMENT_BYTES = 48;
-/** How much a listener hears of a statement, and of one that is short as a whole. */
+/** How much of a statement a listener receives, and of one that is short as a whole. */
 const TEXT_BYTES = 1024;
 const WHOLE_BYTES = 1 << 20;
 const HEARD_WHOLE = /^(?:CREATE TABLE|UPDATE) /;
 
-/** Hears what passes by. */
+/** Receives statements and rows as they are read. */
 export interface DumpListener {
   /** The start of a statement that has ended, as latin1; of CREATE TABLE and UPDATE up to 1 MB. */
   onStatement?(text: string): void;
-  /** Takes the bytes of an INSERT into this table, from behind the table's name to the semicolon; null when they are not wanted. */
+  /** Receives the bytes of an INSERT into this table, from after the table name to the semicolon; null when they are not needed. */
   rowsOf?(table: string): ((bytes: Uint8Array) => void) | null;
 }
 
 export class DumpScanner {
-  /** The largest INSERT: a server that loads it must take packets of its size. */
+  /** The largest INSERT: a server that loads it must accept packets of its size. */
   readonly largest = { table: '', bytes: 0 };
-  /** Statements that have ended. */
+  /** Number of statements that have ended. */
   statements = 0;
-  /** An INSERT held something else than values: a call, a query, or more behind its rows. */
+  /** An INSERT contained something other than values: a call, a query, or text after its rows. */
   hasOddValues = false;
   private state: State = State.Code;
   private kind: Kind = Kind.Unknown;
-  /** The next byte of a quoted text is taken as it is. */
+  /** The next byte of a quoted text is taken literally. */
   private escaped = false;
   /** Code of the current statement's start; '' between statements. */
   private head = '';
@@ -87,7 +87,7 @@ export class DumpScanner {
   private linesBefore = 0;
   private statementStart = 0;
   private statementLine = 0;
-  /** Where in the current chunk the text of the statement goes on; -1 when no more is wanted. */
+  /** Where in the current chunk the wanted text of the statement continues; -1 when no more is wanted. */
   private textFrom = -1;
   private text = '';
   private takeRows: ((bytes: Uint8Array) => void) | null = null;
@@ -96,7 +96,7 @@ export class DumpScanner {
 
   constructor(private readonly listener: DumpListener = {}) {}
 
-  /** Tables in the order in which they were created, with the rows inserted. */
+  /** Tables in the order of their creation, with the number of rows inserted. */
   get tables(): { name: string; rows: number }[] {
     return [...this.rowsOf].map(([name, rows]) => ({ name, rows }));
   }
@@ -106,12 +106,12 @@ export class DumpScanner {
     return this.head === '' && (this.state === State.Code || this.state === State.Comment);
   }
 
-  /** True when the last thing read is the tool's own mark that everything is written. */
+  /** True when the tool's own end mark is the last thing read. */
   get isComplete(): boolean {
     return this.isBetweenStatements && /^\s*Dump completed\b/.test(this.comment);
   }
 
-  /** The table whose statements stand at a line (counted from 1); null when there is none. */
+  /** The table whose statements are at a line (counted from 1); null when there is none. */
   tableAt(line: number): string | null {
     return this.tableFromLine.findLast((entry) => entry.line <= line)?.table ?? null;
   }
@@ -175,7 +175,7 @@ export class DumpScanner {
     return chunk.length;
   }
 
-  /** Adds a byte of a statement's start and settles the statement's kind as soon as it shows. */
+  /** Adds a byte of a statement's start and identifies the kind of statement as soon as possible. */
   private readHead(byte: number, chunk: Uint8Array, at: number): void {
     this.head += String.fromCharCode(byte);
     if (byte === HASH && this.head.length === 1) return this.beginComment();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codeOfServerError, errnoPrinted } from './server-errors';
 
-describe('what speaks of the server', () => {
+describe('errors that concern the server', () => {
   it.each([
     [1114, "The table 't' is full", 'SERVER_FAILED'],
     [1021, 'Disk full (/tmp/#sql); waiting for someone to free some space...', 'SERVER_FAILED'],
@@ -24,7 +24,7 @@ describe('what speaks of the server', () => {
     expect(codeOfServerError(errno, message, 'mariadb')).toBe(code);
   });
 
-  it('is read with the numbers of its own flavour', () => {
+  it('are recognized by the numbers of each flavour', () => {
     expect(codeOfServerError(4031, 'Disconnected by the server because of inactivity', 'mysql')).toBe('DATABASE_UNREACHABLE'); // prettier-ignore
     expect(codeOfServerError(4031, 'Referenced trigger does not exist', 'mariadb')).toBeNull();
   });

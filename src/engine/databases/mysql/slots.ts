@@ -1,7 +1,7 @@
 /**
- * The slots aside: made, told apart from what is not ours, and dropped. A database aside carries a table with the plan's id;
- * what has no such table, or another plan's, is never touched. In the live database the plan's id is in the names of all
- * that is ours, and the list of places says what was made under them.
+ * Creates, identifies and drops the inactive slots. An inactive database contains a table with the plan's id; a database
+ * without this table, or with that of another plan, is never touched. In the live database, the names of all Safekeep tables
+ * contain the plan's id, and the list of places records what was created under them.
  */
 import { SafekeepError } from '../../errors';
 import type { SlotPosition } from '../driver';
@@ -32,7 +32,7 @@ async function createDatabase(session: MysqlSession, database: string): Promise<
   await session.rows(`CREATE DATABASE ${quoteId(database)} CHARACTER SET ${live?.encoding} COLLATE ${live?.collation}`);
 }
 
-/** Whether the slots of the plan are there. 'some': they have been dropped in part. */
+/** Whether the slots of the plan exist. 'some': they are partly dropped. */
 export async function slotsThere(session: MysqlSession, layout: Layout): Promise<'all' | 'some' | 'none'> {
   if (layout.strategy === 'names') {
     const own = await ownTables(session, layout);
@@ -45,7 +45,7 @@ export async function slotsThere(session: MysqlSession, layout: Layout): Promise
   return owned.includes('ours') ? 'some' : 'none';
 }
 
-/** 'empty': nothing in it, or tables of ours only. */
+/** 'empty': no tables, or only Safekeep's. */
 async function ownershipOf(
   session: MysqlSession,
   database: string,
@@ -65,8 +65,8 @@ async function ownershipOf(
 }
 
 /**
- * Drops both slots. The table that tells which side is live goes last, so that whoever was killed in between can go on, and
- * is not mistaken about what is live. Repeatable.
+ * Drops both slots. The table that shows which side is live goes last, so that a later process can continue after a kill and
+ * still knows what is live. Repeatable.
  */
 export async function dropSlots(session: MysqlSession, layout: Layout): Promise<void> {
   await session.rows('SET SESSION foreign_key_checks = 0');
@@ -90,7 +90,7 @@ async function dropDatabases(session: MysqlSession, layout: Layout): Promise<voi
   for (const side of ['before', 'after'] as const) {
     const database = layout.inactive[side];
     const ownership = await ownershipOf(session, database, layout.id);
-    // An empty one was made, or emptied, by someone who was killed.
+    // An empty database is the result of a kill after its creation or while it was being dropped.
     if (ownership !== 'ours' && ownership !== 'empty') continue;
     await dropObjects(session, database, await objectsIn(session, database));
     if (side === 'after') await dropNotes(session, layout);
@@ -113,17 +113,17 @@ async function dropObjects(
   }
 }
 
-/** Those of the plan's own tables that stand in the live database; of its signs there is one. */
+/** The plan's own tables that exist in the live database; only one of the two signs exists. */
 async function ownTables(session: MysqlSession, layout: Layout): Promise<string[]> {
   const names = (await everythingIn(session, layout.live)).map(({ name }) => name);
   const own = [...Object.values(layout.notes).map(bare), ...Object.values(layout.sign).map(({ name }) => name)];
   return own.filter((name) => names.includes(name));
 }
 
-/** The name of a note without database and quotes; it holds none itself. */
+/** The name of a note without database and quotes; it contains no quotes itself. */
 const bare = (qualified: string) => qualified.slice(0, -1).slice(qualified.slice(0, -1).lastIndexOf('`') + 1);
 
-/** The tables of a side that are aside now. */
+/** The tables of a side that are inactive now. */
 export async function inactiveTables(
   session: MysqlSession,
   layout: Layout,
@@ -138,7 +138,7 @@ export async function inactiveTables(
   });
 }
 
-/** Which side is live, by the name of the table that moves with all others; null when there is none. */
+/** The live side, according to the name of the table that moves with all others; null when that table is missing. */
 export async function liveSide(session: MysqlSession, { sign }: Layout): Promise<Side | null> {
   const found = new Set((await everythingIn(session, sign.before.database)).map(({ name }) => name));
   const [isBefore, isAfter] = [found.has(sign.before.name), found.has(sign.after.name)];
@@ -148,11 +148,11 @@ export async function liveSide(session: MysqlSession, { sign }: Layout): Promise
 
 export interface Standing {
   live: Side | null;
-  /** Names of tables that should be aside and are not; nothing may be exchanged then. */
+  /** Names of inactive tables that are missing; no switchover is possible then. */
   missing: string[];
 }
 
-/** Tells from the tables themselves which side is live. The slots must be there. */
+/** Determines from the tables themselves which side is live. The slots must exist. */
 export async function standingOf(session: MysqlSession, layout: Layout): Promise<Standing> {
   const live = await liveSide(session, layout);
   if (live === null) return { live, missing: [] };
@@ -164,7 +164,7 @@ export async function standingOf(session: MysqlSession, layout: Layout): Promise
   return { live, missing };
 }
 
-/** Where a plan stands: what is live is told by the tables, whether its programs are complete by the notes. */
+/** The position of a plan: the tables show what is live, the notes whether its stored objects are complete. */
 export async function positionIn(session: MysqlSession, layout: Layout): Promise<SlotPosition> {
   if ((await slotsThere(session, layout)) !== 'all') return 'unclear';
   const { live, missing } = await standingOf(session, layout);
@@ -172,10 +172,12 @@ export async function positionIn(session: MysqlSession, layout: Layout): Promise
   return live === 'before' ? 'before switchover' : 'after switchover';
 }
 
-/** @throws INTERNAL while an exchange has begun and not ended: both slots may be needed */
-export async function refuseHalfWay(session: MysqlSession, layout: Layout): Promise<void> {
+/** @throws INTERNAL while a switchover is halfway: both slots may be needed */
+export async function refuseHalfway(session: MysqlSession, layout: Layout): Promise<void> {
   if ((await slotsThere(session, layout)) !== 'all') return;
   const progress = await progressOf(session, layout);
   if (progress === null || progress === (await liveSide(session, layout))) return;
-  throw new SafekeepError('INTERNAL', { detail: `the exchange of the tables of ${layout.live} is half way` });
+  throw new SafekeepError('INTERNAL', {
+    detail: { text: 'the switchover of the tables of {{database}} is incomplete', params: { database: layout.live } },
+  });
 }

@@ -1,4 +1,4 @@
-/** What is described and dumped: the live database, or the data in the inactive slot of a plan. */
+/** The subject of a description or a dump: the live database, or the data in the inactive slot of a plan. */
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan } from '../driver';
 import { belongsTo, everythingIn, type MysqlObject } from './catalog';
@@ -11,18 +11,18 @@ import { type StoredObjectsFound, storedObjectsOf } from './stored-objects';
 import type { StoredObject } from './stored-objects-file';
 
 export interface Source {
-  /** To the database that holds the tables. */
+  /** To the database that contains the tables. */
   connection: DatabaseConnection;
-  /** Null for live data: all that belongs to the app. */
+  /** Null for live data: everything that belongs to the app. */
   inactive: { places: Place[]; storedObjects: StoredObject[] } | null;
 }
 
-/** A table or sequence of the app. `name` is the one it has now, `liveName` the one it has while it is live. */
+/** A table or sequence of the app. `name` is its current name, `liveName` its name while it is live. */
 export interface SourceTable extends MysqlObject {
   liveName: string;
 }
 
-/** @throws NOTHING_TO_UNDO when the slot holds nothing, INTERNAL when its content is not what the plan left there */
+/** @throws NOTHING_TO_UNDO when the slot is empty, INTERNAL when its content is not that of the plan */
 export async function sourceOf(connection: DatabaseConnection, plan?: DatabasePlan): Promise<Source> {
   if (!plan) return { connection, inactive: null };
   return await withMysql(connection, async (session) => {
@@ -41,7 +41,7 @@ export async function sourceOf(connection: DatabaseConnection, plan?: DatabasePl
   });
 }
 
-/** Whatever is in the session's database: the source's own, and the names of the rest. */
+/** All objects in the session's database: those of the source, and the names of the rest. */
 export async function objectsOf(
   session: MysqlSession,
   { connection, inactive }: Source,

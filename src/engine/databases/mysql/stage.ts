@@ -1,8 +1,10 @@
-/** Loads a backup into the slot aside of a MySQL or MariaDB database and compares it with what the backup promises. */
+/** Loads a backup into the inactive slot of a MySQL or MariaDB database and compares it with the manifest. */
 import { text } from 'node:stream/consumers';
 import type { ManifestDatabase } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
+import { otherRowCount, tableMissing, tableNotInBackup } from '../differences';
 import type { DatabaseConnection, DatabasePlan, OpenPart } from '../driver';
 import { type Belongs, belongsTo, constraintNames, crossingForeignKeys, everythingIn, objectsIn } from './catalog';
 import { type MysqlSession, quoteId, sharedConstraints, withMysql } from './connection';
@@ -17,8 +19,8 @@ import { createSlots, inactiveTables } from './slots';
 import { tryUnderOtherNames } from './trial';
 
 /**
- * Creates the slots, loads the tables and tries the programs out there, so that what the server refuses shows now.
- * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED with the name of the table or program, ARCHIVE_DAMAGED
+ * Creates the slots, loads the tables and tries out the stored objects, so that the server rejects unsuitable ones now.
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED with the name of the table or stored object, ARCHIVE_DAMAGED
  */
 export async function stageMysql(
   plan: DatabasePlan,
@@ -39,11 +41,11 @@ export async function stageMysql(
   await loadTables(slot, plan.id, backup, openPart, newNames, run);
   if (renamed.length > 0) {
     run.log('info', {
-      text: 'These foreign keys and checks get other names, since the live tables have theirs: {{constraints}}',
+      text: 'These foreign keys and check constraints are renamed because live tables use their names: {{constraints}}',
       params: { constraints: renamed.join(', ') },
     });
   }
-  // By its place: archives made before 0.1.0 was released have another name for it.
+  // By position: archives made before the release of 0.1.0 use another name for it.
   const [, part] = backup.parts;
   const storedObjects = part === undefined ? [] : readStoredObjects(await text(await openPart(part)));
   await withMysql(slot, async (session) => {
@@ -53,13 +55,13 @@ export async function stageMysql(
       await rememberTables(session, layout, 'after', loaded.map(({ name }) => name)); // prettier-ignore
     }
     await rememberStoredObjects(session, layout, 'after', storedObjects);
-    if (layout.strategy === 'tables') await tryBesideTheTables(session, storedObjects, run);
+    if (layout.strategy === 'tables') await tryInStagingDatabase(session, storedObjects, run);
     else await tryUnderOtherNames(session, storedObjects, layout, await placesOf(session, layout, 'after'));
   });
 }
 
-/** In a database of their own all programs can be made under their own names; afterwards they are dropped. */
-async function tryBesideTheTables(
+/** In a separate database, all stored objects can be created under their own names; afterwards they are dropped. */
+async function tryInStagingDatabase(
   session: MysqlSession,
   storedObjects: StoredObject[],
   run: RunContext,
@@ -68,16 +70,16 @@ async function tryBesideTheTables(
     asTrial: true,
     onBroken: (view) => {
       run.log('warn', {
-        text: 'The view {{view}} did not work when it was backed up and is left out',
+        text: 'The view {{view}} was broken when it was backed up and was skipped',
         params: { view },
       });
     },
   });
-  // Tables with triggers can not move to another database.
+  // Tables with triggers cannot move to another database.
   await dropStoredObjects(session, storedObjects);
 }
 
-/** Names in the live database for what the dump makes. They are written down before they are used. */
+/** Names in the live database for the objects of the dump. They are recorded before they are used. */
 async function newNamesFor(
   session: MysqlSession,
   layout: Layout,
@@ -113,35 +115,45 @@ export async function checkMysql(
   connection: DatabaseConnection,
   run: RunContext,
 ): Promise<void> {
-  const differs = (detail: string) => new SafekeepError('STAGED_DATA_DIFFERS', { detail });
+  const differs = (detail: Message) => new SafekeepError('STAGED_DATA_DIFFERS', { detail });
   await withMysql(connection, async (session) => {
     const layout = layoutOf(session, plan);
     const belongs = belongsTo(connection, session);
     const found = (await inactiveTables(session, layout, 'after')).filter(({ kind }) => kind === 'table');
     const alien = found.find(({ name }) => !belongs(name))?.name;
-    if (alien !== undefined) throw differs(`table ${alien} does not have the prefix ${connection.tablePrefix}`);
+    if (alien !== undefined) throw differs(withoutPrefix(alien, connection.tablePrefix));
     const promised = new Map(backup.tables.map((table) => [session.fold(table.name), table]));
     const there = new Set(found.map(({ name }) => session.fold(name)));
     const missing = [...promised.keys()].find((name) => !there.has(name));
-    if (missing !== undefined) throw differs(`table ${promised.get(missing)?.name} is missing`);
+    if (missing !== undefined) throw differs(tableMissing(promised.get(missing)?.name ?? missing));
     for (const [index, { name, inactive }] of found.entries()) {
       if (run.signal.aborted) throw new SafekeepError('CANCELLED');
       const table = promised.get(session.fold(name));
-      if (!table) throw differs(`table ${name} is not in the backup`);
+      if (!table) throw differs(tableNotInBackup(name));
       if (table.rows !== null) {
         const rows = Number(await session.value(`SELECT COUNT(*) FROM ${quoteId(layout.inactive.after, inactive)}`));
-        if (rows !== table.rows) throw differs(`table ${name} has ${rows} rows, not ${table.rows}`);
+        if (rows !== table.rows) throw differs(otherRowCount(name, rows, table.rows));
       }
       run.progress({ done: index + 1, total: found.length, unit: 'steps' });
     }
     const [crossing] = await keysLeaving(session, layout, found, connection);
-    if (crossing !== undefined) throw differs(`a foreign key leaves the backup: ${crossing}`);
+    if (crossing !== undefined) {
+      throw differs({
+        text: 'a foreign key references a table outside the backup: {{key}}',
+        params: { key: crossing },
+      });
+    }
   });
 }
 
+const withoutPrefix = (table: string, prefix: string): Message => ({
+  text: 'table {{table}} does not have the prefix {{prefix}}',
+  params: { table, prefix },
+});
+
 /**
- * Foreign keys between staged tables and others. Without a prefix, tables in a database of their own can have none save to
- * what was missing when they were backed up.
+ * Foreign keys between staged tables and others. Without a prefix, tables in a separate database have none, except to tables
+ * that were missing when the backup was made.
  */
 async function keysLeaving(
   session: MysqlSession,

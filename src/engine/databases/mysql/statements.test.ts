@@ -1,4 +1,4 @@
-/** What real dump tools have written (tests/fixtures/dumps) is known, counted, and follows its tables to other names and back. */
+/** Dumps of real tools (tests/fixtures/dumps) are recognized, counted, and renamed to other names and back. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -33,7 +33,7 @@ const FIXTURES: [file: string, rows: Record<string, number>][] = [
   ['mysql-9.7-more.sql', { sampled: 2, tree: 2 }],
 ];
 
-/** Other names by number, or the way round. */
+/** Other names by number, or the other way round. */
 function naming(prefix: string, names: string[]): NewNames {
   const others = new Map(names.map((name, at) => [name, `${prefix}${at}`]));
   return {
@@ -65,11 +65,11 @@ const NAMED =
   /^(?:(?:INSERT|DROP|CREATE|DO|LOCK|\/\*!\d+ A(?:LTER|NALYZE)) [^`\n]*| {2}CONSTRAINT `[^`]*` FOREIGN [^\n]* REFERENCES )`[^`\n]*`/gm;
 
 describe.each(FIXTURES)('the dump %s', (file, rows) => {
-  // The first line goes before anything else reads the dump (`withoutSandboxLine`).
+  // The first line is removed before anything else reads the dump (`withoutSandboxLine`).
   const dump = Buffer.from(readFileSync(path.join(FOLDER, file), 'utf8').replace(/^\/\*M!999999.*\n/, ''));
   const names = [...Object.keys(rows), 'numbers'];
 
-  it('is counted, and every statement of it is known', () => {
+  it('is counted, and every statement of it is recognized', () => {
     const statements: string[] = [];
     const scanner = new DumpScanner({ onStatement: (text) => statements.push(text) });
     scanner.read(dump);
@@ -82,13 +82,16 @@ describe.each(FIXTURES)('the dump %s', (file, rows) => {
     expect(whole.map((text) => createTable(text)?.name).sort()).toEqual(Object.keys(rows).sort());
   });
 
-  it.each([1, 13, 1 << 20])('is the same after a way to other names and back, in pieces of %d bytes', async (size) => {
-    const away = await rewritten(dump, naming('s_', names), size);
-    // Texts may hold what they like; no line begins within one.
-    const named = away.toString('utf8').matchAll(NAMED);
-    expect([...named].map(([found]) => found).filter((found) => !found.includes('`s_'))).toEqual([]);
-    expect((await rewritten(away, back('s_', names), size)).toString('utf8')).toBe(dump.toString('utf8'));
-  });
+  it.each([1, 13, 1 << 20])(
+    'is the same after renaming to other names and back, in pieces of %d bytes',
+    async (size) => {
+      const away = await rewritten(dump, naming('s_', names), size);
+      // Texts can contain anything; no line begins within one.
+      const named = away.toString('utf8').matchAll(NAMED);
+      expect([...named].map(([found]) => found).filter((found) => !found.includes('`s_'))).toEqual([]);
+      expect((await rewritten(away, back('s_', names), size)).toString('utf8')).toBe(dump.toString('utf8'));
+    },
+  );
 });
 
 describe('statements that other tools and flags write', () => {
@@ -122,7 +125,7 @@ describe('statements that other tools and flags write', () => {
     'EXECUTE s;\n',
     'CALL p();\n',
     'DO f();\n',
-  ])('are not taken for others: %s', (text) => {
+  ])('are not mistaken for others: %s', (text) => {
     expect([null, 'unknown yet']).toContain(statementOf(text)?.kind ?? null);
   });
 });
@@ -132,11 +135,11 @@ it.each([
   'CREATE TABLE `a` (\n  `b` int\n) ENGINE=InnoDB AS TABLE `c`;\n',
   'CREATE TABLE `a` (\n  `b` int\n) VALUES ROW(f());\n',
   'CREATE TABLE `a` LIKE `b`;\n',
-])('a table that takes rows from elsewhere is none of a tool: %s', (statement) => {
+])('a table that takes rows from elsewhere is not from a dump tool: %s', (statement) => {
   expect(createTable(statement)).toBeNull();
 });
 
-it('a table with a constraint that cannot be read is not known', () => {
+it('a table with a constraint that cannot be parsed is not recognized', () => {
   const table = (line: string) => `CREATE TABLE \`a\` (\n  \`b\` int,\n  ${line}\n);\n`;
   expect(isWholeStatement(table('CONSTRAINT `c` CHECK (`b` > 0)'))).toBe(true);
   expect(isWholeStatement(table('CONSTRAINT `c` FOREIGN KEY (`b`) REFERENCES `d` (`e`)'))).toBe(true);
@@ -154,6 +157,6 @@ it('a correction of FLOAT values changes one table', () => {
   expect(correction(`UPDATE \`a\` t JOIN (${rows}) ${end.replace(';', ', b.x = 1;')}`)).toBeNull();
 });
 
-it('shows the kind of a statement without what it holds', () => {
+it('shows the kind of a statement without its contents', () => {
   expect(kindOf("CALL `secret`('it''s', 12);\nmore")).toBe('CALL …(……, #); more');
 });

@@ -1,7 +1,7 @@
 /**
- * The statements that dump tools write, told by their starts: those of MySQL 8.0 to 9 and MariaDB 10.9 to 12 with our flags,
- * those that other flags add around the rows, and the corrections of FLOAT values behind them. What is not among them could
- * name a live table, or do anything else. Texts are bytes as latin1.
+ * The statements that dump tools write, recognized by their beginnings: those of MySQL 8.0 to 9 and MariaDB 10.9 to 12 with
+ * Safekeep's flags, those that other flags add around the rows, and the corrections of FLOAT values after them. Any other
+ * statement could name a live table or do something else. Texts are bytes as latin1.
  * @see client/mysqldump.cc of both servers
  */
 
@@ -10,15 +10,15 @@ const NAME = '`((?:[^`\\n]|``)+)`';
 const ANY_NAME = '`(?:[^`\\n]|``)+`';
 
 export type Statement =
-  /** Names no table; its line passes as it is. */
+  /** Names no table; its line passes unchanged. */
   | { kind: 'plain' }
-  /** Of no use for a restore. */
+  /** Not needed for a restore. */
   | { kind: 'dropped' }
-  /** Names one table, right behind `start`. */
+  /** Names one table, right after `start`. */
   | { kind: 'table'; start: string; name: string }
-  /** Has to be read whole: `createTable` or `correction` tell what it is. */
+  /** Has to be read whole: `createTable` or `correction` identify it. */
   | { kind: 'whole' }
-  /** The start is too short to tell. */
+  /** The beginning is too short to identify the statement. */
   | { kind: 'unknown yet' };
 
 const VARIABLES = [
@@ -29,7 +29,7 @@ const VARIABLE = `(?:SESSION |LOCAL |@@(?:session\\.|local\\.)?)?(?:${VARIABLES}
 const SAVED = '@(?:old|saved?)_[a-z_]+';
 const VALUE = `(?:'[^'\\\\\\n]*'|\\d+|[a-z]\\w*|${SAVED}|@@(?:session\\.)?(?:${VARIABLES}))`;
 const ASSIGNMENT = `(?:${VARIABLE}|${SAVED}) *= *${VALUE}`;
-/** Around a statement that only some servers are to run. */
+/** A statement that only some servers execute. */
 const VERSIONED = (sql: string) => `^(?:\\/\\*M?!\\d{5,6} ${sql} ?\\*\\/|${sql});[ \\r]*\\n?$`;
 
 const PLAIN = [
@@ -38,14 +38,14 @@ const PLAIN = [
   VERSIONED('(?:COMMIT|START TRANSACTION|BEGIN|UNLOCK TABLES)'),
 ].map((pattern) => new RegExp(pattern, 'i'));
 
-/** What the tools of Percona Server write for its engine RocksDB; it would only make a load into that faster. */
+/** Written by the tools of Percona Server for its RocksDB engine; it only speeds up a load into that engine. */
 const DROPPED = [
   /^\/\*!50(?:717|112) SELECT COUNT\(\*\) INTO @\w*rocksdb\w* FROM INFORMATION_SCHEMA\.\w+ WHERE [\w\s='-]+ \*\/;\s*$/,
   /^\/\*!50(?:717|112) SET @\w*(?:rocksdb|bulk_load)\w* = IF \(@\w+, '(?:[^'\\]|\\.)*', '(?:[^'\\]|\\.)*'\) \*\/;\s*$/,
   /^\/\*!50(?:717|112) (?:PREPARE s FROM @\w+|EXECUTE s|DEALLOCATE PREPARE s) \*\/;\s*$/,
 ];
 
-/** At its start; then what has to follow the name. */
+/** The beginning; then the text that must follow the name. */
 const WITH_TABLE = [
   ['-- (?:Table structure for table|Dumping data for table|Sequence structure for) ', '\\s*$'],
   ['DROP (?:TABLE|SEQUENCE) IF EXISTS ', ';\\s*$'],
@@ -58,10 +58,10 @@ const WITH_TABLE = [
 
 const COLUMNS = `\\((?:(?:${ANY_NAME}|row_start|row_end)(?:, |(?=\\))))+\\)`;
 const INSERT = new RegExp(`^((?:INSERT|REPLACE) +(?:IGNORE )?INTO )${NAME}(?: ${COLUMNS})? VALUES\\s`);
-/** An INSERT with a list of columns, which may not have ended. */
+/** An INSERT with a list of columns that may be incomplete. */
 const INSERT_START = new RegExp(`^(?:INSERT|REPLACE) +(?:IGNORE )?INTO ${ANY_NAME} \\(`);
 
-/** null for what the tools do not write. `text`: the statement up to the end of its line, or as much as there is. */
+/** null for statements that the tools do not write. `text`: the statement up to the end of its line, or what has been read of it. */
 export function statementOf(text: string): Statement | null {
   if (/^(?:CREATE TABLE|UPDATE) /.test(text)) return { kind: 'whole' };
   for (const pattern of [INSERT, ...WITH_TABLE]) {
@@ -74,7 +74,7 @@ export function statementOf(text: string): Statement | null {
 }
 
 const CREATE_TABLE = new RegExp(`^(CREATE TABLE )${NAME}( \\(\\n)`);
-/** Quoted pieces, and what is between them. */
+/** Quoted pieces, and the text between them. */
 const PIECES = /'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`]|``)*`|\n|[^'"`\n]+|['"`]/gs;
 
 const TAKES_ROWS = /\b(?:SELECT|TABLE|VALUES(?!\s+(?:IN|LESS)))\b/i;
@@ -83,11 +83,11 @@ export interface CreateTable {
   start: string;
   name: string;
   open: string;
-  /** Everything behind, cut at the line breaks that are not in quotes. */
+  /** The rest, split at the line breaks that are not in quotes. */
   lines: string[];
 }
 
-/** A whole CREATE TABLE; null for one that no tool writes, as one that takes rows from other tables. */
+/** A whole CREATE TABLE; null for one that no tool writes, for example CREATE TABLE … SELECT. */
 export function createTable(statement: string): CreateTable | null {
   const [found, start = '', name = '', open = ''] = CREATE_TABLE.exec(statement) ?? [];
   if (found === undefined) return null;
@@ -102,7 +102,7 @@ export function createTable(statement: string): CreateTable | null {
   return { start, name: unquoted(name), open, lines };
 }
 
-/** Lines of a CREATE TABLE that define a constraint; every such line is one of the two kinds. */
+/** Lines of a CREATE TABLE that define a constraint; each such line is of one of these two kinds. */
 export const CONSTRAINT = /^(\s*CONSTRAINT )/;
 export const FOREIGN_KEY = new RegExp(
   `^(\\s*CONSTRAINT )${NAME}( FOREIGN KEY \\((?:${NAME}(?:, )?)+\\) REFERENCES )${NAME}(\\.?)`,
@@ -124,13 +124,13 @@ const CORRECTION = new RegExp(
   's',
 );
 
-/** A whole statement that puts FLOAT values right (floats.ts); null for any other UPDATE. */
+/** A whole statement that corrects FLOAT values (floats.ts); null for any other UPDATE. */
 export function correction(statement: string): { start: string; name: string } | null {
   const [found, start = '', name = ''] = CORRECTION.exec(statement) ?? [];
   return found === undefined ? null : { start, name: unquoted(name) };
 }
 
-/** What a statement is like, for a message: without names, numbers and texts. */
+/** The form of a statement, for a message: without names, numbers and texts. */
 export function kindOf(statement: string): string {
   return Buffer.from(statement, 'latin1')
     .toString('utf8')

@@ -19,8 +19,8 @@ const object = (more: Partial<StoredObject>): StoredObject => ({
   ...more,
 });
 
-describe('the programs part', () => {
-  it('reads back whatever stands in the code', () => {
+describe('the stored objects part', () => {
+  it('reads back any code', () => {
     const storedObjects = [
       object({
         sql: "CREATE PROCEDURE `p`()\nBEGIN\n-- safekeep {}\nDELIMITER ;\n//safekeep//\n\n-- Dump completed\n;; $$ 'ä🛟\r\n' END",
@@ -33,20 +33,20 @@ describe('the programs part', () => {
     expect(readStoredObjects(writeStoredObjects([]))).toEqual([]);
   });
 
-  it('is refused when it was cut or is something else', () => {
+  it('is refused when it is cut or is something else', () => {
     const text = writeStoredObjects([object({})]);
     const damaged = [text.slice(0, -1), text.replace('//safekeep//\nSET', 'SET'), text.replace('"kind"', '"king"'), ''];
     for (const each of damaged) expect(() => readStoredObjects(each)).toThrow(/damaged/);
   });
 
-  it('keeps the character set of code whose letters allow it', () => {
+  it('keeps the character set of code whose characters allow it', () => {
     expect(sessionFor(object({ charset: 'latin1' }))).toContain('character_set_client = latin1');
     expect(sessionFor(object({ charset: 'latin1', sql: 'ä' }))).toContain('character_set_client = utf8mb4');
     expect(sessionFor(object({ charset: 'utf8mb3', sql: 'ä' }))).toContain('character_set_client = utf8mb3');
   });
 });
 
-describe('code free of its definer', () => {
+describe('code without its definer', () => {
   it.each([
     [
       'CREATE DEFINER=`a``b`@`%` PROCEDURE `p`() SELECT "DEFINER=`x`@`y` "',
@@ -95,12 +95,12 @@ describe('a trigger’s head', () => {
     expect(triggerParts(sql)).toEqual({ isPlain, event, body });
   });
 
-  it('is not guessed', () => {
+  it('is null if it cannot be parsed', () => {
     expect(triggerParts('CREATE /* odd */ TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @x = 1')).toBeNull();
   });
 });
 
-describe('a program under another name', () => {
+describe('a stored object under another name', () => {
   it.each([
     ['CREATE FUNCTION `a ``b`(x int) RETURNS int RETURN a(x)', 'CREATE FUNCTION `t`(x int) RETURNS int RETURN a(x)'],
     [

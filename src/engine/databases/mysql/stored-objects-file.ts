@@ -1,8 +1,9 @@
 /**
- * The second part of a dump: what has code. SQL that the command-line client takes as it is, laid out so that it can be read
- * back without understanding SQL: before each program a comment with its facts, every statement ended by a line of its own.
+ * The second part of a dump: stored objects. The file is SQL that the command-line client executes as it is, laid out so that
+ * it can be parsed without understanding SQL: a comment with facts precedes each object, a line of its own ends each statement.
  */
 import { z } from 'zod';
+import type { Message } from '../../../shared/runs';
 import { SafekeepError } from '../../errors';
 import { quoteId, quoteString } from './connection';
 
@@ -12,27 +13,27 @@ export const storedObjectSchema = z.object({
   /** Triggers only. */
   table: z.string().optional(),
   sqlMode: z.string(),
-  /** Character set of the session that made the program: the texts in its code have it. */
+  /** Character set of the session that created the object; the texts in its code use it. */
   charset: z.string(),
   collation: z.string(),
-  /** Events only: the zone of the times in its schedule. */
+  /** Events only: the time zone of the schedule. */
   timeZone: z.string().optional(),
-  /** A view that names what is not there; it can not be made again before that is. */
+  /** A view that refers to a missing object; it cannot be created until that object exists. */
   broken: z.literal(true).optional(),
 });
 
-/** A view, trigger, routine or event. `sql` creates it, with no definer and no database named. */
+/** A view, trigger, routine or event. `sql` creates it and names neither a definer nor a database. */
 export type StoredObject = z.infer<typeof storedObjectSchema> & { sql: string };
 
-const INTRODUCTION = `-- Views, routines, triggers and events; to be loaded after the tables, into the same database:
+const INTRODUCTION = `-- Views, routines, triggers and events. Load them after the tables, into the same database:
 -- mysql --binary-mode --default-character-set=utf8mb4 <database> < 2-stored-objects.sql
--- Whoever loads this becomes their definer.
+-- The user who loads them becomes their definer.
 `;
-/** As the dump tools end their output. */
+/** The line that ends the output of the dump tools. */
 export const END_MARK = '-- Dump completed';
 const FACTS = '-- safekeep ';
 
-/** Statement that gives a session what the program was made with. */
+/** The statement that sets up a session as the one that created the object. */
 export function sessionFor(object: StoredObject): string {
   const zone = object.timeZone === undefined ? '' : `, time_zone = ${quoteString(object.timeZone)}`;
   return (
@@ -41,9 +42,9 @@ export function sessionFor(object: StoredObject): string {
   );
 }
 
-/** Our text is UTF-8: code with other letters than ASCII's keeps its character set only if that is one of its forms. */
+/** The file is UTF-8: code with non-ASCII characters keeps its character set only if that is a form of UTF-8. */
 function charsetFor({ charset, sql }: StoredObject): string {
-  // eslint-disable-next-line no-control-regex -- ASCII is what is asked for.
+  // eslint-disable-next-line no-control-regex -- matches ASCII on purpose
   return /^utf8(?:mb[34])?$/.test(charset) || /^[\x00-\x7f]*$/.test(sql) ? charset : 'utf8mb4';
 }
 
@@ -71,10 +72,9 @@ export function writeStoredObjects(storedObjects: StoredObject[]): string {
   return `${INTRODUCTION}${body}\n${END_MARK}\n`;
 }
 
-/** @throws ARCHIVE_DAMAGED when it is not what `writePrograms` gives */
+/** @throws ARCHIVE_DAMAGED unless `writeStoredObjects` wrote the text */
 export function readStoredObjects(text: string): StoredObject[] {
-  const damaged = (detail: string) => new SafekeepError('ARCHIVE_DAMAGED', { detail: `its programs part ${detail}` });
-  if (!text.endsWith(`\n${END_MARK}\n`)) throw damaged('has no end');
+  if (!text.endsWith(`\n${END_MARK}\n`)) throw damaged({ text: 'the end of the stored objects is missing' });
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.startsWith('DELIMITER '));
   if (start < 0) return [];
@@ -83,7 +83,7 @@ export function readStoredObjects(text: string): StoredObject[] {
   let at = start + 1;
   const statement = () => {
     const end = lines.indexOf(delimiter, at);
-    if (end < 0) throw damaged(`breaks off at line ${at + 1}`);
+    if (end < 0) throw damaged({ text: 'the stored objects break off at line {{line}}', params: { line: at + 1 } });
     const found = lines.slice(at, end).join('\n');
     at = end + 1;
     return found;
@@ -93,7 +93,9 @@ export function readStoredObjects(text: string): StoredObject[] {
     at += 1;
     if (line === '') continue;
     const facts = line.startsWith(FACTS) ? storedObjectSchema.safeParse(parseJson(line.slice(FACTS.length))) : null;
-    if (!facts?.success) throw damaged(`can not be read at line ${at}`);
+    if (!facts?.success) {
+      throw damaged({ text: 'the stored objects cannot be parsed at line {{line}}', params: { line: at } });
+    }
     statement(); // the drop
     statement(); // the session
     storedObjects.push({ ...facts.data, sql: statement() });
@@ -101,15 +103,17 @@ export function readStoredObjects(text: string): StoredObject[] {
   return storedObjects;
 }
 
+const damaged = (detail: Message) => new SafekeepError('ARCHIVE_DAMAGED', { detail });
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // The schema refuses it.
+    return null; // The schema rejects it.
   }
 }
 
-/** A line that stands in none of the programs. */
+/** A line that occurs in none of the stored objects. */
 function delimiterFor(storedObjects: StoredObject[]): string {
   for (let number = 0; ; number += 1) {
     const delimiter = `//safekeep${number || ''}//`;
@@ -117,7 +121,7 @@ function delimiterFor(storedObjects: StoredObject[]): string {
   }
 }
 
-// Names in SQL as users write them: in any of the quotes, or bare.
+// Names in SQL as users write them: in any kind of quotes, or bare.
 const NAME = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|[^\\s`"\'.@()]+)';
 const NAME_IN_LIST = NAME.replace('[^\\s', '[^,\\s');
 const DEFINER = `DEFINER\\s*=\\s*${NAME}(?:\\s*@\\s*${NAME})?\\s+`;
@@ -137,8 +141,8 @@ export function withoutDefiner(sql: string): string {
 }
 
 /**
- * What a trigger does, and at which event, from its CREATE statement without definer; null when that can not be taken apart.
- * `isPlain`: the statement names no database and no other trigger, so that it can be used as it is.
+ * Event and body of a trigger, from its CREATE statement without definer; null when the statement cannot be parsed.
+ * `isPlain`: the statement names no database and no other trigger, so it can be used unchanged.
  */
 export function triggerParts(sql: string): { isPlain: boolean; event: string; body: string } | null {
   const head = TRIGGER_HEAD.exec(sql);
@@ -152,7 +156,7 @@ const NAMED_HEAD = new RegExp(
   'i',
 );
 
-/** The CREATE statement of a routine or an event under another name; null for what has no such form. */
+/** The CREATE statement of a routine or an event under another name; null for kinds without such a form. */
 export function underName({ sql }: Pick<StoredObject, 'sql'>, name: string): string | null {
   return NAMED_HEAD.test(sql) ? sql.replace(NAMED_HEAD, (_head, start: string) => start + quoteId(name)) : null;
 }

@@ -1,4 +1,4 @@
-/** Reads the programs of a database (views, triggers, routines, events), makes them anew and drops them. */
+/** Reads the stored objects of a database (views, triggers, routines, events), creates them again and drops them. */
 import type { RunContext } from '../../context';
 import { type Belongs, objectsIn } from './catalog';
 import { type MysqlRow, type MysqlServer, type MysqlSession, asServerError, errnoOf, quoteId } from './connection';
@@ -6,13 +6,13 @@ import { type StoredObject, dropStatement, sessionFor, triggerParts, withoutDefi
 import { comparable, majorOf } from '../tools';
 
 export interface StoredObjectsFound {
-  /** In an order in which they can be made, views by what they are built on. */
+  /** In an order in which they can be created: views after the ones they use. */
   storedObjects: StoredObject[];
-  /** Programs whose code the app's user may not see, as 'function x'; they are never touched. */
+  /** Stored objects whose code is hidden from the app's user, as 'function x'; they are never touched. */
   unreadable: string[];
 }
 
-/** The programs of the session's own database that belong to the app; a trigger belongs where its table does. */
+/** The app's stored objects in the session's own database; a trigger belongs to the app if its table does. */
 export async function storedObjectsOf(session: MysqlSession, belongs: Belongs): Promise<StoredObjectsFound> {
   const found: (StoredObject | string)[] = [
     ...(await librariesOf(session, belongs)),
@@ -27,7 +27,7 @@ export async function storedObjectsOf(session: MysqlSession, belongs: Belongs): 
   };
 }
 
-/** Code that routines of MySQL 9.2 and newer share. */
+/** Code shared by routines of MySQL 9.2 and newer. */
 async function librariesOf(session: MysqlSession, belongs: Belongs): Promise<(StoredObject | string)[]> {
   const { flavour, version } = session.server;
   if (flavour !== 'mysql' || comparable(version).compare('9.2.0') < 0) return [];
@@ -72,7 +72,7 @@ async function triggersOf(session: MysqlSession, belongs: Belongs): Promise<(Sto
       ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER`,
     [session.database],
   );
-  // One that fires at several events may be listed for each of them.
+  // A trigger on several events may be listed once per event.
   const byName = new Map(rows.filter((row) => belongs(String(row.tab))).map((row) => [String(row.name), row]));
   return inTurn([...byName.values()], async (row) => {
     const trigger = await shown(session, 'trigger', String(row.name));
@@ -80,7 +80,7 @@ async function triggersOf(session: MysqlSession, belongs: Belongs): Promise<(Sto
     const parts = triggerParts(trigger.sql);
     const table = String(row.tab);
     if (parts?.isPlain) return { ...trigger, table };
-    // A name of the database in it would be wrong beside the live one; the order is kept by the order of creation.
+    // A database name in the body would be wrong in the staging database; the creation order preserves the trigger order.
     const { event, body } = parts ?? { event: `${row.timing} ${row.event}`, body: String(row.body) };
     const sql = `CREATE TRIGGER ${quoteId(trigger.name)} ${event} ON ${quoteId(table)} FOR EACH ROW ${body}`;
     return { ...trigger, table, sql };
@@ -95,7 +95,7 @@ async function eventsOf(session: MysqlSession, belongs: Belongs): Promise<(Store
   return inTurn(names.filter(belongs), (name) => shown(session, 'event', name));
 }
 
-/** What SHOW CREATE says; the program's kind and name when it does not let us see the code. */
+/** The result of SHOW CREATE; the object's kind and name when its code is hidden from the user. */
 async function shown(session: MysqlSession, kind: StoredObject['kind'], name: string): Promise<StoredObject | string> {
   let row: MysqlRow | undefined;
   try {
@@ -144,15 +144,15 @@ async function inTurn<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<
   return results;
 }
 
-/** Modes that MySQL 8 no longer knows; none of them changes what a program does once it is parsed. */
+/** Modes that MySQL 8 no longer supports; none of them changes a stored object once it is parsed. */
 const GONE_MODES =
   /^(?:NO_AUTO_CREATE_USER|DB2|MAXDB|MSSQL|MYSQL323|MYSQL40|ORACLE|POSTGRESQL|NO_(?:FIELD|KEY|TABLE)_OPTIONS)$/;
 
 /**
- * Makes programs in the session's own database; one that is there already is replaced. Views that need others wait for them.
- * `onBroken` is told of views that were broken when they were backed up and still are; any other failure is thrown.
+ * Creates stored objects in the session's own database and replaces existing ones. Views that depend on others wait for them.
+ * `onBroken` receives views that were broken when they were backed up and still are; any other failure is thrown.
  * `asTrial`: events do not run.
- * @throws TOOL_FAILED naming the program
+ * @throws TOOL_FAILED naming the stored object
  */
 export async function createStoredObjects(
   session: MysqlSession,
@@ -181,7 +181,7 @@ export async function createStoredObjects(
   }
 }
 
-/** Makes one program. `asTrial`: an event does not run. */
+/** Creates one stored object. `asTrial`: an event does not run. */
 export async function createStoredObject(session: MysqlSession, object: StoredObject, asTrial: boolean): Promise<void> {
   const forgetsModes = session.server.flavour === 'mysql' && majorOf(session.server.version) >= 8;
   const modes = object.sqlMode.split(',').filter((mode) => !(forgetsModes && GONE_MODES.test(mode)));
@@ -202,24 +202,27 @@ export async function dropStoredObjects(
   for (const object of storedObjects) await session.rows(dropStatement(object));
 }
 
-/** An event that was switched on is made switched off. The server writes these words itself, before all free text. */
+/** Disables an enabled event. The server generates these words itself, before all free text. */
 function disabled(sql: string): string {
   return sql.replace(/( ON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
 }
 
-/** An error of the server, as `asServerError` gives it, that names the stored object. */
+/** A server error, as returned by `asServerError`, that names the stored object. */
 export function namingObject({ kind, name }: StoredObject, error: unknown, server: MysqlServer): unknown {
   return asServerError(error, server, `${kind} ${name}: `);
 }
 
-/** Tells the log what of the programs can not be taken along. */
+/** Logs the stored objects that cannot be backed up or do not work. */
 export function warnUnreadable(found: StoredObjectsFound, run: Pick<RunContext, 'log'>): void {
   for (const name of found.unreadable) {
-    run.log('warn', { text: 'The database user may not read {{object}}; it is left out', params: { object: name } });
+    run.log('warn', {
+      text: 'The database user lacks the privilege to read {{object}}; it was skipped',
+      params: { object: name },
+    });
   }
   for (const { name } of found.storedObjects.filter(({ broken }) => broken)) {
     run.log('warn', {
-      text: 'The view {{view}} does not work: it names something that is not there',
+      text: 'The view {{view}} is broken: it refers to an object that does not exist',
       params: { view: name },
     });
   }

@@ -1,11 +1,12 @@
 /**
- * The exchange of the live tables with those aside. All tables move in ONE RENAME TABLE, which the server does completely or not
- * at all; foreign keys follow. A table of ours moves along, so that its name tells which side is live. Views do not
- * move, and tables with triggers can not move to another database, so programs are made again. What is needed for that
- * is written down first, and every step can be repeated: whoever finds the plan half way finishes it (`switch`) or takes it
- * back (`undo`).
+ * Switches over between the live and the inactive tables. All tables move in ONE RENAME TABLE, which the server executes
+ * completely or not at all; foreign keys follow. One of Safekeep's tables moves along, so that its name shows which side is
+ * live. Views do not move, and tables with triggers cannot move to another database, so stored objects are created again.
+ * Everything this requires is recorded first, and every step can be repeated: a later process completes a halfway switchover
+ * (`switchOver`) or rolls it back (`switchBack`).
  */
-import { SafekeepError, toSafekeepError } from '../../errors';
+import type { Message } from '../../../shared/runs';
+import { messageOf, SafekeepError, toSafekeepError } from '../../errors';
 import type { RunContext } from '../../context';
 import type { DatabaseConnection, DatabasePlan } from '../driver';
 import { belongsTo, objectsIn } from './catalog';
@@ -32,9 +33,9 @@ interface Switchover {
 }
 
 /**
- * Brings a side live, from the other side or from half way. Nothing to do when it is live; 'before' is also live when nothing
- * is aside, neither staged nor previous.
- * @throws SWITCHOVER_FAILED; everything is as it was, unless the detail says that the way back failed too
+ * Makes a side live, starting from the other side or from halfway. Does nothing when it is live already; 'before' counts as
+ * live when there is neither staged nor previous data.
+ * @throws SWITCHOVER_FAILED; nothing has changed, unless the detail reports that the rollback failed as well
  */
 export async function bringLive(
   to: Side,
@@ -54,33 +55,41 @@ export async function bringLive(
       throw error;
     }
   } catch (error) {
-    const { message: detail } = toSafekeepError(asServerError(error, session.server));
+    if (error instanceof SafekeepError && error.code === 'SWITCHOVER_FAILED') throw error;
+    const detail = messageOf(toSafekeepError(asServerError(error, session.server)));
     throw new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause: error });
   } finally {
     await session.close();
   }
 }
 
+/** @throws SWITCHOVER_FAILED with both reasons */
 async function switchBack(switchover: Switchover, side: Side, reason: unknown): Promise<void> {
   try {
     await converge(switchover, side);
   } catch (error) {
-    const said = (each: unknown) => (each as Error).message;
-    throw new Error(`${said(reason)}; the way back failed too: ${said(error)}`, { cause: error });
+    const described = (each: unknown) => messageOf(toSafekeepError(asServerError(each, switchover.session.server)));
+    const detail: Message = {
+      text: '{{reason}}; the rollback failed as well: {{failure}}',
+      params: { reason: described(reason), failure: described(error) },
+    };
+    throw new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause: error });
   }
 }
 
-/** Writes down the side that is live, as it is now. @returns whether there is anything to do */
+const refused = (detail: Message) => new SafekeepError('SWITCHOVER_FAILED', { detail });
+
+/** Records the contents of the live side. @returns whether there is anything to do */
 async function begin(switchover: Switchover, to: Side): Promise<boolean> {
   const { session, layout, run } = switchover;
   const there = await slotsThere(session, layout);
   if (there === 'none' && to === 'before') return false;
-  if (there === 'none') throw new Error('the staged data is gone');
+  if (there === 'none') throw refused({ text: 'the staged data is missing' });
   const live = await liveSide(session, layout);
   if (live === to && there === 'some') return false;
-  if (live === null || there === 'some') throw new Error('what was aside is gone');
+  if (live === null || there === 'some') throw refused({ text: 'the inactive data is incomplete' });
   const progress = await progressOf(session, layout);
-  if (progress !== live) return true; // Half way: it was all written down then.
+  if (progress !== live) return true; // Halfway: everything was recorded at the start.
   if (live === to) return false;
   const belongs = belongsTo(switchover.connection, session);
   const objects = await objectsIn(session, layout.live);
@@ -88,7 +97,7 @@ async function begin(switchover: Switchover, to: Side): Promise<boolean> {
   const { storedObjects, unreadable } = await storedObjectsOf(session, belongs);
   if (unreadable.length > 0) {
     run.log('warn', {
-      text: 'The database user may not read these, so they stay as they are: {{objects}}',
+      text: 'The database user lacks the privilege to read these objects; they are left unchanged: {{objects}}',
       params: { objects: unreadable.join(', ') },
     });
   }
@@ -100,13 +109,15 @@ async function begin(switchover: Switchover, to: Side): Promise<boolean> {
   return true;
 }
 
-/** Whatever has been done of an exchange: afterwards the side is live, with its programs, and the plan says so. Repeatable. */
+/** Completes the switchover from any state: the side is live with its stored objects, and the plan records it. Repeatable. */
 async function converge(switchover: Switchover, side: Side): Promise<void> {
   const { session, connection, layout, run } = switchover;
   if (connection.tablePrefix === '') await endOtherSessions(session, run);
   const { live, missing } = await standingOf(session, layout);
   if (live !== side) {
-    if (missing.length > 0) throw new Error(`tables of the other side are gone: ${missing.join(', ')}`);
+    if (missing.length > 0) {
+      throw refused({ text: 'these inactive tables are missing: {{tables}}', params: { tables: missing.join(', ') } });
+    }
     await switchOverTables(switchover, side);
   }
   await bringStoredObjects(switchover, side);
@@ -131,7 +142,7 @@ async function switchOverTables({ session, layout, run }: Switchover, side: Side
   await insist(session, run, () => session.rows(`RENAME TABLE ${moves.join(', ')}`));
 }
 
-/** Makes the programs of a side whose tables are live. One that is there already, the same, stays as it is. */
+/** Creates the stored objects of a side whose tables are live. Identical ones that exist are kept. */
 async function bringStoredObjects(switchover: Switchover, side: Side): Promise<void> {
   const { session, connection, layout, run } = switchover;
   await insist(session, run, () => dropInactiveTriggers(switchover, otherSide(side)));
@@ -143,12 +154,12 @@ async function bringStoredObjects(switchover: Switchover, side: Side): Promise<v
   const missing = wanted.filter((object) => !kept.some((other) => isSameObject(object, other)));
   await createStoredObjects(session, missing, {
     onBroken: (view) => {
-      run.log('warn', { text: 'The view {{view}} did not work before and is left out', params: { view } });
+      run.log('warn', { text: 'The view {{view}} was already broken and was skipped', params: { view } });
     },
   });
 }
 
-/** Within a database triggers follow their tables: those that did are dropped, since their names are needed. */
+/** Within a database, triggers follow their tables. Those that did are dropped, because their names are needed. */
 async function dropInactiveTriggers({ session, layout }: Switchover, side: Side): Promise<void> {
   if (layout.strategy === 'tables') return;
   const own = new Set(

@@ -1,7 +1,7 @@
 /**
- * Tries programs out in the live database, where their own names are taken: each is made under a name of ours, a trigger on
- * the staged table, and dropped at once. Views and packages can not be tried so, since their code names what they are built on;
- * whether the server takes them shows after the exchange, which is taken back if not.
+ * Tries out stored objects in the live database, where their own names are taken: each is created under a name of Safekeep's, a
+ * trigger on the staged table, and dropped at once. Views and packages cannot be tried this way, because their code names the
+ * objects they use; if the server rejects them after the tables have moved, the switchover is rolled back.
  */
 import { type MysqlSession, quoteId } from './connection';
 import type { Layout, Place } from './layout';
@@ -10,7 +10,7 @@ import { type StoredObject, triggerParts, underName } from './stored-objects-fil
 
 export const trialName = ({ id }: Pick<Layout, 'id'>) => `__safekeep_${id}_trial`;
 
-/** @throws TOOL_FAILED naming the program */
+/** @throws TOOL_FAILED naming the stored object */
 export async function tryUnderOtherNames(
   session: MysqlSession,
   storedObjects: StoredObject[],
@@ -27,7 +27,7 @@ export async function tryUnderOtherNames(
       await createStoredObject(session, trial, true);
       await dropStoredObjects(session, [trial]);
     } catch (error) {
-      // What it leaves, `dropTrials` drops.
+      // `dropTrials` drops anything left behind.
       throw namingObject(object, error, session.server);
     }
   }
@@ -45,7 +45,7 @@ function triggerOn(
   return `CREATE TRIGGER ${quoteId(trialName(layout))} ${parts.event} ON ${quoteId(inactive)} FOR EACH ROW ${parts.body}`;
 }
 
-/** Drops what a killed trial left. */
+/** Drops the remains of a killed trial. */
 export async function dropTrials(session: MysqlSession, layout: Layout): Promise<void> {
   const name = trialName(layout);
   const left = await session.rows(

@@ -9,7 +9,7 @@ const check = (sql: string, grants = false) => {
   return requireAllowed(statement, SCHEMAS, grants);
 };
 
-describe('what dump tools write is allowed', () => {
+describe('statements of dump tools are allowed', () => {
   it.each([
     ['SET statement_timeout = 0;', 'parameter'],
     [`SET client_encoding = 'UTF8';`, 'parameter'],
@@ -17,8 +17,8 @@ describe('what dump tools write is allowed', () => {
     ['SET default_table_access_method = heap;', 'parameter'],
     ['SET check_function_bodies = false;', 'parameter'],
     [`SELECT pg_catalog.set_config('search_path', '', false);`, 'search path'],
-    [`SELECT pg_catalog.setval('"public"."s"', 12, false);`, 'counter'],
-    [`SELECT pg_catalog.setval('public.s', -3, true);`, 'counter'],
+    [`SELECT pg_catalog.setval('"public"."s"', 12, false);`, 'sequence'],
+    [`SELECT pg_catalog.setval('public.s', -3, true);`, 'sequence'],
     ['CREATE TABLE "public"."t" ("a" integer);', 'other'],
     ['CREATE UNLOGGED TABLE "Tenant ""Ä"""."t" ();', 'other'],
     ['CREATE OR REPLACE VIEW "public"."v" AS SELECT 1;', 'other'],
@@ -130,6 +130,6 @@ describe('everything else is refused with its beginning', () => {
     ...['create table "sibling"."t" ();', 'CREATE TABLE "public"."t" ()'],
   ])('%s', (sql) => {
     const beginning = sql.slice(0, 30).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    expect(() => check(sql)).toThrow(new RegExp(`The backup is damaged: .*do not write: ${beginning}`));
+    expect(() => check(sql)).toThrow(new RegExp(`The backup is damaged: .*never write: ${beginning}`));
   });
 });

@@ -1,6 +1,6 @@
 /**
- * What an archive may have done: the statements that pg_dump 12 to 18 and pg_restore write for the objects of schemas, on objects of
- * these schemas. Everything else is refused before any of it reaches a server: a dump comes from outside.
+ * The statements an archive is allowed to run: those that pg_dump 12 to 18 and pg_restore write for the objects of schemas, on
+ * objects of these schemas. All others are refused before any of them reaches a server: a dump is untrusted input.
  */
 import { SafekeepError } from '../../errors';
 import { beginningOf, keyword, meaningful, type Statement, type Token } from './script';
@@ -11,7 +11,7 @@ const KINDS = [
   ...['TEXT SEARCH CONFIGURATION', 'TEXT SEARCH DICTIONARY', 'TEXT SEARCH PARSER', 'TEXT SEARCH TEMPLATE'],
 ].join('|');
 
-/** Statements that name their object right behind these words. */
+/** Statements that name their object right after these words. */
 const BY_NAME = [
   new RegExp(`^CREATE (OR REPLACE )?((UNLOGGED|DEFAULT|RECURSIVE) )?(${KINDS}) `),
   new RegExp(`^ALTER (${KINDS}) (ONLY )?`),
@@ -19,7 +19,7 @@ const BY_NAME = [
   new RegExp(`^SECURITY LABEL FOR \\S+ ON (COLUMN|${KINDS}) `),
   /^REFRESH MATERIALIZED VIEW /,
 ];
-/** Parts of a table or domain: the object stands behind ON, of a rule that is made behind TO. */
+/** Parts of a table or domain: the object follows ON, or TO for a rule that is created. */
 const PARTS = '(CONSTRAINT|TRIGGER|RULE|POLICY)';
 const BY_PLACE = [
   /^CREATE (UNIQUE )?INDEX /,
@@ -41,23 +41,27 @@ const PARAMETERS = new Set([
     'escape_string_warning',
   ],
 ]);
-/** Encodings in which no byte of a longer character can be taken for one of ASCII: those that a server can have. */
+/** Encodings that a server can have; in these, no byte of a multi-byte character can be mistaken for ASCII. */
 const SAFE_ENCODING =
   /^(UTF8|SQL_ASCII|EUC_(CN|JP|KR|TW)|EUC_JIS_2004|LATIN([1-9]|10)|ISO_8859_[5-8]|KOI8[RU]|MULE_INTERNAL|WIN(866|874|125[0-8]))$/;
 
-/** What a statement is, as far as it is treated in its own way. */
-export type StatementKind = 'parameter' | 'search path' | 'counter' | 'copy' | 'routine' | 'other';
+/** The kinds of statements that are treated differently. */
+export type StatementKind = 'parameter' | 'search path' | 'sequence' | 'copy' | 'routine' | 'other';
 
 /**
- * @param schemas those of the dump @param grants whether grants may be made in the name of the role that made them
+ * @param schemas those of the dump @param grants whether grants can name the role that made them
  * @throws ARCHIVE_DAMAGED naming the statement's beginning
  */
 export function requireAllowed({ tokens }: Statement, schemas: readonly string[], grants = false): StatementKind {
   const words = meaningful(tokens);
   const kind = kindOf(words, schemas, grants);
   if (kind) return kind;
-  const detail = `the dump holds a statement that dump tools do not write: ${beginningOf(tokens)}`;
-  throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
+  throw new SafekeepError('ARCHIVE_DAMAGED', {
+    detail: {
+      text: 'the dump contains a statement that dump tools never write: {{statement}}',
+      params: { statement: beginningOf(tokens) },
+    },
+  });
 }
 
 function kindOf(words: Token[], schemas: readonly string[], grants: boolean): StatementKind | null {
@@ -96,7 +100,7 @@ function kindOf(words: Token[], schemas: readonly string[], grants: boolean): St
 
 const decoded = (name = '') => Buffer.from(name, 'latin1').toString('utf8');
 
-/** Where the name of what is made or changed begins; null when the statement is none of those. */
+/** The position of the name of the object that is created or changed; null for any other statement. */
 function objectAt(words: readonly Token[], head: string): number | null {
   const place = BY_PLACE.map((pattern) => pattern.exec(head)?.[0]).find(Boolean);
   if (place) {
@@ -120,7 +124,7 @@ function isParameter(words: readonly Token[]): boolean {
   return name?.name !== 'client_encoding' || SAFE_ENCODING.test(value?.raw.replaceAll("'", '') ?? '');
 }
 
-/** The search path that every script sets, or the value of a counter. */
+/** The search path that every script sets, or the value of a sequence. */
 function selected(words: readonly Token[], schemas: readonly string[]): StatementKind | null {
   const text = words.map(({ raw, kind }) => (kind === 'text' ? "''" : raw)).join('');
   if (/^SELECTpg_catalog\.set_config\('',''(,false)\);$/i.test(text)) {
@@ -130,7 +134,7 @@ function selected(words: readonly Token[], schemas: readonly string[]): Statemen
   const [, quoted, plain] =
     /^'(?:"((?:[^"]|"")*)"|([^".(]+))\./.exec((words[5]?.raw ?? '').replaceAll("''", "'")) ?? [];
   const schema = quoted?.replaceAll('""', '"') ?? plain;
-  return schema !== undefined && schemas.includes(decoded(schema)) ? 'counter' : null;
+  return schema !== undefined && schemas.includes(decoded(schema)) ? 'sequence' : null;
 }
 
 /** `COPY schema.table [(columns)] FROM stdin;`, with nothing else in it. */

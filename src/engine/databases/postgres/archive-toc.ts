@@ -1,12 +1,13 @@
 /**
- * The table of contents of a dump in pg_dump's custom format, as the file holds it: beyond what `pg_restore --list` prints, each
- * entry's own SQL. Versions 1.14 to 1.16 of the format, which pg_dump 12 to 18 write (pg_backup_archiver.c, ReadHead and ReadToc).
+ * The table of contents of a dump in pg_dump's custom format, read from the file itself: unlike `pg_restore --list`, it includes
+ * the SQL of each entry. Versions 1.14 to 1.16 of the format, written by pg_dump 12 to 18 (pg_backup_archiver.c, ReadHead and
+ * ReadToc).
  */
 import type { Readable } from 'node:stream';
 
 export interface StoredEntry {
   dumpId: number;
-  /** Data follow for it. */
+  /** The entry has data. */
   hasData: boolean;
   tag: string;
   /** 'TABLE', 'TABLE DATA', … */
@@ -20,7 +21,7 @@ export interface StoredEntry {
 
 const MAGIC = 'PGDMP';
 const MAX_TOC_BYTES = 256 * 1024 * 1024;
-/** Fields of the time of the dump: seconds to daylight saving. */
+/** Fields of the dump's time: seconds to the daylight saving flag. */
 const TIME_FIELDS = 7;
 
 class NeedsMore extends Error {}
@@ -48,14 +49,14 @@ class Cursor {
     return sign === 0 ? value : -value;
   }
 
-  /** Byte by byte ('latin1'). */
+  /** Bytes as latin1. */
   text(): string | null {
     const length = this.int();
     return length < 0 ? null : this.skip(length).toString('latin1');
   }
 }
 
-/** @returns null for what is no such dump, or one of a version that is not known; the stream is not read further than it must */
+/** @returns null for a file that is not such a dump or has an unknown version; reads no more of the stream than needed */
 export async function readArchiveToc(source: Readable): Promise<StoredEntry[] | null> {
   let bytes = Buffer.alloc(0);
   let pending: Buffer[] = [];
@@ -117,7 +118,7 @@ function parseEntry(cursor: Cursor, minor: number): StoredEntry {
   if (minor >= 16) cursor.int(); // Kind of relation.
   cursor.text(); // Owner.
   cursor.text(); // With OIDs: always false.
-  while (cursor.text() !== null); // What it depends on.
-  cursor.skip(1 + cursor.offsetSize); // Where its data lie.
+  while (cursor.text() !== null); // Dependencies.
+  cursor.skip(1 + cursor.offsetSize); // Position of its data.
   return { dumpId, hasData, tag, type, definition, drop, copy, schema };
 }

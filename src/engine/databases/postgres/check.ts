@@ -1,19 +1,21 @@
-/** Compares loaded data with what the manifest says was dumped. */
+/** Compares loaded data with the manifest. */
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
+import { otherRowCount, tableMissing } from '../differences';
 import { quoteName, quoteText, tableName } from './connection';
 
 const TABLES_PER_QUESTION = 50;
-const MAX_TOLD = 10;
+const MAX_LISTED = 10;
 
 /** Runs one query and returns its rows. */
 export type Ask = (sql: string) => Promise<unknown[][]>;
 
 /**
- * Every table of the manifest is there and holds as many rows. Foreign keys and constraints were checked by the load.
- * @param schemas those of the backup, and where each was loaded to
- * @param count asks for row counts, where functions in indexes find what they name without a schema
+ * Every table of the manifest exists and has the same number of rows. The load has checked foreign keys and constraints.
+ * @param schemas those of the backup, and the ones they were loaded into
+ * @param count runs row counts with a search path in which functions of indexes find unqualified names
  * @throws STAGED_DATA_DIFFERS
  */
 export async function checkTables(
@@ -32,7 +34,7 @@ export async function checkTables(
   for (const [schema, name] of found.map((row) => row.map(String) as [string, string])) {
     present.set(tableName(inBackup.get(schema) ?? schema, name), `${quoteName(schema)}.${quoteName(name)}`);
   }
-  const differences: string[] = [];
+  const differences: Message[] = [];
   for (let from = 0; from < backup.tables.length; from += TABLES_PER_QUESTION) {
     run.signal.throwIfAborted();
     const tables = backup.tables.slice(from, from + TABLES_PER_QUESTION);
@@ -40,16 +42,17 @@ export async function checkTables(
     run.progress({ done: from + tables.length, total: backup.tables.length, unit: 'steps' });
   }
   if (differences.length === 0) return;
-  const more = differences.length > MAX_TOLD ? [`+${differences.length - MAX_TOLD}`] : [];
-  const detail = [...differences.slice(0, MAX_TOLD), ...more].join('; ');
+  const unlisted = differences.length - MAX_LISTED;
+  const more: Message[] = unlisted > 0 ? [{ text: '{{count}} more differences', params: { count: unlisted } }] : [];
+  const detail = [...differences.slice(0, MAX_LISTED), ...more];
   throw new SafekeepError('STAGED_DATA_DIFFERS', { detail });
 }
 
-async function differencesIn(tables: TableRows[], present: Map<string, string>, count: Ask): Promise<string[]> {
-  const missing = tables.filter(({ name }) => !present.has(name)).map(({ name }) => `${name} is missing`);
+async function differencesIn(tables: TableRows[], present: Map<string, string>, count: Ask): Promise<Message[]> {
+  const missing = tables.filter(({ name }) => !present.has(name)).map(({ name }) => tableMissing(name));
   const counted = tables.filter(({ name, rows }) => present.has(name) && rows !== null);
   if (counted.length === 0) return missing;
-  // Numbered: the parts of a UNION may be answered in any order.
+  // Numbered: a UNION returns its parts in any order.
   const answers = await count(
     counted
       .map(({ name }, i) => `SELECT ${i}, pg_catalog.count(*) FROM ONLY ${present.get(name)}`)
@@ -57,7 +60,7 @@ async function differencesIn(tables: TableRows[], present: Map<string, string>, 
   );
   const counts = new Map(answers.map((answer) => answer.map(Number) as [number, number]));
   const other = counted.flatMap(({ name, rows }, i) =>
-    counts.get(i) === rows ? [] : [`${name}: ${counts.get(i) ?? '?'} / ${rows}`],
+    counts.get(i) === rows ? [] : [otherRowCount(name, counts.get(i) ?? 0, rows ?? 0)],
   );
   return [...missing, ...other];
 }

@@ -1,6 +1,6 @@
 /**
- * One command of an archive, sent by the extended protocol: the server takes exactly one command from each such message, whatever
- * its text holds. `pg` has no query for raw bytes and rows, so this writes the few messages itself.
+ * One command of an archive, sent by the extended protocol: the server accepts exactly one command in each such message, whatever
+ * its text contains. `pg` has no query for raw bytes and rows, so this class writes the few messages itself.
  * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 import type { Connection, Submittable } from 'pg';
@@ -29,7 +29,7 @@ function parse(sql: Buffer): Buffer {
   return message('P', NO_NAME, sql, NO_NAME, Buffer.alloc(2));
 }
 
-/** What `pg` calls while a query of one's own is under way. */
+/** The interface that `pg` calls while a custom query is running. */
 export class ArchiveCommand implements Submittable {
   /** Resolves when the server is ready for the next one; rejects with the server's error, that of the rows, or a lost connection. */
   readonly done: Promise<void>;
@@ -38,7 +38,7 @@ export class ArchiveCommand implements Submittable {
   #error: unknown = null;
   #isSynced = false;
 
-  /** @param rows for `COPY … FROM stdin`, as the server takes them */
+  /** @param rows for `COPY … FROM stdin`, in the server's format */
   constructor(
     private readonly sql: Buffer,
     private readonly rows: AsyncIterable<Buffer> | null = null,
@@ -52,7 +52,7 @@ export class ArchiveCommand implements Submittable {
   submit(connection: Connection): void {
     const { stream } = connection;
     stream.write(Buffer.concat([parse(this.sql), BIND, EXECUTE, this.rows ? FLUSH : SYNC]));
-    // While rows are awaited the server would pass over a Sync: it follows them.
+    // While the server waits for rows it ignores a Sync, so the Sync follows them.
     this.#isSynced = this.rows === null;
   }
 
@@ -62,7 +62,7 @@ export class ArchiveCommand implements Submittable {
 
   handleError(error: unknown, connection: Connection): void {
     this.#error ??= error;
-    // The server passes over everything up to a Sync.
+    // The server ignores everything up to a Sync.
     this.#sync(connection.stream);
     this.#reject(this.#error);
   }
@@ -76,7 +76,7 @@ export class ArchiveCommand implements Submittable {
     else this.#resolve();
   }
 
-  // What a statement answers is of no concern.
+  // Results of statements are not needed.
   handleRowDescription(): void {}
   handleDataRow(): void {}
   handlePortalSuspended(): void {}
@@ -111,7 +111,7 @@ export class ArchiveCommand implements Submittable {
   }
 }
 
-/** Resolves when a full stream takes more, or never will. */
+/** Resolves when a full stream accepts more, or never will. */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

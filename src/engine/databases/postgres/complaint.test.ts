@@ -13,9 +13,9 @@ it.each([
     'insert or update on table "child" violates foreign key constraint "k"',
     'insert or update on table "child" violates foreign key constraint "k"',
   ],
-])('tells no rows: %s', (said, told) => expect(withoutRows(said)).toBe(told));
+])('contains no rows: %s', (message, expected) => expect(withoutRows(message)).toBe(expected));
 
-it('is one line, whatever the server has to say', () => {
+it('is one line, whatever the server reports', () => {
   const error = {
     ...{ severity: 'ERROR', code: '23505', message: 'duplicate key value violates unique constraint "u"' },
     ...{ detail: 'Key (a)=(Jane) is\nduplicated.', where: 'COPY t, line 3: "Jane"' },

@@ -11,12 +11,12 @@ export interface ServerMessage {
   where?: string;
 }
 
-/** Whether the server itself has answered with this error. By its shape: the host's copy of the driver has classes of its own. */
+/** Whether the error comes from the server. Decided by its shape: the host's copy of the driver has classes of its own. */
 export function isServerError(error: unknown): error is ServerMessage {
   return typeof error === 'object' && error !== null && 'severity' in error && 'code' in error && 'message' in error;
 }
 
-/** An error's text without values of rows: the object and the number of the line that failed are enough to find it. */
+/** An error's text without values of rows: the object and the line number are enough to find the failure. */
 export function withoutRows(text: string): string {
   return text
     .replace(/(\bFailing row contains) \([^]*$/, '$1 (…).')
@@ -26,7 +26,7 @@ export function withoutRows(text: string): string {
     .replace(/\bvalue "[^]*"(?= is out of range| too long)/, 'value "…"');
 }
 
-/** In one line: severity, message, details and where. */
+/** In one line: severity, message, details and context. */
 export function complaintOf(error: unknown): string {
   if (!isServerError(error)) return error instanceof Error ? error.message : String(error);
   const { severity = 'ERROR', message, detail, hint, where } = error;

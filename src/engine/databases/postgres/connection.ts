@@ -1,4 +1,4 @@
-/** Short-lived connections of our own, never from the app's pool, and the same sign-in for the native clients. */
+/** Short-lived connections of Safekeep's own, never from the app's pool, and the same credentials for the native clients. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import tls from 'node:tls';
@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 15_000;
 export interface ConnectOptions {
   /** Instead of the app's database. */
   database?: string;
-  /** Ends the connection, and with it the statement under way. */
+  /** Ends the connection and the current statement. */
   signal?: AbortSignal;
   applicationName?: string;
 }
@@ -30,7 +30,7 @@ function clientConfig(
     user: connection.username,
     password: connection.password,
     database: database ?? connection.database,
-    // Left out when not set: `pg` then obeys PGSSLMODE, as the app's own connection does.
+    // Omitted when not set: `pg` then obeys PGSSLMODE, as the app's own connection does.
     ...(connection.tls ? { ssl: connection.tls } : {}),
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -39,8 +39,8 @@ function clientConfig(
 }
 
 /**
- * Timeouts of the server, the database or the role must not cut a long run short; the empty search path makes the server
- * print every name with its schema. transaction_timeout exists since PostgreSQL 17.
+ * Timeouts of the server, the database or the role must not interrupt a long run; the empty search path makes the server qualify
+ * every name with its schema. transaction_timeout exists since PostgreSQL 17.
  */
 const SESSION = `
   SELECT set_config('search_path', '', false);
@@ -48,11 +48,11 @@ const SESSION = `
    WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
                   'transaction_timeout')`;
 
-/** @throws the error of `pg` as it is; see `connect` for one that users understand. */
+/** @throws the unchanged error of `pg`; see `connect` for one that users understand */
 export async function connectRaw(connection: DatabaseConnection, options: ConnectOptions = {}): Promise<Client> {
   options.signal?.throwIfAborted();
   const client = new pg.Client(clientConfig(connection, options));
-  // A lost connection fails the query under way; without a listener it would end the process as well.
+  // A lost connection fails the current query; without a listener it would end the process as well.
   client.on('error', () => undefined);
   const end = () => void client.end().catch(() => undefined);
   options.signal?.addEventListener('abort', end, { once: true });
@@ -94,7 +94,7 @@ export async function withClient<T>(
   }
 }
 
-/** Asks a question that may be repeated, and asks it again when the server fails over it. @throws what the last attempt throws */
+/** Runs a query that can be repeated, and repeats it when the server terminates it. @throws the error of the last attempt */
 export async function insistently<T>(ask: () => Promise<T>): Promise<T> {
   for (let left = 2; ; left -= 1) {
     try {
@@ -124,12 +124,12 @@ export async function inTransaction<T>(client: Client, work: () => Promise<T>): 
   }
 }
 
-/** SQLSTATE of a server's error; a Node error code or '' otherwise. */
+/** SQLSTATE of a server error; a Node error code or '' otherwise. */
 export function sqlState(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '');
 }
 
-/** What went wrong, in the server's own words; some socket errors have an empty message and a list inside. */
+/** The server's own error text; some socket errors have an empty message and a list of errors inside. */
 export function describe(error: unknown): string {
   const { message, code, detail, errors } = error as {
     message?: string;
@@ -150,21 +150,21 @@ export function tableName(schema: string, name: string): string {
   return `${schema}.${name}`;
 }
 
-/** A pattern for pg_dump's -n, -t and --exclude-table-data that fits this name only. */
+/** A pattern for pg_dump's -n, -t and --exclude-table-data that matches this name only. */
 export function exactPattern(...names: string[]): string {
-  // Between double quotes neither case is folded nor a wildcard seen (psql's manual, "Patterns").
+  // Between double quotes, case is not folded and wildcards have no meaning (psql's manual, "Patterns").
   return names.map((name) => `"${name.replaceAll('"', '""')}"`).join('.');
 }
 
-/** Environment of the native clients: the app's sign-in and TLS options. */
+/** Environment of the native clients: the app's credentials and TLS options. */
 export interface ToolEnvironment {
   env: Record<string, string>;
-  /** A private folder for files handed to the tools; gone after `close`. */
+  /** A private folder for files passed to the tools; deleted by `close`. */
   folder: string;
   close(): Promise<void>;
 }
 
-/** Secrets stand in the environment and in files of mode 0600, never in arguments, which every user of the machine can read. */
+/** Secrets are in the environment and in files of mode 0600, never in arguments, which every user of the machine can read. */
 export async function toolEnvironment(
   connection: DatabaseConnection,
   options: { database?: string; applicationName?: string } = {},
@@ -181,7 +181,7 @@ export async function toolEnvironment(
       PGAPPNAME: options.applicationName ?? 'safekeep',
       PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
       PGOPTIONS: '',
-      // The tools' own messages in English: the log is one language, and ours.
+      // Keeps the tools' own messages in English, the language of the log.
       LC_ALL: 'C',
       ...(await tlsVariables(connection.tls, folder)),
     };
@@ -196,7 +196,7 @@ function ifGiven(name: string, value: string | number | undefined): Record<strin
   return value === undefined || value === '' ? {} : { [name]: String(value) };
 }
 
-/** Node's TLS options in libpq's words: https://www.postgresql.org/docs/current/libpq-envars.html */
+/** Node's TLS options as libpq's: https://www.postgresql.org/docs/current/libpq-envars.html */
 async function tlsVariables(options: DatabaseConnection['tls'], folder: string): Promise<Record<string, string>> {
   if (!options) return {};
   const secret = async (name: string, content: string) => {
@@ -206,7 +206,7 @@ async function tlsVariables(options: DatabaseConnection['tls'], folder: string):
   };
   const variables: Record<string, string> = { PGSSLMODE: 'require' };
   if (options.rejectUnauthorized === false) {
-    // With 'require' libpq still verifies when it finds a root certificate: name one that is not there.
+    // With 'require', libpq still verifies if it finds a root certificate: name one that does not exist.
     variables.PGSSLROOTCERT = path.join(folder, 'none');
   } else {
     variables.PGSSLMODE = 'verify-full';

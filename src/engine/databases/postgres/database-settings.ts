@@ -1,4 +1,4 @@
-/** What belongs to a database itself rather than to something in it, and how another database gets the same. */
+/** Properties of a database itself rather than of its contents, and how they are copied to another database. */
 import { z } from 'zod';
 import type { RunContext } from '../../context';
 import { type Client, describe, quoteName, quoteText, rows } from './connection';
@@ -26,7 +26,7 @@ const DatabaseRow = z.object({
 });
 export type DatabaseRow = z.infer<typeof DatabaseRow>;
 
-/** null when there is no such database. */
+/** null when the database does not exist. */
 export async function databaseRow(client: Client, name: string): Promise<DatabaseRow | null> {
   const [found] = await rows<{ row: unknown }>(
     client,
@@ -39,7 +39,7 @@ export async function databaseRow(client: Client, name: string): Promise<Databas
   return found ? DatabaseRow.parse(found.row) : null;
 }
 
-/** CREATE DATABASE for one that sorts, compares and stores text as `like` does. */
+/** CREATE DATABASE with the same encoding, collation and locale as `like`. */
 export function createDatabase(name: string, like: DatabaseRow): string {
   const locale = like.datlocale ?? like.daticulocale;
   const providers: Record<string, string> = {
@@ -59,8 +59,8 @@ export function createDatabase(name: string, like: DatabaseRow): string {
 }
 
 /**
- * Gives `target` the settings, rights and connection limit of `source`, within the transaction that is open. A setting that the
- * connecting role may not make is passed over and logged: it would be no reason to lose a restore.
+ * Copies settings, privileges and connection limit of `source` to `target`, within the open transaction. A setting that the
+ * connecting role is not allowed to make is skipped and logged: it is no reason to fail a restore.
  */
 export async function copyDatabaseSettings(
   client: Client,
@@ -79,7 +79,7 @@ export async function copyDatabaseSettings(
     } catch (error) {
       await client.query('ROLLBACK TO SAVEPOINT setting');
       run.log('warn', {
-        text: 'A setting of the database could not be carried over: {{statement}} ({{detail}})',
+        text: 'A database setting could not be copied: {{statement}} ({{detail}})',
         params: { statement, detail: describe(error) },
       });
     }
@@ -118,7 +118,7 @@ function splitSetting(setting: string): [string, string] {
   return [setting.slice(0, at), setting.slice(at + 1)];
 }
 
-/** Names of extensions' parameters have a dot between two words. */
+/** Names of extension parameters have a dot between two words. */
 function parameterName(name: string): string {
   return name.split('.').map(quoteName).join('.');
 }
@@ -129,7 +129,7 @@ const LISTS_OF_NAMES = new Set([
   ...['temp_tablespaces', 'unix_socket_directories', 'restrict_nonsystem_relation_kind', 'oauth_validator_libraries'],
 ]);
 
-/** The value as SET takes it. */
+/** The value in the syntax of SET. */
 export function settingValue(name: string, value: string): string {
   if (!LISTS_OF_NAMES.has(name.toLowerCase())) return quoteText(value);
   const names = [...value.matchAll(/"((?:[^"]|"")*)"|[^,\s]+/g)];

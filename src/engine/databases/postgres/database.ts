@@ -1,13 +1,14 @@
 /**
- * Strategy 'database': the slot aside is a database of its own on the same server, and the exchange renames both.
+ * Strategy 'database': the inactive slot is a separate database on the same server; the switchover renames both.
  *
- * A rename locks the database until the transaction ends: sessions that begin meanwhile wait for the lock and are then told that
- * the database was renamed. So nobody has to be shut out beforehand, and a process that dies at any moment leaves no database
+ * A rename locks the database until the transaction ends: new sessions wait for the lock and then receive an error, because the
+ * database was renamed. So connections need not be refused beforehand, and a process that dies at any moment leaves no database
  * that refuses connections.
  */
 import type { ManifestDatabase } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
-import { SafekeepError } from '../../errors';
+import { messageOf, SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { checkTables } from './check';
 import {
@@ -55,7 +56,7 @@ export async function stageDatabase(
     await client.query(createDatabase(inactive, await likeness(client, plan)));
     await client.query(mark('loading'));
   });
-  run.log('info', { text: 'Created the database {{name}} beside the live one.', params: { name: inactive } });
+  run.log('info', { text: 'Created the staging database {{name}}', params: { name: inactive } });
   const environment = await toolEnvironment(connection, { database: inactive, applicationName });
   const load: Load = {
     ...{ ...request, connection, environment, database: inactive },
@@ -66,7 +67,7 @@ export async function stageDatabase(
     const lists = await readLists(load);
     const session = await LoadSession.open(connection, sessionOptions(request, applicationName, inactive));
     try {
-      // What is staged is only made durable with the switch, whose commit waits for the disk.
+      // Staged data becomes durable only with the switchover, whose commit waits for the disk.
       await session.run('SET synchronous_commit = off');
       await session.run(schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)};`).join('\n'));
       const fresh = await withClient(connection, { database: inactive, signal: run.signal }, (client) =>
@@ -75,7 +76,7 @@ export async function stageDatabase(
       await session.lenient(detailsToSet(here.schemaFacts, fresh));
       await session.run(here.extensions);
       const foreignKeys = await loadInto(session, lists, load);
-      // The tables they lead to are not the app's; a scratch database does not have them.
+      // The tables they reference are not the app's; a scratch database does not have them.
       if (!slots.isForVerify(plan)) await loadForeignKeys(session, foreignKeys, load);
       await session.quit();
     } finally {
@@ -87,7 +88,7 @@ export async function stageDatabase(
   await asMaintenance((client) => client.query(mark('staged')));
 }
 
-/** Where each of the app's schemas goes, and what that renames. */
+/** Target schema of each of the app's schemas, and the renaming this requires. */
 export function destination(
   backup: ManifestDatabase,
   schemas: string[],
@@ -99,7 +100,7 @@ export function destination(
   return { targets, ...(isRenamed ? { renaming: { schemas: targets, staying } } : {}) };
 }
 
-/** A scratch database may be made by a role that may not have one like the live one: only how text is stored and sorted matters. */
+/** A role that cannot create a database like the live one can still create a scratch database: only encoding and collation matter. */
 async function likeness(client: Client, plan: DatabasePlan): Promise<DatabaseRow> {
   const row = await requireRow(client, slots.nameOf(plan, 'live'));
   if (!slots.isForVerify(plan)) return row;
@@ -109,7 +110,7 @@ async function likeness(client: Client, plan: DatabasePlan): Promise<DatabaseRow
 
 async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDatabase) {
   const schemas = slots.schemasOf(plan);
-  // A database that is only looked at needs no more than the backup.
+  // A database for a verification needs only what the backup needs.
   const extensions = slots.isForVerify(plan)
     ? backup.extensions
     : unionOf(backup.extensions, await allExtensions(client));
@@ -122,7 +123,7 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
   };
 }
 
-/** What makes the schemas of a new database like the live ones; nothing where they are alike, since not every role may do it. */
+/** Statements that make the schemas of a new database like the live ones; none where they are alike, because not every role can run them. */
 function detailsToSet(live: slots.SchemaFacts[], fresh: slots.SchemaFacts[]): string[] {
   const different = live.filter((schema) => {
     const found = fresh.find(({ name }) => name === schema.name);
@@ -148,7 +149,7 @@ export async function checkDatabase(
   });
 }
 
-/** Makes the slot aside live, provided it holds `wanted`; nothing to do where it is live already. @throws SWITCHOVER_FAILED (nothing changed) */
+/** Makes the inactive slot live if it contains `wanted`; does nothing if that is live already. @throws SWITCHOVER_FAILED (nothing changed) */
 export async function switchOverDatabases(
   connection: DatabaseConnection,
   plan: DatabasePlan,
@@ -164,13 +165,13 @@ export async function switchOverDatabases(
     await endEarlier();
     if ((await positionOfDatabases(connection, plan, endSessionsMs)) === reached) return;
     const rename = (renamer: Client) =>
-      // Ends sessions while the rename waits for them: none can begin then.
+      // Terminates sessions while the rename waits for them: no new ones can begin.
       withMaintenance(connection, both, undefined, (ender) =>
         renameWithoutSessions(renamer, ender, plan, wanted, run, endSessionsMs),
       );
     await withMaintenance(connection, both, undefined, rename, slots.switchoverName(plan.id));
   } catch (error) {
-    // A connection that was lost during the commit leaves open whether it happened: the server knows, once its process has ended.
+    // If the connection was lost during the commit, the outcome is known only after the server process has ended.
     await requireReached(reached, error, async () => {
       await endEarlier();
       return positionOfDatabases(connection, plan, endSessionsMs);
@@ -191,7 +192,7 @@ async function renameWithoutSessions(
   await renamer.query(`SELECT set_config('lock_timeout', $1, false)`, [String(endSessionsMs)]);
   for (;;) {
     const left = await slots.endSessions(ender, find, until - Date.now());
-    if (left) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `sessions could not be ended: ${left}` });
+    if (left) throw sessionsRemain(left);
     let working = true;
     const renamed = inTransaction(renamer, () => rename(renamer, plan, wanted, run)).finally(() => (working = false));
     const ending = (async () => {
@@ -206,7 +207,7 @@ async function renameWithoutSessions(
   }
 }
 
-/** Three renames of one transaction: all of them or none. */
+/** Three renames in one transaction: all of them or none. */
 async function rename(client: Client, plan: DatabasePlan, wanted: slots.Content, run: RunContext): Promise<void> {
   const [live, inactive, between] = ['live', 'inactive', 'between'].map((key) => slots.nameOf(plan, key)) as [
     string,
@@ -225,25 +226,38 @@ async function rename(client: Client, plan: DatabasePlan, wanted: slots.Content,
   const content = wanted === 'staged' ? 'previous' : 'staged';
   const newMark = slots.markText(plan.id, { content, comment: outgoing.comment });
   await client.query(`COMMENT ON DATABASE ${quoteName(inactive)} IS ${quoteText(newMark)}`);
-  // What is restored for the first time has no comment of its own.
+  // Data restored for the first time has no comment of its own.
   const comment = slots.commentValue(wanted === 'previous' ? mark.comment : (mark.comment ?? outgoing.comment));
   await client.query(`COMMENT ON DATABASE ${quoteName(live)} IS ${comment}`);
 }
 
 async function requireRow(client: Client, name: string): Promise<DatabaseRow> {
   const row = await databaseRow(client, name);
-  if (!row) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `there is no database named ${name}` });
+  if (!row) {
+    throw new SafekeepError('SWITCHOVER_FAILED', {
+      detail: { text: 'the database {{name}} does not exist', params: { name } },
+    });
+  }
   return row;
 }
 
+export function sessionsRemain(sessions: string): SafekeepError {
+  return new SafekeepError('SWITCHOVER_FAILED', {
+    detail: { text: 'these sessions could not be terminated: {{sessions}}', params: { sessions } },
+  });
+}
+
 export function notThere(name: string, wanted: slots.Content): SafekeepError {
-  const what = wanted === 'staged' ? 'the restored data' : 'the previous data';
-  return new SafekeepError('SWITCHOVER_FAILED', { detail: `${name} does not hold ${what} of this restore` });
+  const detail: Message =
+    wanted === 'staged'
+      ? { text: '{{name}} does not contain the staged data of this restore', params: { name } }
+      : { text: '{{name}} does not contain the previous data of this restore', params: { name } };
+  return new SafekeepError('SWITCHOVER_FAILED', { detail });
 }
 
 /**
- * Ends an exchange that met an error: where it has happened all the same, nothing is wrong.
- * @throws SWITCHOVER_FAILED (nothing changed), DATABASE_UNREACHABLE (nobody can say)
+ * Decides the outcome of a switchover that met an error: if the position has been reached all the same, it succeeded.
+ * @throws SWITCHOVER_FAILED (nothing changed), DATABASE_UNREACHABLE (outcome unknown)
  */
 export async function requireReached(
   reached: SlotPosition,
@@ -255,7 +269,8 @@ export async function requireReached(
 
 function asSwitchoverFailed(error: unknown): SafekeepError {
   if (error instanceof SafekeepError && error.code === 'SWITCHOVER_FAILED') return error;
-  return new SafekeepError('SWITCHOVER_FAILED', { detail: describe(error) }, { cause: error });
+  const detail = error instanceof SafekeepError ? messageOf(error) : describe(error);
+  return new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause: error });
 }
 
 export async function positionOfDatabases(
@@ -271,13 +286,13 @@ export async function positionOfDatabases(
     const row = await databaseRow(client, inactive);
     const mark = slots.parseMark(plan.id, row?.comment ?? null);
     if (mark) return mark.content === 'previous' ? 'after switchover' : 'before switchover';
-    // Not staged yet, or discarded: an exchange always leaves a mark. What is live tells which.
+    // Not staged yet, or discarded: a switchover always leaves a mark. The witnesses show what is live.
     const { witnesses } = plan.names;
     return witnesses === undefined || witnesses === liveRow.oid ? 'before switchover' : 'unclear';
   });
 }
 
-/** Drops the database aside, if it is that of this plan. */
+/** Drops the inactive database if it belongs to this plan. */
 export async function discardDatabase(
   connection: DatabaseConnection,
   plan: DatabasePlan,
@@ -286,22 +301,31 @@ export async function discardDatabase(
   const [live, inactive] = [slots.nameOf(plan, 'live'), slots.nameOf(plan, 'inactive')];
   await withMaintenance(connection, [live, inactive], undefined, async (client) => {
     await slots.endSwitchovers(client, plan.id, endSessionsMs);
-    // One whose client was killed may still be about to create it.
+    // A session whose client was killed may be about to create it.
     const creating = await slots.endSessions(
       client,
       () => slots.ownSessions(client, [slots.ownName(plan.id)]),
       endSessionsMs,
     );
-    if (creating) throw new SafekeepError('INTERNAL', { detail: `${inactive} is still being made: ${creating}` });
+    if (creating) {
+      throw internal({
+        text: '{{name}} is still being created: {{sessions}}',
+        params: { name: inactive, sessions: creating },
+      });
+    }
     const row = await databaseRow(client, inactive);
     if (!row) return;
-    // Killed between creating and marking it, a restore leaves an empty one.
+    // A restore that was killed between creating and marking it leaves an empty one.
     if (!slots.parseMark(plan.id, row.comment) && !(await isEmpty(connection, inactive))) return;
     await requireNoOther(connection, plan);
     for (let attempt = 0; ; attempt += 1) {
       const left = await slots.endSessions(client, () => slots.sessionsIn(client, [inactive]), endSessionsMs);
-      if (left)
-        throw new SafekeepError('INTERNAL', { detail: `${inactive} can not be dropped, it is in use: ${left}` });
+      if (left) {
+        throw internal({
+          text: '{{name}} cannot be dropped because it is in use: {{sessions}}',
+          params: { name: inactive, sessions: left },
+        });
+      }
       try {
         await client.query(`DROP DATABASE IF EXISTS ${quoteName(inactive)}`);
         return;
@@ -312,7 +336,7 @@ export async function discardDatabase(
   });
 }
 
-/** Another restore's slot may lie in the database as a schema: it must not be dropped along. @throws INTERNAL */
+/** Another restore's slot can be a schema in this database and must not be dropped with it. @throws INTERNAL */
 async function requireNoOther(connection: DatabaseConnection, plan: DatabasePlan): Promise<void> {
   const inactive = slots.nameOf(plan, 'inactive');
   const marks = await withClient(connection, { database: inactive }, (client) =>
@@ -323,9 +347,13 @@ async function requireNoOther(connection: DatabaseConnection, plan: DatabasePlan
   );
   const others = marks.filter(({ comment }) => slots.isMark(comment)).map(({ name }) => name);
   if (others.length === 0) return;
-  const detail = `${inactive} can not be dropped, it holds data of another restore: ${others.join(', ')}`;
-  throw new SafekeepError('INTERNAL', { detail });
+  throw internal({
+    text: '{{name}} cannot be dropped because it contains data of another restore: {{schemas}}',
+    params: { name: inactive, schemas: others.join(', ') },
+  });
 }
+
+const internal = (detail: Message) => new SafekeepError('INTERNAL', { detail });
 
 async function isEmpty(connection: DatabaseConnection, database: string): Promise<boolean> {
   const client = await connect(connection, { database });

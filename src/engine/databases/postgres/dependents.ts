@@ -1,7 +1,7 @@
-/** What outside of the app's schemas hangs on what is inside: an exchange of the schemas would leave it on the old data. */
+/** Objects outside the app's schemas that depend on objects inside: a switchover would leave them on the old data. */
 import { type Client, quoteText, rows } from './connection';
 
-/** Objects with the schema they lie in; parts of a table or view (rules, triggers, defaults, policies) lie where it does. */
+/** Objects with their schema; parts of a table or view (rules, triggers, defaults, policies) have that of the table or view. */
 const PLACES = `
   SELECT 'pg_class'::regclass::oid AS class, oid, relnamespace AS place FROM pg_class
   UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace FROM pg_proc
@@ -19,7 +19,7 @@ const PLACES = `
   UNION ALL SELECT 'pg_cast'::regclass, oid, 0 FROM pg_cast
   UNION ALL SELECT 'pg_transform'::regclass, oid, 0 FROM pg_transform`;
 
-/** Described in the server's words, 'view reports.users_per_day'; members of extensions are not listed. */
+/** In the server's words, 'view reports.users_per_day'; members of extensions are not listed. */
 export const dependentsSql = (schemas: readonly string[]) => `
   WITH places AS MATERIALIZED (${PLACES}), ours AS (SELECT oid FROM pg_namespace WHERE nspname IN (${schemas.map((schema) => quoteText(schema)).join(', ')}))
   SELECT DISTINCT CASE d.classid
@@ -51,7 +51,7 @@ export async function foreignKeysOut(client: Client, schemas: string[]): Promise
   );
 }
 
-/** Other schemas that something of the app's rests on: a database that holds only the app's would not do. */
+/** Other schemas that the app's objects depend on: a database with only the app's schemas would not work. */
 export async function schemasUsed(client: Client, schemas: string[]): Promise<string[]> {
   const found = await rows<{ name: string }>(
     client,

@@ -1,6 +1,6 @@
 /**
- * The load by pg_restore itself, where the dump goes into a database of its own as it is. pg_restore sends the dump's definitions as
- * they stand, so each is read before: what the session refuses is refused here as well.
+ * The load by pg_restore itself, where the dump goes unchanged into a separate database. pg_restore sends the dump's definitions as
+ * they are, so each is checked first: statements that the session refuses are refused here as well.
  */
 import { SafekeepError } from '../../errors';
 import { idleLimitMs, NO_IDLE_LIMIT_MS, type ToolCall } from '../../process';
@@ -15,13 +15,13 @@ import { failureBehind, startTime } from './tool-failure';
 import type { LoadSession } from './session';
 import type { TocEntry } from './toc';
 
-/** Entries that pg_restore obeys unasked. */
+/** Entries that pg_restore always executes. */
 const ALWAYS_READ = /^(ENCODING|STDSTRINGS|SEARCHPATH)$/;
 
 /**
- * Reads what pg_restore would do for these entries.
+ * Checks what pg_restore would do for these entries.
  * @param owners the options about owners and grants
- * @returns the load by pg_restore itself; null where it may not do it @throws ARCHIVE_DAMAGED for what dump tools do not write
+ * @returns the load by pg_restore itself; null where it is not suitable @throws ARCHIVE_DAMAGED for anything dump tools do not write
  */
 export async function directLoad(
   session: LoadSession,
@@ -33,7 +33,7 @@ export async function directLoad(
   if (database === undefined || renaming) return null;
   // pg_restore 17 and newer begin with a parameter that older servers refuse.
   if (tools.major >= 17 && versionNumber < 170_000) return null;
-  // What failed is known by the server's words alone.
+  // Failures are recognized only by the server's English messages.
   const [language = ''] = await session.ask(`SELECT current_setting('lc_messages')`);
   if (!/^(C|POSIX|en_)/.test(language)) return null;
   const stored = await readArchiveToc(await load.openPart(load.backup.parts[0] ?? DUMP_PART));
@@ -57,7 +57,10 @@ function isFitFor(entry: StoredEntry, load: Load): boolean {
     if (kind !== 'copy' || others.length > 0 || type !== 'TABLE DATA' || kinds.length > 0) {
       const beginning = beginningOf([{ kind: 'other', raw: copy || entry.tag }]);
       throw new SafekeepError('ARCHIVE_DAMAGED', {
-        detail: `the dump holds rows that dump tools do not write: ${beginning}`,
+        detail: {
+          text: 'the dump contains rows that dump tools never write: {{statement}}',
+          params: { statement: beginning },
+        },
       });
     }
   }
@@ -71,12 +74,12 @@ async function loadDirectly(entries: TocEntry[], stored: StoredEntry[], load: Lo
   const complaint = new Complaint(stored);
   const base = toolCall(load, [
     `--dbname=dbname='${(load.database ?? '').replace(/['\\]/g, '\\$&')}'`,
-    // Only when it is verbose does it name the entry that failed.
+    // Only in verbose mode does it name the failed entry.
     ...['--exit-on-error', '--no-password', '--verbose', ...owners, `--use-list=${list}`],
   ]);
   const call: ToolCall = {
     ...base,
-    // What is staged is only made durable with the switch, whose commit waits for the disk.
+    // Staged data becomes durable only with the switchover, whose commit waits for the disk.
     env: { ...base.env, PGOPTIONS: '-c synchronous_commit=off' },
     idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS),
     onStderrLine: (line) => {
@@ -99,7 +102,7 @@ async function loadDirectly(entries: TocEntry[], stored: StoredEntry[], load: Lo
   }
 }
 
-/** The error on pg_restore's stderr: the entry and the reason. Lines of the statement and of rows are left out. */
+/** The error on pg_restore's stderr: the entry and the reason, without lines of the statement and of rows. */
 class Complaint {
   #object = '';
   #lines: string[] = [];
@@ -107,7 +110,7 @@ class Complaint {
 
   constructor(private readonly entries: StoredEntry[]) {}
 
-  /** The server's or pg_restore's own words. */
+  /** The server's or pg_restore's own message. */
   get message(): string {
     return (this.#lines[0] ?? '')
       .replace(/^pg_restore: (error: )?/, '')
@@ -119,7 +122,7 @@ class Complaint {
     return this.#object && reason ? `${this.#object}: ${reason}` : reason;
   }
 
-  /** @returns whether the line is part of it */
+  /** @returns whether the line is part of the error */
   hear(line: string): boolean {
     const [, id] = /^pg_restore: from TOC entry (\d+); /.exec(line) ?? [];
     if (id !== undefined) this.#object = labelOf(this.entries.find(({ dumpId }) => dumpId === Number(id)));

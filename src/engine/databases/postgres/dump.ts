@@ -1,13 +1,14 @@
 /**
- * A dump in pg_dump's custom format and the row counts that belong to it, both from one exported snapshot.
+ * A dump in pg_dump's custom format and its row counts, both from one exported snapshot.
  *
- * What is dumped: the app's schemas and all they hold, with owners and grants. Not dumped: extensions (named in the facts and
- * created by a restore), large objects (they belong to the database and to no schema; NocoBase makes none), roles, and settings
- * of the database.
+ * Dumped: the app's schemas with their contents, owners and grants. Not dumped: extensions (listed in the facts and created by a
+ * restore), large objects (they belong to the database and to no schema; NocoBase creates none), roles, and settings of the
+ * database.
  */
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ManifestDatabase, TableRows } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import { readFromTool } from '../../process';
@@ -35,15 +36,15 @@ import { type DumpedTable, largeObjectCount, serverVersionNumber, tablesWithRows
 export const DUMP_PART = 'dump.pgdump';
 
 const MAGIC = Buffer.from('PGDMP');
-/** How the data of a table ends in a custom-format archive: a chunk of length 0, as sign byte and 32-bit number. */
+/** The end of a table's data in a custom-format archive: a chunk of length 0, as sign byte and 32-bit number. */
 const END_OF_DATA = Buffer.alloc(5);
 /** A transaction holds a lock on each table it read: counting in batches keeps the server's lock table small. */
 const TABLES_PER_TRANSACTION = 100;
 const LOCK_WAIT_MS = 5 * 60_000;
 
 /**
- * @param inactive dumps what lies in the inactive slot of this plan
- * @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED, NOTHING_TO_UNDO when the slot holds no data of the plan
+ * @param inactive dumps the data in the inactive slot of this plan
+ * @throws TOOL_MISSING, TOOL_TOO_OLD, DATABASE_UNREACHABLE, CANCELLED, NOTHING_TO_UNDO when the slot contains no data of the plan
  */
 export async function dumpPostgres(
   connection: DatabaseConnection,
@@ -59,14 +60,14 @@ export async function dumpPostgres(
   try {
     const tools = await requireTools(Math.floor((await serverVersionNumber(holder)) / 10_000));
     const snapshot = await exportSnapshot(holder);
-    // Within the snapshot, too: the slot may have been switched or dropped meanwhile.
+    // Checked within the snapshot as well: the slot may have been switched over or dropped in the meantime.
     if (inactive) await requireInactive(holder, inactive);
     const excluded = scope.excludeRowsOf.map((table) => inPlace(table, place));
     const tables = await tablesWithRows(holder, [...place.schemas.values()], excluded);
     const largeObjects = await largeObjectCount(holder);
     if (largeObjects > 0) {
       run.log('warn', {
-        text: 'The database holds {{count}} large objects. They belong to no schema and are not part of the backup.',
+        text: 'The database contains {{count}} large objects. They belong to no schema and are not part of the backup.',
         params: { count: largeObjects },
       });
     }
@@ -92,7 +93,7 @@ interface DumpParts {
   scope: DumpScope;
   place: Place;
   run: RunContext;
-  /** Holds the snapshot for as long as it is open. */
+  /** Holds the snapshot as long as it is open. */
   holder: Client;
   tools: PostgresTools;
   snapshot: string;
@@ -108,7 +109,7 @@ class PostgresDump implements Dump {
 
   constructor(private readonly given: DumpParts) {
     this.#counts = this.#countRows();
-    this.#counts.catch(() => undefined); // Told by result(); it may never be asked.
+    this.#counts.catch(() => undefined); // Reported by result(), which may never be called.
   }
 
   get parts(): AsyncIterable<DumpPart> {
@@ -117,7 +118,7 @@ class PostgresDump implements Dump {
 
   async *#parts(): AsyncGenerator<DumpPart> {
     yield { name: DUMP_PART, stream: this.#open() };
-    if (!this.#ended) throw new SafekeepError('DUMP_INCOMPLETE', { detail: `${DUMP_PART} was not read to its end` });
+    if (!this.#ended) throw incomplete({ text: 'the dump was not read to the end' });
   }
 
   #open(): Readable {
@@ -135,9 +136,9 @@ class PostgresDump implements Dump {
   }
 
   /**
-   * Passes the dump on and refuses its end unless it is that of a whole one. pg_dump's exit code has been seen to be 0 by
-   * then. The format has no trailer, so beyond the exit code this holds: the file begins as an archive, the data of its
-   * last table has its end mark, and there are at least as many bytes as rows were counted in the same snapshot.
+   * Passes the dump on and fails at its end unless it is complete. pg_dump has exited with 0 by then. The format has no trailer, so
+   * in addition to the exit code: the file begins as an archive, the data of its last table has its end mark, and it has at least as
+   * many bytes as rows were counted in the same snapshot.
    */
   #wholeDump(): Transform {
     const { run, tables } = this.given;
@@ -155,13 +156,18 @@ class PostgresDump implements Dump {
       },
       flush: (done) => {
         const hasData = tables.some(({ excluded }) => !excluded);
-        if (this.#bytes === 0) return done(incomplete('pg_dump wrote nothing'));
-        if (!head.equals(MAGIC)) return done(incomplete('what pg_dump wrote is not an archive of its format'));
-        if (hasData && !tail.equals(END_OF_DATA)) return done(incomplete('the end of the last table is missing'));
+        if (this.#bytes === 0) return done(incomplete({ text: 'pg_dump wrote nothing' }));
+        if (!head.equals(MAGIC))
+          return done(incomplete({ text: 'the output of pg_dump is not in its archive format' }));
+        if (hasData && !tail.equals(END_OF_DATA))
+          return done(incomplete({ text: 'the end of the last table is missing' }));
         this.#counts.then(
           (counted) => {
             const total = counted.reduce((sum, table) => sum + (table.rows ?? 0), 0);
-            if (this.#bytes < total) return done(incomplete(`${this.#bytes} bytes can not hold ${total} rows`));
+            if (this.#bytes < total) {
+              const params = { bytes: this.#bytes, rows: total };
+              return done(incomplete({ text: '{{bytes}} bytes cannot contain {{rows}} rows', params }));
+            }
             this.#ended = true;
             done();
           },
@@ -195,7 +201,7 @@ class PostgresDump implements Dump {
   }
 
   async result(): Promise<Pick<ManifestDatabase, 'tables' | 'tool' | 'parts' | 'schemasInDump'>> {
-    if (!this.#ended) throw incomplete(`${DUMP_PART} was not read to its end`);
+    if (!this.#ended) throw incomplete({ text: 'the dump was not read to the end' });
     const { tools, place } = this.given;
     const tool = { name: 'pg_dump', version: tools.version };
     const isRenamed = [...place.schemas].some(([live, there]) => live !== there);
@@ -244,7 +250,7 @@ async function enterSnapshot(client: Client, snapshot: string): Promise<void> {
   await client.query(`SET TRANSACTION SNAPSHOT ${quoteText(snapshot)}`);
 }
 
-function incomplete(detail: string): SafekeepError {
+function incomplete(detail: Message): SafekeepError {
   return new SafekeepError('DUMP_INCOMPLETE', { detail });
 }
 
@@ -252,7 +258,7 @@ function incomplete(detail: string): SafekeepError {
 function dumpArguments({ place, snapshot, tables }: DumpParts): string[] {
   return [
     '--format=custom',
-    '--compress=0', // The archive compresses, with a better codec.
+    '--compress=0', // Safekeep's archive compresses, with a better codec.
     '--no-password',
     '--no-sync',
     `--snapshot=${snapshot}`,

@@ -1,21 +1,21 @@
-/** Extensions are not dumped but named; a restore makes them anew. */
+/** Extensions are not dumped but listed; a restore creates them. */
 import type { DatabaseExtension } from '../../../shared/manifest';
 import { type Client, quoteName, rows } from './connection';
 
-/** What the server knows of an extension that is installed on it. */
+/** The server's facts about an extension that is installed on it. */
 export interface AvailableExtension {
-  /** Of the version that CREATE EXTENSION would take. */
+  /** Of the version that CREATE EXTENSION would use. */
   version: string;
-  /** The one schema it can live in; null when it may be chosen. */
+  /** The only schema it can be in; null when that can be chosen. */
   fixedSchema: string | null;
-  /** Only a superuser may create it. */
+  /** Only a superuser can create it. */
   needsSuperuser: boolean;
 }
 
 export type Available = ReadonlyMap<string, AvailableExtension>;
 
 export async function availableExtensions(client: Client): Promise<Available> {
-  // As JSON, since the column "trusted" came with PostgreSQL 13.
+  // As JSON, because the column "trusted" came with PostgreSQL 13.
   const found = await rows<{
     row: { name: string; version: string; schema: string | null; superuser: boolean; trusted?: boolean };
   }>(
@@ -31,7 +31,7 @@ export async function availableExtensions(client: Client): Promise<Available> {
   );
 }
 
-/** Statements that create what is not there yet, in the order given: an extension follows those it needs. */
+/** Statements that create the missing ones, in the given order: an extension follows those it needs. */
 export function createExtensions(extensions: readonly DatabaseExtension[], available: Available): string {
   return extensions
     .flatMap(({ name, schema }) => {
@@ -42,7 +42,7 @@ export function createExtensions(extensions: readonly DatabaseExtension[], avail
     .join('\n');
 }
 
-/** Both lists as one, the first deciding where both name an extension. */
+/** Both lists as one; for an extension in both, the first list's entry counts. */
 export function unionOf(
   first: readonly DatabaseExtension[],
   second: readonly DatabaseExtension[],

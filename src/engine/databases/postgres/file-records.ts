@@ -1,4 +1,4 @@
-/** Rows of the tables of uploaded files, read through a cursor. */
+/** Reads the tables of uploaded files through a cursor. */
 import type { FileRecord, FileTable } from '../driver';
 import { type Client, quoteName, rows } from './connection';
 import { inPlace, type Place } from './inactive';
@@ -6,7 +6,7 @@ import { inPlace, type Place } from './inactive';
 const ROWS_AT_ONCE = 1000;
 
 /**
- * Rows without a filename or storage are left out; a table that is missing holds none.
+ * Rows without a filename or storage are skipped; a missing table has none.
  * @param client within a transaction
  */
 export async function* readFileRecords(

@@ -1,4 +1,4 @@
-/** Where the data in a slot lies that is not live, for whoever describes or dumps it. */
+/** The location of the data in an inactive slot, for describing or dumping it. */
 import { SafekeepError } from '../../errors';
 import type { DatabasePlan, DumpScope } from '../driver';
 import { type Client, rows } from './connection';
@@ -10,7 +10,7 @@ import * as slots from './slots';
 export interface Place {
   /** Instead of the app's database. */
   database?: string;
-  /** Each of the app's schemas, with the name that it has there. */
+  /** Each of the app's schemas, with its name there. */
   schemas: ReadonlyMap<string, string>;
 }
 
@@ -22,19 +22,19 @@ export function placeOf(scope: DumpScope, inactive?: DatabasePlan): Place {
   if (inactive.strategy === 'database') {
     return { database: slots.nameOf(inactive, 'inactive'), schemas: named((name) => name) };
   }
-  // A schema that the app has had only since is not in the slot.
+  // The slot lacks schemas that the app has used only since then.
   const kept = scope.schemas.filter((name) => slots.schemasOf(inactive).includes(name));
   return { schemas: new Map(kept.map((name) => [name, inactiveOf(inactive, name)])) };
 }
 
-/** The table that the app knows under this name (schema.table), as it is called in the place. */
+/** The name in this place of a table that the app knows as schema.table. */
 export function inPlace(table: string, { schemas }: Place): string {
   for (const [live, there] of schemas) if (table.startsWith(`${live}.`)) return there + table.slice(live.length);
   return table;
 }
 
 /**
- * Waits for a switchover that is under way, and makes sure that the slot holds complete data of this plan.
+ * Waits for a switchover in progress, and ensures that the slot contains complete data of this plan.
  * @throws NOTHING_TO_UNDO when it does not
  */
 export async function requireInactive(client: Client, plan: DatabasePlan): Promise<void> {

@@ -28,15 +28,15 @@ import { dataBytes, dottedVersion, generalFacts, neededExtensions, rolesOf, serv
 import { majorOf } from '../tools';
 
 /**
- * A driver for one database. With the strategies 'schema' and 'objects' the staged data lives in a transaction that this driver holds open: stage,
- * check and the first switch are to be called on the same driver, and `close` throws uncommitted data away.
+ * A driver for one database. With the strategies 'schema' and 'objects', staged data is in a transaction that this driver holds
+ * open: stage, check and the first switchover must use the same driver, and `close` rolls uncommitted data back.
  */
 export function createPostgresDriver(connection: DatabaseConnection, options: DriverOptions = {}): DatabaseDriver {
   return new PostgresDriver(connection, options.endSessionsMs ?? END_SESSIONS_MS);
 }
 
 export interface DriverOptions {
-  /** How long sessions in the way of an exchange may take to end. */
+  /** Time limit for terminating sessions that block a switchover. */
   endSessionsMs?: number;
 }
 
@@ -77,7 +77,7 @@ class PostgresDriver implements DatabaseDriver {
   }
 
   async tools(): Promise<ToolReport[]> {
-    // A server that does not answer tells no version: then any is reported as it is.
+    // An unreachable server has no known version: tools of any version are reported.
     const major = await withClient(this.connection, {}, serverVersionNumber).then(
       (number) => Math.floor(number / 10_000),
       () => 0,
@@ -104,7 +104,7 @@ class PostgresDriver implements DatabaseDriver {
     return countLiveRows(this.connection, tables, limitMs);
   }
 
-  /** The server's disks are its own. */
+  /** The server has disks of its own. */
   inactiveBytes(): Promise<null> {
     return Promise.resolve(null);
   }
@@ -119,7 +119,7 @@ class PostgresDriver implements DatabaseDriver {
   }
 
   async stage(plan: DatabasePlan, backup: ManifestDatabase, openPart: OpenPart, run: RunContext): Promise<void> {
-    // A dump is read by tools of its own release or a newer one, whatever the server's.
+    // A dump requires tools of its own release or a newer one, whatever the server's version.
     const tools = await requireTools(majorOf(backup.tool.version));
     const request = { tools, backup, openPart, run };
     try {
@@ -162,10 +162,12 @@ class PostgresDriver implements DatabaseDriver {
   }
 }
 
-/** Whether the slot aside lies in the live database. */
+/** Whether the inactive slot is in the live database. */
 function isSchemaPlan(plan: DatabasePlan): boolean {
   if (!['schema', 'objects', 'database'].includes(plan.strategy)) {
-    throw new SafekeepError('INTERNAL', { detail: `PostgreSQL knows no strategy '${plan.strategy}'` });
+    throw new SafekeepError('INTERNAL', {
+      detail: { text: 'PostgreSQL has no strategy {{strategy}}', params: { strategy: plan.strategy } },
+    });
   }
   return plan.strategy !== 'database';
 }

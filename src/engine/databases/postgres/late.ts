@@ -1,11 +1,11 @@
-/** Entries of a dump that are not loaded with the others: what they name may be missing here, or must not be locked for long. */
+/** Entries of a dump that are loaded separately: the objects they name can be missing here, or must not be locked for long. */
 import { SafekeepError } from '../../errors';
 import { type Load, schemasInDump, statementsFor } from './pg-restore';
 import { beginningOf, keyword, meaningful, type Statement, textOf, type Token } from './script';
 import type { RestoreLists, TocEntry } from './toc';
 
 export interface Late {
-  /** What is left to be loaded at once. */
+  /** The entries to load at once. */
   main: TocEntry[];
   /** Policies, without the roles that are missing here. */
   policies: Statement[];
@@ -33,8 +33,12 @@ async function foreignKeys(entries: TocEntry[], load: Load): Promise<TocEntry[]>
     .map(({ tokens }) => meaningful(tokens))
     .filter((tokens) => tokens.some((token) => keyword(token) === 'REFERENCES'));
   if (statements.length !== candidates.length) {
-    const detail = `the dump holds ${statements.length} foreign keys instead of ${candidates.length}`;
-    throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
+    throw new SafekeepError('ARCHIVE_DAMAGED', {
+      detail: {
+        text: 'the dump contains {{found}} foreign keys instead of {{expected}}',
+        params: { found: statements.length, expected: candidates.length },
+      },
+    });
   }
   const own = schemasInDump(load);
   return candidates.flatMap((entry, index) => {
@@ -51,7 +55,7 @@ async function foreignKeys(entries: TocEntry[], load: Load): Promise<TocEntry[]>
   });
 }
 
-/** What is run when everything else has been checked must be nothing but a key. @throws ARCHIVE_DAMAGED */
+/** A statement that runs after all checks must be a plain foreign key. @throws ARCHIVE_DAMAGED */
 function requireKey({ tokens }: Statement): void {
   const words = meaningful(tokens);
   if (keyword(words[0]) !== 'ALTER') return;
@@ -63,14 +67,17 @@ function requireKey({ tokens }: Statement): void {
   const shape = words.map((token) => keyword(token) || token.raw[0]).join(' ');
   if (/^ALTER TABLE (ONLY )?\S+ \. \S+ ADD CONSTRAINT \S+ FOREIGN KEY /.test(shape) && commas.length === 0) return;
   throw new SafekeepError('ARCHIVE_DAMAGED', {
-    detail: `the dump holds a foreign key that is none: ${beginningOf(tokens)}`,
+    detail: {
+      text: 'the dump contains an invalid foreign key: {{statement}}',
+      params: { statement: beginningOf(tokens) },
+    },
   });
 }
 
 const after = (tokens: readonly Token[], word: string): Token | undefined =>
   tokens[tokens.findIndex((token) => keyword(token) === word) + 1];
 
-/** A policy that is for missing roles only is left out: it gives nobody anything. */
+/** A policy that applies to missing roles only is skipped: it has no effect. */
 function policiesHere(statements: Statement[], load: Load): Statement[] {
   const skipped: string[] = [];
   const kept = statements.flatMap((statement) => {
@@ -89,14 +96,14 @@ function policiesHere(statements: Statement[], load: Load): Statement[] {
   if (skipped.length > 0) {
     const policies = Buffer.from(skipped.join(', '), 'latin1').toString('utf8');
     load.run.log('warn', {
-      text: 'Policies for roles that are missing here are left out: {{policies}}',
+      text: 'Policies for roles that do not exist here were skipped: {{policies}}',
       params: { policies },
     });
   }
   return kept;
 }
 
-/** `… TO "one", "two" USING (…)`: null when nobody is left. */
+/** `… TO "one", "two" USING (…)`: null when no role is left. */
 function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): Token[] | null {
   const to = tokens.findIndex((token) => keyword(token) === 'TO');
   if (to < 0) return tokens;
@@ -114,5 +121,5 @@ function withoutMissingRoles(tokens: Token[], { privileges: { roles } }: Load): 
   return [...tokens.slice(0, to), list, ...tokens.slice(end)];
 }
 
-/** Not quoted: PUBLIC and its like. */
+/** Not quoted: PUBLIC and the like. */
 const isPlainRole = (raw: string) => /^(PUBLIC|CURRENT_USER|SESSION_USER|CURRENT_ROLE)$/.test(raw);

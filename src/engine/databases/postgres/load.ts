@@ -1,7 +1,7 @@
 /**
  * Loads a dump: structure and rows, then policies, grants and statistics. pg_restore loads them itself where it can (direct.ts).
- * Otherwise it turns the dump into SQL, which a session runs statement by statement: so the load can be part of a transaction that
- * stays open, go into other schemas, and find what functions name without a schema.
+ * Otherwise it converts the dump to SQL, which a session runs statement by statement: so the load can be part of a transaction that
+ * stays open, use other schemas, and resolve unqualified names in functions.
  */
 import { SafekeepError } from '../../errors';
 import { idleLimitMs, NO_IDLE_LIMIT_MS } from '../../process';
@@ -25,16 +25,17 @@ import {
 import type { ArchiveRules, LoadSession, SessionOptions } from './session';
 import { isOwnedByThese, parseToc, type RestoreLists, sortToc, type TocEntry } from './toc';
 
-/** The dump's entries, sorted. Read before anything is begun, since it may show that the dump is unreadable. */
+/** The dump's entries, sorted. Read first, because an unreadable dump fails here. */
 export async function readLists(load: Load): Promise<RestoreLists> {
   const schemas = schemasInDump(load);
   const lists = sortToc(parseToc(await listOf(load), schemas), schemas);
-  if (lists.main.length === 0)
-    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the dump of the database is empty' });
+  if (lists.main.length === 0) {
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'the dump of the database is empty' } });
+  }
   if (lists.skipped.length > 0) {
     const entries = lists.skipped.map(({ line }) => line.replace(/^\d+; \d+ \d+ /, '')).slice(0, 20);
     load.run.log('warn', {
-      text: 'Not restored, since it does not belong to the app’s schemas: {{entries}}',
+      text: 'Not restored because it does not belong to the app’s schemas: {{entries}}',
       params: { entries: entries.join(', ') },
     });
   }
@@ -42,7 +43,7 @@ export async function readLists(load: Load): Promise<RestoreLists> {
 }
 
 /**
- * @returns what is still missing: foreign keys to other schemas, which lock tables there
+ * @returns the missing rest: foreign keys to other schemas, which lock tables there
  * @throws ARCHIVE_DAMAGED, TOOL_FAILED naming the object, SERVER_FAILED, DATABASE_UNREACHABLE, STAGED_DATA_DIFFERS, and what the
  * dump's stream throws
  */
@@ -51,9 +52,9 @@ export async function loadInto(session: LoadSession, lists: RestoreLists, load: 
   const late = await splitLate(lists, load);
   const keepsOwners = isOwnedByThese(lists.main, privileges.possibleOwners);
   if (!keepsOwners) {
-    // Another name of the app's own role, as on another server, is no loss.
+    // If only the name of the app's own role differs, as on another server, nothing is lost.
     run.log(backup.roles.length > 0 ? 'warn' : 'info', {
-      text: 'Everything restored belongs to the app’s own database role: other owners can not be set here.',
+      text: 'All restored objects belong to the app’s own database role: other owners cannot be set here',
     });
   }
   const path = pathFor(lists, load);
@@ -66,12 +67,12 @@ export async function loadInto(session: LoadSession, lists: RestoreLists, load: 
     await loadStatements(session, await statementsFor(load, lists.schemaPrivileges), load, 'lenient');
   }
   const grants = await statementsFor(load, lists.privileges);
-  // Rights granted by another role than the owner are given in its name, which only a superuser may.
+  // Privileges granted by another role than the owner are restored in its name, which only a superuser can do.
   const isInNames = grants.some(({ tokens }) => tokens.some(({ raw }) => raw === 'AUTHORIZATION'));
   const strict = keepsOwners && privileges.missingRoles.length === 0 && (privileges.isSuperuser || !isInNames);
   await loadStatements(session, grants, load, strict ? 'strict' : 'lenient');
   run.log('info', {
-    text: 'Loaded {{tables}} tables; statistics are being gathered.',
+    text: 'Loaded {{tables}} tables; gathering statistics',
     params: { tables: backup.tables.length },
   });
   await analyze(session, load, path);
@@ -79,7 +80,7 @@ export async function loadInto(session: LoadSession, lists: RestoreLists, load: 
   return late.foreignKeys;
 }
 
-/** Runs foreign keys that `loadInto` left. @param settings of the session, for as long as they run and after */
+/** Runs the foreign keys that `loadInto` returned. @param settings of the session, for as long as they run and after */
 export async function loadForeignKeys(
   session: LoadSession,
   keys: Statement[],
@@ -103,8 +104,8 @@ const rulesOf = (load: Load): ArchiveRules => ({
 });
 
 /**
- * Where functions find what they name without a schema, as they do in the app: the schemas that are loaded into, never live ones.
- * null where no function can ask for it: then every name is taken as the dump has it.
+ * The search path in which functions find unqualified names, as in the app: the target schemas, never live ones. null where no
+ * function can use it: then every name is taken as it is in the dump.
  */
 function pathFor(lists: RestoreLists, load: Load): string[] | null {
   const hasRoutines = lists.main.some(({ type }) => /^(FUNCTION|PROCEDURE|AGGREGATE)$/.test(type));
@@ -121,7 +122,7 @@ async function loadThrough(
   const list = await writeList(load, 'main', entries);
   const call = {
     ...toolCall(load, ['-f', '-', ...owners, `--use-list=${list}`]),
-    // It is silent while the server works off what it was given, for example an index on a large table.
+    // It prints nothing while the server processes its input, for example an index on a large table.
     idleTimeoutMs: idleLimitMs(NO_IDLE_LIMIT_MS),
   };
   if (path) await session.lookIn(path);
@@ -149,7 +150,7 @@ async function loadStatements(
   await session.reset();
 }
 
-/** Without fresh statistics the app would be slow until autovacuum has come by. A partitioned table takes its parts along. */
+/** Without fresh statistics, the app would be slow until autovacuum has run. A partitioned table includes its parts. */
 async function analyze(session: LoadSession, load: Load, path: string[] | null): Promise<void> {
   const tables = await session.askRows(
     `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -162,7 +163,7 @@ async function analyze(session: LoadSession, load: Load, path: string[] | null):
 
 const textList = (texts: readonly string[]) => texts.map((text) => quoteText(text)).join(', ');
 
-/** Row counts are compared for tables only: of a materialised view it is known whether it was filled. @throws STAGED_DATA_DIFFERS */
+/** Row counts cover tables only: a materialized view is checked for being populated. @throws STAGED_DATA_DIFFERS */
 async function requirePopulated(session: LoadSession, entries: TocEntry[], load: Load): Promise<void> {
   const filled = entries.filter(({ type }) => type === 'MATERIALIZED VIEW DATA');
   if (filled.length === 0) return;
@@ -171,10 +172,12 @@ async function requirePopulated(session: LoadSession, entries: TocEntry[], load:
   );
   const missing = empty.filter((name) => filled.some(({ nameAndOwner }) => nameAndOwner.startsWith(`${name} `)));
   if (missing.length === 0) return;
-  throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `not filled: ${missing.join(', ')}` });
+  throw new SafekeepError('STAGED_DATA_DIFFERS', {
+    detail: { text: 'these materialized views are empty: {{views}}', params: { views: missing.join(', ') } },
+  });
 }
 
-/** The session's options for a load: what it complains of without ending goes to the run's log. */
+/** The session's options for a load: its complaints go to the run log. */
 export function sessionOptions({ run }: LoadRequest, applicationName: string, database?: string): SessionOptions {
   return {
     applicationName,

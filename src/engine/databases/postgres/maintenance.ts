@@ -4,12 +4,12 @@ import { SafekeepError } from '../../errors';
 import { type Client, connectRaw, describe, rows } from './connection';
 import { asServerFailure } from './server-failure';
 
-/** Every cluster has these two unless somebody dropped them. */
+/** Every cluster has these two unless an administrator dropped them. */
 const USUAL = ['postgres', 'template1'];
 
 /**
- * Opens a session in a database that is none of `notThese`. The caller ends it.
- * @throws DATABASE_UNREACHABLE when there is none that lets the app's role in
+ * Opens a session in a database other than `notThese`. The caller ends it.
+ * @throws DATABASE_UNREACHABLE when no other database accepts the app's role
  */
 export async function connectMaintenance(
   connection: DatabaseConnection,

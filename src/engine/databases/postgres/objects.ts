@@ -1,8 +1,8 @@
-/** What lies in a schema and can be moved to another one, object by object. Everything here is SQL to be run where it is needed. */
+/** The objects of a schema, and how they move to another schema one by one. Everything here is SQL for other modules to run. */
 import { quoteText } from './connection';
 import { notOfExtension } from './sql';
 
-/** Every object that lies in the schema itself and came with no extension; sequences of columns and parts of tables move along. */
+/** Every object of the schema itself that no extension created; sequences of columns and parts of tables move along. */
 const objectsIn = (schema: string) => `
   SELECT d.classid, d.objid, i.type, i.identity, t.typtype,
          coalesce(c.relowner, p.proowner, t.typowner, o.oprowner, b.opcowner, a.opfowner, l.collowner, v.conowner, f.cfgowner,
@@ -26,15 +26,15 @@ const objectsIn = (schema: string) => `
            SELECT FROM pg_depend q WHERE q.classid = d.classid AND q.objid = d.objid AND q.refclassid = 'pg_class'::regclass
               AND q.deptype IN ('a', 'i')))`;
 
-/** Those that the connecting role may move; an owner that is not known counts as another. */
+/** Those that the connecting role is allowed to move; an unknown owner counts as another role. */
 const IS_MINE = `coalesce(pg_has_role(owner, 'USAGE'), false)`;
 
-/** A statement, or a question whose answers are statements. */
+/** A statement, or a query whose results are statements. */
 export type Step = string | { each: string };
 
 /**
- * Moves what the connecting role owns. Routines and operators go first, while the types that their names are told with lie where they
- * did; a multirange type goes last, since some releases move it with its range type.
+ * Moves what the connecting role owns. Routines and operators go first, while the types in their signatures are still in their old
+ * schema; a multirange type goes last, because some releases move it with its range type.
  */
 export function moveSteps(from: string, to: string): Step[] {
   const move = (which: string): Step => ({
@@ -47,7 +47,7 @@ export function moveSteps(from: string, to: string): Step[] {
   return [move(named), move(`typtype IS DISTINCT FROM 'm'`), move('true'), defaultPrivileges(from, to)];
 }
 
-/** Rights that the role gives on what it will make in the schema: they lie in no object. */
+/** Default privileges for future objects of the role in the schema: they are not part of any object. */
 function defaultPrivileges(from: string, to: string): Step {
   const about = `CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE 'TYPES' END`;
   const grantee = `CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END`;
@@ -61,11 +61,11 @@ function defaultPrivileges(from: string, to: string): Step {
   };
 }
 
-/** What another role has put into the schema. */
+/** Objects of other roles in the schema. */
 export const foreignObjectsIn = (schema: string) =>
   `SELECT type || ' ' || identity AS name, identity, classid, objid FROM (${objectsIn(schema)}) o WHERE NOT ${IS_MINE}`;
 
-/** What stays in the schema when ours leaves it and rests on something of ours: it would be left on the old data. */
+/** Objects that stay in the schema and depend on objects of ours that leave it: they would keep using the old data. */
 export const foreignObjectsUsingOurs = (schema: string) => `
   WITH ours AS (SELECT classid, objid FROM (${objectsIn(schema)}) o WHERE ${IS_MINE}),
        others AS (SELECT name, classid, objid FROM (${foreignObjectsIn(schema)}) o),
@@ -85,7 +85,7 @@ export const foreignObjectsUsingOurs = (schema: string) => `
   SELECT DISTINCT name FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
     JOIN used u ON u.classid = d.refclassid AND u.objid = d.refobjid ORDER BY 1`;
 
-/** What was loaded aside and can not take its place, since another role's object of that name stays there. */
+/** Staged objects that cannot move to the live schema, because an object of another role with that name stays there. */
 export const collisions = (live: string, inactive: string) => {
   const names = (schema: string) =>
     `SELECT substr(identity, length(quote_ident(${quoteText(schema)})) + 2) AS local, o.* FROM (${objectsIn(schema)}) o`;
@@ -96,7 +96,7 @@ export const collisions = (live: string, inactive: string) => {
    WHERE NOT coalesce(pg_has_role(l.owner, 'USAGE'), false)`;
 };
 
-/** Functions with a text that the load itself runs: for an index, a rule about rows, a generated column, a materialised view. */
+/** Functions with a text body that the load itself runs: for an index, a rule about rows, a generated column, a materialized view. */
 const runByTheLoad = (inactive: string) => `
   WITH RECURSIVE place AS (SELECT oid FROM pg_namespace WHERE nspname = ${quoteText(inactive)}),
   rules AS (SELECT r.oid AS rule, c.oid AS rel, c.relkind FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class WHERE relnamespace = (SELECT oid FROM place)),
@@ -116,12 +116,12 @@ const runByTheLoad = (inactive: string) => `
    WHERE p.pronamespace = (SELECT oid FROM place) AND l.lanname NOT IN ('c', 'internal') AND ${notOfExtension('pg_proc', 'p.oid')}
      AND to_jsonb(p) ->> 'prosqlbody' IS NULL`;
 
-/** Those that name the live schema: they would have worked with live objects instead of those of the backup. */
+/** Those that name the live schema: they would have used live objects instead of those of the backup. */
 export const functionsRunByTheLoad = (live: string, inactive: string) => `
   SELECT proname FROM (${runByTheLoad(inactive)}) run
    WHERE strpos(lower(prosrc), lower(${quoteText(live)})) > 0 OR proconfig::text LIKE '%search_path%'`;
 
-/** Those that name a live function of which the backup has none: without a schema in front it would have been run. */
+/** Those that name a live function that the backup lacks: an unqualified name would have run it. */
 export const functionsNamingLiveOnes = (live: string, inactive: string) => `
   SELECT DISTINCT run.proname FROM (${runByTheLoad(inactive)}) run
     JOIN pg_proc f ON run.prosrc ~* ('\\m' || regexp_replace(f.proname, '(\\W)', '\\\\\\1', 'g') || '\\M')
@@ -129,14 +129,14 @@ export const functionsNamingLiveOnes = (live: string, inactive: string) => `
      AND NOT EXISTS (SELECT FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace
                       WHERE n.nspname = ${quoteText(inactive)} AND o.proname = f.proname)`;
 
-/** Columns whose values are objects, told by name in the dump: loaded aside they would be live ones. */
+/** Columns whose values are object references, stored by name in the dump: in a staging schema they would refer to live objects. */
 export const columnsOfObjects = (inactive: string) => `
   SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
    WHERE nspname = ${quoteText(inactive)} AND relkind IN ('r', 'm') AND attnum > 0 AND NOT attisdropped
      AND atttypid IN ('regclass'::regtype, 'regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regoperator'::regtype,
                       'regtype'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype)`;
 
-/** Relations outside of these schemas that the asking transaction has locked for more than reading. */
+/** Relations outside these schemas that the current transaction has locked for more than reading. */
 export const relationsTouchedOutside = (schemas: readonly string[]) => `
   SELECT DISTINCT n.nspname || '.' || c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE l.pid = pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -144,13 +144,13 @@ export const relationsTouchedOutside = (schemas: readonly string[]) => `
      AND nspname <> 'information_schema' AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
      AND ${notOfExtension('pg_class', 'c.oid')}`;
 
-/** Relations of these schemas that the asking transaction has so much as read. */
+/** Relations of these schemas that the current transaction has at least read. */
 export const relationsRead = (schemas: readonly string[]) => `
   SELECT DISTINCT n.nspname || '.' || c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE l.pid = pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
      AND nspname IN (${schemas.map((schema) => quoteText(schema)).join(', ')}) AND ${notOfExtension('pg_class', 'c.oid')}`;
 
-/** Names that extensions brought to the schemas: schema and name, as two columns. */
+/** Names in the schemas that extensions created: schema and name, as two columns. */
 export const EXTENSION_NAMES = `
   SELECT n.nspname AS schema, coalesce(p.proname, t.typname, c.relname, o.oprname, b.opcname, a.opfname, l.collname, f.cfgname, k.dictname) AS name
     FROM pg_depend d

@@ -1,4 +1,4 @@
-/** pg_restore: the list of a dump, SQL for entries of that list, and what it needs for that. */
+/** pg_restore: the list of a dump, SQL for entries of that list, and the input for both. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -16,7 +16,7 @@ import { type Statement, statementsIn } from './script';
 import { listFile, type TocEntry } from './toc';
 import type { PostgresTools } from './tools';
 
-/** What is loaded, with which tools. */
+/** The source of a load and its tools. */
 export interface LoadRequest {
   tools: PostgresTools;
   backup: ManifestDatabase;
@@ -28,39 +28,39 @@ export interface Load extends LoadRequest {
   connection: DatabaseConnection;
   environment: ToolEnvironment;
   /**
-   * Where each of the app's schemas is loaded to, by its name in the dump. They are there already, with the owner, grants and comment
-   * that they keep.
+   * Target schema of each of the app's schemas, by its name in the dump. The targets exist and keep their owner, grants and comment.
    */
   targets: ReadonlyMap<string, string>;
   privileges: PrivilegesHere;
   versionNumber: number;
-  /** Where functions find what they name without a schema, as they do in the app: with the schemas that are loaded into. */
+  /** The search path in which functions find unqualified names, as in the app, with the target schemas. */
   path: string[];
-  /** Given where the dump goes into a database of its own. */
+  /** Set where the dump goes into a separate database. */
   database?: string;
-  /** Given where the dump goes into other schemas than its own. */
+  /** Set where the dump goes into other schemas than its own. */
   renaming?: Renaming;
 }
 
 export const schemasInDump = ({ targets }: Load): string[] => [...targets.keys()];
 export const targetSchemas = ({ targets }: Load): string[] => [...targets.values()];
 
-/** The comment that pg_restore ends a script with; a key for psql may follow it. */
+/** The comment that ends a script of pg_restore; a psql command can follow it. */
 const SCRIPT_END = '-- PostgreSQL database dump complete';
 const SCRIPT_TAIL_BYTES = 512;
 
-/** Passes a script on and refuses the end of one that is not whole. */
+/** Passes a script on and fails if its end is missing. */
 export async function* wholeScript(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let tail = Buffer.alloc(0);
   for await (const chunk of source) {
     tail = Buffer.concat([tail, chunk.subarray(-SCRIPT_TAIL_BYTES)]).subarray(-SCRIPT_TAIL_BYTES);
     yield chunk;
   }
-  if (!tail.includes(SCRIPT_END))
-    throw new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: 'what it wrote ends early' });
+  if (!tail.includes(SCRIPT_END)) {
+    throw new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: { text: 'its output is incomplete' } });
+  }
 }
 
-/** Statements for entries that hold no rows. They are as the dump has them: nothing is renamed or allowed yet. */
+/** Statements for entries without rows, as in the dump: neither renamed nor checked yet. */
 export async function statementsFor(load: Load, entries: TocEntry[], more: string[] = []): Promise<Statement[]> {
   if (entries.length === 0) return [];
   const list = await writeList(load, 'some', entries);
@@ -77,14 +77,14 @@ export async function listOf(load: Load): Promise<string> {
 }
 
 export interface Feeding {
-  /** pg_restore needs no rows: the dump is not read further than it reads itself. */
+  /** pg_restore needs no rows: only as much of the dump is read as it requests. */
   isBeginningEnough?: boolean;
   onChunk?: (chunk: Buffer) => void;
 }
 
 /**
- * Feeds the dump to pg_restore and lets `read` read what it writes. Unless its beginning is enough, the dump is read to its end even
- * when pg_restore has had enough: only there is known whether its bytes are those that were backed up.
+ * Feeds the dump to pg_restore and lets `read` consume its output. Unless the beginning is enough, the dump is read to its end even
+ * when pg_restore needs no more: its checksum is known only there.
  * @throws what the dump's stream throws, TOOL_FAILED, TOOL_TIMED_OUT, CANCELLED, and what `read` throws
  */
 export async function throughRestore<T>(
@@ -108,7 +108,7 @@ export async function throughRestore<T>(
     if (dumpError) throw dumpError;
     return result;
   } catch (error) {
-    // The first cause: when one of them ends, the others end with errors of their own.
+    // Keep the first cause: when one of them ends, the others end with errors of their own.
     const ofDump = dumpError;
     throw ofDump ?? error;
   } finally {
@@ -151,7 +151,7 @@ export async function writeList({ environment }: Load, name: string, entries: To
   return file;
 }
 
-/** Reports progress while the dump is read: a row is a line of it; the few lines around rows are counted along. */
+/** Reports progress while the dump is read: each line counts as a row, including the few lines around rows. */
 export function rowCounter({ backup, run }: LoadRequest): (chunk: Buffer) => void {
   const total = backup.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   let lines = 0;

@@ -1,4 +1,4 @@
-/** Chooses how a restore goes about it, and says why when it can't. Changes nothing. */
+/** Chooses the strategy of a restore and reports obstacles. Changes nothing. */
 import type { DatabaseExtension, ManifestDatabase } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
 import type { DatabaseConnection, DatabasePlan, DatabasePlanning } from '../driver';
@@ -6,7 +6,7 @@ import { type Client, connectRaw, quoteName, sqlState, withClient } from './conn
 import { type Available, availableExtensions, unionOf } from './extensions';
 import { connectMaintenance } from './maintenance';
 import { requireTools } from './tools';
-import { SafekeepError, ERRORS } from '../../errors';
+import { ERRORS, messageOf, SafekeepError } from '../../errors';
 import { majorOf } from '../tools';
 import {
   databaseObstacles,
@@ -26,9 +26,9 @@ type Blocker = DatabasePlanning['blockers'][number];
 export interface PlanRequest {
   id: string;
   backup: ManifestDatabase;
-  /** The app's, its own first. */
+  /** The app's schemas, its own first. */
   schemas: string[];
-  /** For 'verify' nothing is switched: what would only be in the way of that does not count. */
+  /** 'verify' has no switchover: obstacles to one do not count. */
   purpose: 'restore' | 'verify';
 }
 
@@ -62,13 +62,13 @@ export async function planPostgres(connection: DatabaseConnection, request: Plan
       ...(purpose === 'verify' ? { purpose } : {}),
     };
     const plan: DatabasePlan = { dialect: 'postgres', strategy, id: request.id, names };
-    return { plan: blockers.length > 0 ? null : plan, blockers, warnings, ...told(strategy, purpose) };
+    return { plan: blockers.length > 0 ? null : plan, blockers, warnings, ...descriptionOf(strategy, purpose) };
   });
 }
 
 type Strategy = 'database' | 'schema' | 'objects';
 
-/** What is live when the plan is made, so that it can be told later when nothing lies aside. */
+/** What is live when the plan is made, so that it can be recognized later without an inactive slot. */
 async function witnesses(
   client: Client,
   strategy: Strategy,
@@ -80,43 +80,43 @@ async function witnesses(
   return oids.join(' ');
 }
 
-function told(strategy: Strategy, purpose: PlanRequest['purpose']): { summary: Message; downtime: Message } {
+function descriptionOf(strategy: Strategy, purpose: PlanRequest['purpose']): { summary: Message; downtime: Message } {
   if (purpose === 'verify') {
-    const text =
+    const summary: Message =
       strategy === 'database'
-        ? 'The backup is loaded into a new database beside the live one, checked and dropped again.'
-        : 'The backup is loaded beside the live data within one transaction, checked and taken back.';
-    return { summary: { text }, downtime: { text: 'The app goes on working.' } };
+        ? { text: 'The backup is loaded into a staging database, checked, and dropped again.' }
+        : { text: 'The backup is loaded in one transaction, checked, and rolled back.' };
+    return { summary, downtime: { text: 'The app stays available.' } };
   }
   switch (strategy) {
     case 'database':
       return {
         summary: {
-          text: 'The backup is loaded into a new database beside the live one. The switch renames both within a moment, and it can be undone.',
+          text: 'The backup is loaded into a staging database. The switchover renames both databases in one step and can be undone.',
         },
         downtime: RELOAD,
       };
     case 'schema':
       return {
         summary: {
-          text: 'The backup is loaded beside the live data within one open transaction. The switch is its commit, and it can be undone.',
+          text: 'The backup is loaded in one open transaction. The switchover commits it and can be undone.',
         },
         downtime: RELOAD,
       };
     case 'objects':
       return {
         summary: {
-          text: 'The backup is loaded into a schema aside within one open transaction. The switch moves the tables of both sides and commits, and it can be undone.',
+          text: 'The backup is loaded into a staging schema in one open transaction. The switchover moves the tables of both schemas, commits, and can be undone.',
         },
         downtime: {
-          text: 'The app is away while its tables are moved and it loads again, usually a few seconds. That grows with the number of tables, not with the data.',
+          text: 'The app is unavailable while its tables are moved and it reloads, usually a few seconds. The time depends on the number of tables, not on the size of the data.',
         },
       };
   }
 }
 
 const RELOAD: Message = {
-  text: 'The app is away while it loads again, usually a few seconds, however large the data is.',
+  text: 'The app is unavailable while it reloads, usually a few seconds, whatever the size of the data.',
 };
 
 function slotNames(id: string, database: string, schemas: string[]): Record<string, string> {
@@ -132,10 +132,10 @@ function slotNames(id: string, database: string, schemas: string[]): Record<stri
   return names;
 }
 
-/** What a dump of schemas may rest on and a new database lacks. */
+/** Objects that a dump of schemas can depend on and a new database lacks. */
 const NEEDED_BY_DUMPS = ['foreign servers', 'foreign data wrappers', 'casts', 'languages'];
 
-/** A database aside takes over from the live one as a whole: it must be able to hold all that the live one holds. */
+/** An inactive database replaces the live one as a whole: it must be able to contain all that the live one contains. */
 async function databaseFits(
   connection: DatabaseConnection,
   client: Client,
@@ -148,7 +148,7 @@ async function databaseFits(
     extensions.every(({ name }) => mayCreate(name, situation, available));
   if (purpose === 'restore') {
     if (!situation.mayRenameDatabase || situation.otherSchemas.length > 0 || obstacles.length > 0) return false;
-    // Previous data that lies in this database would go with it: out of reach for its undo, and dropped along in the end.
+    // Previous data in this database would become inactive with it: undo would not reach it, and it would be dropped in the end.
     if (situation.slots.length > 0) return false;
     if (!creatable(unionOf(backup.extensions, await allExtensions(client)))) return false;
   } else {
@@ -159,33 +159,30 @@ async function databaseFits(
   try {
     await (await connectMaintenance(connection, [live, inactive])).end();
   } catch {
-    return false; // No other database lets this role in: the other strategies need none.
+    return false; // No other database accepts this role; the other strategies need none.
   }
   return wouldLetIn(connection, inactive);
 }
 
-/** pg_hba.conf or a pooler in between may let the role into some databases only; the server checks that before it looks for the name. */
+/** pg_hba.conf or a pooler can restrict the role to some databases; the server checks that before it looks for the name. */
 async function wouldLetIn(connection: DatabaseConnection, database: string): Promise<boolean> {
   try {
     await (await connectRaw(connection, { database })).end();
-    return false; // It is there already: not ours to fill.
+    return false; // A database of this name exists; it is not Safekeep's.
   } catch (error) {
     const INVALID_CATALOG_NAME = '3D000';
     return sqlState(error) === INVALID_CATALOG_NAME;
   }
 }
 
-/** A dump is read by tools of the release that made it or a newer one, whatever the server's. */
+/** A dump requires tools of the release that made it or a newer one, whatever the server's version. */
 async function toolBlockers(backup: ManifestDatabase): Promise<Blocker[]> {
   try {
     await requireTools(majorOf(backup.tool.version));
     return [];
   } catch (error) {
     if (!(error instanceof SafekeepError)) throw error;
-    const { params } = error;
-    return [
-      { reason: { text: ERRORS[error.code].message, params }, remedy: { text: ERRORS[error.code].hint, params } },
-    ];
+    return [{ reason: messageOf(error), remedy: { text: ERRORS[error.code].hint, params: error.params } }];
   }
 }
 
@@ -206,7 +203,7 @@ function extensionBlockers(backup: ManifestDatabase, situation: LiveSituation, a
               params: { extension: name },
             },
             remedy: {
-              text: 'Install it there (often the package postgresql-contrib, or one of its own), then try again.',
+              text: 'Install it on the database server (often with the package postgresql-contrib or one of its own), then try again.',
             },
           },
         ];
@@ -216,11 +213,11 @@ function extensionBlockers(backup: ManifestDatabase, situation: LiveSituation, a
       return [
         {
           reason: {
-            text: 'The app’s database role may not create the extension {{extension}}.',
+            text: 'The app’s database role lacks the privilege to create the extension {{extension}}.',
             params: { extension: name },
           },
           remedy: {
-            text: 'Let a superuser run this in the database {{database}}: {{statement}}',
+            text: 'Have a superuser run this in the database {{database}}: {{statement}}',
             params: { database: situation.database, statement },
           },
         },
@@ -238,14 +235,14 @@ async function roleWarnings(client: Client, backup: ManifestDatabase): Promise<D
       backup: backup.roles.join(', '),
       current: backup.roles.filter((role) => !missing.includes(role)).join(', ') || '–',
       remedy: {
-        text: 'What these roles own goes to the app’s role, and their rights and policies are left out. To keep all of it, create them first: {{statements}}',
+        text: 'Objects of these roles will belong to the app’s role; their privileges and policies are skipped. To keep them, create the roles first: {{statements}}',
         params: { statements },
       },
     },
   ];
 }
 
-/** What is kept aside still refers to tables of others, whose rows it therefore holds. */
+/** Previous data still references tables of other apps and blocks the deletion of the referenced rows. */
 async function foreignKeyWarnings(client: Client, schemas: string[]): Promise<DatabasePlanning['warnings']> {
   const found = await foreignKeysOut(client, schemas);
   if (found.length === 0) return [];
@@ -256,7 +253,7 @@ async function foreignKeyWarnings(client: Client, schemas: string[]): Promise<Da
       backup: '–',
       current: found.map(({ name }) => name).join(', '),
       remedy: {
-        text: 'As long as the state before is kept for an undo, rows of {{tables}} that it refers to can not be deleted.',
+        text: 'While the previous data is kept for an undo, rows of {{tables}} that it references cannot be deleted.',
         params: { tables },
       },
     },

@@ -1,15 +1,15 @@
-/** What the connecting role may do about owners and grants. */
+/** The privileges of the connecting role concerning owners and grants. */
 import type { ManifestDatabase } from '../../../shared/manifest';
 import { type Client, rows } from './connection';
 
 export interface PrivilegesHere {
   isSuperuser: boolean;
-  /** All there are. */
+  /** All that exist. */
   roles: ReadonlySet<string>;
-  /** Roles that may be made owners in these schemas. */
+  /** Roles that can become owners in these schemas. */
   possibleOwners: string[];
   missingRoles: string[];
-  /** The rights on the app's schemas themselves are the connecting role's to give. */
+  /** The connecting role can grant privileges on the app's schemas themselves. */
   ownsSchemas: boolean;
 }
 
@@ -22,7 +22,7 @@ export async function privilegesHere(
     client,
     `SELECT current_setting('server_version_num')::int AS number`,
   );
-  // Since 16 a member need not be allowed to act as the role.
+  // Since 16, membership does not imply permission to act as the role.
   const privilege = (version?.number ?? 0) >= 160_000 ? 'SET' : 'MEMBER';
   const found = await rows<{ name: string; mine: boolean; superuser: boolean }>(
     client,

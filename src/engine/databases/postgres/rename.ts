@@ -1,12 +1,12 @@
-/** Makes what pg_restore writes load into other schemas than those it was dumped from. */
+/** Rewrites the SQL of pg_restore so that it loads into other schemas than those of the dump. */
 import { SafekeepError } from '../../errors';
 import { quoteName } from './connection';
 import type { Token } from './script';
 
 export interface Renaming {
-  /** Schema in the dump to schema that is loaded into. */
+  /** From the schema in the dump to the schema that is loaded into. */
   schemas: ReadonlyMap<string, string>;
-  /** Names in these schemas that stay where they are: what extensions brought. Operators are names, too. */
+  /** Names that stay in these schemas: those that extensions created. Operators are names, too. */
   staying: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -14,10 +14,10 @@ const OPERATOR = /[-+*/<>=~!@#%^&|`?]/;
 /** Types whose texts name an object. */
 const NAMING_TYPE = /^reg(class|proc|procedure|oper|operator|type|config|dictionary|collation)$/;
 
-/** Names within texts are rewritten only where a text names an object: counters, and casts to a type of such names. */
+/** Names within string constants are rewritten only where they name an object: sequences, and casts to such a type. */
 export function renameIn(tokens: Token[], renaming: Renaming): Token[] {
   const { schemas } = renaming;
-  // Schema names are compared as the script holds them, byte by byte.
+  // Schema names are compared as bytes, as in the script.
   const target = (name: string | undefined) => (name === undefined ? undefined : schemas.get(fromBytes(name)));
   const result = tokens.map((token) => ({ ...token }));
   const at = (index: number): Token => result[index] ?? { kind: 'space', raw: '' };
@@ -42,7 +42,7 @@ export function renameIn(tokens: Token[], renaming: Renaming): Token[] {
 const toBytes = (words: string) => Buffer.from(words, 'utf8').toString('latin1');
 const fromBytes = (bytes: string) => Buffer.from(bytes, 'latin1').toString('utf8');
 
-/** The n-th token before a place that is not white space. */
+/** The n-th token before a position, without white space. */
 function significantBefore(tokens: readonly Token[]): (index: number, n: number) => string {
   return (index, n) => {
     let left = n;
@@ -79,12 +79,14 @@ function renamedText(raw: string, { schemas, staying }: Renaming, mustName: bool
   const [, quoted, plain, rest = ''] = /^(?:"((?:[^"]|"")*)"|([^".(]+))\.([^]*)$/.exec(inner) ?? [];
   const schema = quoted?.replaceAll('""', '"') ?? plain ?? '';
   const into = schemas.get(schema);
-  // A counter that is not renamed would be set in the live data.
-  if (into === undefined && mustName)
-    throw new SafekeepError('TOOL_FAILED', { tool: 'pg_restore', detail: textOfCounter(inner) });
+  // A sequence that is not renamed would be set in the live data.
+  if (into === undefined && mustName) {
+    throw new SafekeepError('TOOL_FAILED', {
+      tool: 'pg_restore',
+      detail: { text: 'the sequence {{name}} is not in the app’s schemas', params: { name: inner } },
+    });
+  }
   const name = /^"((?:[^"]|"")*)"|^[^(]*/.exec(rest);
   if (into === undefined || staying.get(schema)?.has(name?.[1] ?? name?.[0] ?? '')) return raw;
   return toBytes(`'${`${quoteName(into)}.${rest}`.replaceAll(`'`, `''`)}'`);
 }
-
-const textOfCounter = (name: string) => `the counter ${name} does not lie in the app’s schemas`;

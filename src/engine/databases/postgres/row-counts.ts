@@ -4,18 +4,18 @@ import { type Client, quoteName, rows, tableName, withClient } from './connectio
 import { useAppPath } from './search-path';
 import { isConnectionLost, SafekeepError } from '../../errors';
 
-/** Rows of the table itself: those of tables that inherit from it are counted there. */
+/** Rows of the table itself; rows of inheriting tables are counted there. */
 export async function countRows(client: Client, { schema, name }: { schema: string; name: string }): Promise<number> {
   const from = `${quoteName(schema)}.${quoteName(name)}`;
   const [row] = await rows<{ count: string }>(client, `SELECT pg_catalog.count(*)::text AS count FROM ONLY ${from}`);
   return Number(row?.count ?? 0);
 }
 
-/** Connecting and the server's answer may take so much longer than the counting itself. */
+/** Extra time for connecting and for the server's response, in addition to the counting itself. */
 const GRACE_MS = 1000;
 
 /**
- * Exact numbers, or null where a table is missing, cannot be counted or the time was over.
+ * Exact numbers, or null where a table is missing, cannot be counted or the time limit was reached.
  * @param tables as schema.table @param limitMs for all of them together @throws DATABASE_UNREACHABLE
  */
 export async function countLiveRows(

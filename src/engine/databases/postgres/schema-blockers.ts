@@ -1,4 +1,4 @@
-/** What is in the way of a slot aside within the live database. */
+/** Obstacles to an inactive slot in the live database. */
 import type { ManifestDatabase } from '../../../shared/manifest';
 import type { Message } from '../../../shared/runs';
 import type { DatabasePlanning } from '../driver';
@@ -11,16 +11,16 @@ type Blocker = DatabasePlanning['blockers'][number];
 
 const MAX_NAMED = 5;
 
-/** Why the live schemas can not be renamed: without a reason they are, and otherwise what lies in them is moved. */
+/** Reasons why the live schemas cannot be renamed: without any they are renamed, otherwise their objects are moved. */
 export function isRenamable({ schemas: here, extensions, isSuperuser }: LiveSituation, schemas: string[]): boolean {
-  // Extensions live in a schema; the live ones must move to the new schema of the same name.
+  // Extensions are in a schema; those of the live schemas must move to the new schema of the same name.
   const inTheWay = extensions
     .filter(({ schema }) => schemas.includes(schema))
     .filter(({ relocatable, mayMove }) => !relocatable || !(isSuperuser || mayMove));
   return here.every(({ mine }) => mine) && inTheWay.length === 0;
 }
 
-/** What is in the way of loading the backup into schemas of the live database. */
+/** Obstacles to loading the backup into schemas of the live database. */
 export async function loadBlockers(
   client: Client,
   backup: ManifestDatabase,
@@ -37,14 +37,14 @@ export async function loadBlockers(
   }
   if (!situation.mayCreateSchemas) {
     blockers.push({
-      reason: { text: 'The app’s database role may not create schemas.' },
+      reason: { text: 'The app’s database role lacks the privilege to create schemas.' },
       remedy: bySuperuser(database, `GRANT CREATE ON DATABASE ${quoteName(database)} TO ${quoteName(role)}`),
     });
   }
   return [...blockers, ...(await lockBlockers(client, backup))];
 }
 
-/** What would be cut off, or collide, when live and aside change places. */
+/** Objects that a switchover would disconnect, or that would collide. */
 export async function switchoverBlockers(
   client: Client,
   backup: ManifestDatabase,
@@ -59,10 +59,10 @@ export async function switchoverBlockers(
       : [
           {
             reason: {
-              text: 'Objects outside of the app’s schemas depend on its tables: {{objects}}.',
+              text: 'Objects outside the app’s schemas depend on its tables: {{objects}}.',
               params: { objects: someOf(dependents) },
             },
-            remedy: { text: 'Drop them before the restore and create them again after it.' },
+            remedy: { text: 'Drop them before the restore and create them again afterwards.' },
           },
         ];
   return strategy === 'schema' ? outside : [...outside, ...(await moveBlockers(client, backup, situation, schemas))];
@@ -79,7 +79,7 @@ async function moveBlockers(
     .filter(({ open }) => !open)
     .map(({ name, owner }) => ({
       reason: {
-        text: 'The schema {{schema}} belongs to the role {{owner}}, and the app’s role may not create anything in it.',
+        text: 'The schema {{schema}} belongs to the role {{owner}}, and the app’s role lacks the privilege to create objects in it.',
         params: { schema: name, owner },
       },
       remedy: bySuperuser(database, `GRANT CREATE, USAGE ON SCHEMA ${quoteName(name)} TO ${quoteName(role)}`),
@@ -93,7 +93,7 @@ async function moveBlockers(
           text: 'Objects of other roles in the schema {{schema}} depend on the app’s tables: {{objects}}.',
           params: { schema, objects: someOf(using.map(({ name }) => name)) },
         },
-        remedy: { text: 'Drop them before the restore and create them again after it.' },
+        remedy: { text: 'Drop them before the restore and create them again afterwards.' },
       });
     }
     const others = await rows<{ table: string; owner: string }>(
@@ -105,7 +105,7 @@ async function moveBlockers(
       const statement = `ALTER TABLE ${quoteName(schema)}.${quoteName(table)} OWNER TO ${quoteName(role)}`;
       blockers.push({
         reason: {
-          text: 'The table {{table}} of the backup is here one of the role {{owner}}, which the app’s role can not replace.',
+          text: 'The table {{table}} of the backup belongs to the role {{owner}} here, and the app’s role cannot replace it.',
           params: { table: tableName(schema, table), owner },
         },
         remedy: bySuperuser(database, statement),
@@ -121,12 +121,12 @@ function someOf(names: string[]): string {
 
 function bySuperuser(database: string, statement: string): Message {
   return {
-    text: 'Let a superuser run this in the database {{database}}: {{statement}}',
+    text: 'Have a superuser run this in the database {{database}}: {{statement}}',
     params: { database, statement },
   };
 }
 
-/** Everything one transaction makes stays locked until its end, and the server has room for so many locks only. */
+/** Everything one transaction creates stays locked until its end, and the server has room for a limited number of locks. */
 async function lockBlockers(client: Client, backup: ManifestDatabase): Promise<Blocker[]> {
   const { needed, room, setting } = await locksFor(client, backup.tables.length);
   if (needed <= room) return [];
@@ -134,11 +134,11 @@ async function lockBlockers(client: Client, backup: ManifestDatabase): Promise<B
   return [
     {
       reason: {
-        text: 'The backup holds {{tables}} tables, more than the database server can load in one transaction.',
+        text: 'The backup contains {{tables}} tables, more than the database server can load in one transaction.',
         params: { tables: backup.tables.length },
       },
       remedy: {
-        text: 'Let a superuser run this and restart the database server: {{statement}}',
+        text: 'Have a superuser run this, then restart the database server: {{statement}}',
         params: { statement: `ALTER SYSTEM SET max_locks_per_transaction = ${wanted}` },
       },
     },

@@ -1,21 +1,25 @@
-/** Drops a schema that a restore put aside, and refuses where that would take anything else along. */
+/** Drops an inactive schema, but not if this would drop anything else. */
 import { SafekeepError } from '../../errors';
 import type { DatabasePlan } from '../driver';
 import { type Client, inTransaction, quoteName, rows } from './connection';
 import { foreignDependents } from './dependents';
 import { parseMark, schemaFacts } from './slots';
 
-/** Each table dropped is a lock held to the end of the transaction, and the server's lock table is finite. */
+/** Each dropped table is a lock held to the end of the transaction, and the server's lock table is finite. */
 const TABLES_PER_TRANSACTION = 100;
 
-/** Nothing happens to a schema without the mark of this restore. The mark goes last, with the schema itself. */
+/** A schema without the mark of this restore is left alone. The mark goes last, with the schema itself. */
 export async function dropInactiveSchema(client: Client, plan: DatabasePlan, inactive: string): Promise<void> {
   const [facts] = await schemaFacts(client, [inactive]);
   if (!facts || !parseMark(plan.id, facts.comment)) return;
   const dependents = await foreignDependents(client, [inactive]);
   if (dependents.length > 0) {
-    const detail = `${inactive} can not be dropped, these depend on it: ${dependents.slice(0, 5).join(', ')}`;
-    throw new SafekeepError('INTERNAL', { detail });
+    throw new SafekeepError('INTERNAL', {
+      detail: {
+        text: '{{name}} cannot be dropped because these objects depend on it: {{objects}}',
+        params: { name: inactive, objects: dependents.slice(0, 5).join(', ') },
+      },
+    });
   }
   const tables = await rows<{ name: string }>(
     client,

@@ -1,23 +1,22 @@
-/** Exchanges live and aside within one database: whole schemas by name, or what lies in them object by object. */
-import { SafekeepError } from '../../errors';
+/** Switches over within one database: whole schemas by name, or their contents object by object. */
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
 import { type Client, inTransaction, quoteName, quoteText, rows, withClient } from './connection';
-import { notThere, requireReached } from './database';
+import { notThere, requireReached, sessionsRemain } from './database';
 import { moveSteps, type Step } from './objects';
 import * as slots from './slots';
 
-/** How long a step of the exchange waits for a lock. */
+/** How long a step of the switchover waits for a lock. */
 export const LOCK_TIMEOUT_MS = 30_000;
 const SESSIONS_AGAIN_MS = 50;
 
-/** The name that a live schema's counterpart has. */
+/** The name of a live schema's counterpart. */
 export function inactiveOf(plan: DatabasePlan, schema: string): string {
   return slots.nameOf(plan, `aside${slots.schemasOf(plan).indexOf(schema)}`);
 }
 
 const betweenOf = (plan: DatabasePlan, live: string) => slots.slotName(live, `__safekeep_${plan.id}_x`);
 
-/** Moved are the live objects, so whoever reads them holds the exchange up; a schema's name is held by nobody, but writers' rows would be lost. */
+/** 'objects' moves live objects, so sessions that read them block it; renaming a schema is blocked by no session, but rows of writers would be lost. */
 export function sessionsInTheWay(client: Client, plan: DatabasePlan, exceptPid: number): Promise<slots.Session[]> {
   const schemas = slots.schemasOf(plan);
   return plan.strategy === 'objects'
@@ -25,7 +24,7 @@ export function sessionsInTheWay(client: Client, plan: DatabasePlan, exceptPid: 
     : slots.writersTo(client, schemas, exceptPid);
 }
 
-/** Both contents change places; what was live bears the mark afterwards. */
+/** Swaps the contents of both sides; afterwards the formerly live one carries the mark. */
 export function switchoverSteps(plan: DatabasePlan, live: slots.SchemaFacts, mark: slots.Mark | null): Step[] {
   const [inactive, between] = [inactiveOf(plan, live.name), betweenOf(plan, live.name)];
   const content = mark?.content === 'previous' ? 'staged' : 'previous';
@@ -35,7 +34,7 @@ export function switchoverSteps(plan: DatabasePlan, live: slots.SchemaFacts, mar
       `CREATE SCHEMA ${quoteName(between)}`,
       ...moveSteps(live.name, between),
       ...moveSteps(inactive, live.name),
-      // Without CASCADE: it is refused should anything be left.
+      // Without CASCADE: the drop fails if anything is left.
       `DROP SCHEMA ${quoteName(inactive)}`,
       `ALTER SCHEMA ${quoteName(between)} RENAME TO ${quoteName(inactive)}`,
       comment(inactive, quoteText(slots.markText(plan.id, { content, comment: null }))),
@@ -48,7 +47,7 @@ export function switchoverSteps(plan: DatabasePlan, live: slots.SchemaFacts, mar
     rename(between, inactive),
     comment(inactive, quoteText(slots.markText(plan.id, { content, comment: live.comment }))),
     comment(live.name, slots.commentValue(mark?.comment ?? null)),
-    // Renamed with its schema, an extension would go aside: the data must find it where it did before.
+    // Renamed with its schema, an extension would become inactive: the data must find it in the old place.
     {
       each: `SELECT format('ALTER EXTENSION %I SET SCHEMA %I', extname, ${quoteText(live.name)}::text)
                FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE nspname = ${quoteText(inactive)} ORDER BY extname`,
@@ -56,7 +55,7 @@ export function switchoverSteps(plan: DatabasePlan, live: slots.SchemaFacts, mar
   ];
 }
 
-/** Makes the slots aside live, provided they hold `wanted`; nothing to do where they are live already. @throws SWITCHOVER_FAILED (nothing changed) */
+/** Makes the inactive slots live if they contain `wanted`; does nothing if that is live already. @throws SWITCHOVER_FAILED (nothing changed) */
 export async function switchOverSchemas(
   connection: DatabaseConnection,
   plan: DatabasePlan,
@@ -110,7 +109,7 @@ async function take(client: Client, step: Step): Promise<void> {
   for (const statement of answers.rows.flat()) await client.query(statement);
 }
 
-/** Sessions that hold what is exchanged are ended first, and again while it is under way: those of a pool come back at once. */
+/** Terminates blocking sessions before the switchover, and again while it is in progress: those of a pool reconnect at once. */
 export async function whileEndingSessions(
   connection: DatabaseConnection,
   plan: DatabasePlan,
@@ -121,7 +120,7 @@ export async function whileEndingSessions(
   await withClient(connection, {}, async (ender) => {
     const find = () => sessionsInTheWay(ender, plan, exceptPid);
     const left = await slots.endSessions(ender, find, endSessionsMs);
-    if (left) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `sessions could not be ended: ${left}` });
+    if (left) throw sessionsRemain(left);
     let working = true;
     const worked = work().finally(() => (working = false));
     const ending = (async () => {
@@ -135,7 +134,7 @@ export async function whileEndingSessions(
   });
 }
 
-/** A load that is not committed is not to be seen here: nothing aside means before, as long as what is live is what was then. */
+/** An uncommitted load is not visible here: without inactive slots, the position is 'before' as long as the live data is the same. */
 export async function positionOfSchemas(
   connection: DatabaseConnection,
   plan: DatabasePlan,
@@ -145,7 +144,7 @@ export async function positionOfSchemas(
   const inactives = schemas.map((schema) => inactiveOf(plan, schema));
   return withClient(connection, {}, async (client) => {
     if (!(await slots.switchoversEnd(client, plan.id, waitMs))) return 'unclear';
-    // Both slots lie in one database, which the switchover of another plan may have put aside.
+    // Both slots are in one database, which the switchover of another plan may have made inactive.
     if ((await homeOf(client, plan))?.isLive === false) return 'unclear';
     const facts = await slots.schemaFacts(client, [...schemas, ...inactives]);
     const find = (name: string) => facts.find((schema) => schema.name === name);
@@ -162,7 +161,7 @@ export async function positionOfSchemas(
   });
 }
 
-/** The database that holds both slots of a plan; null when it is gone. */
+/** The database that contains both slots of a plan; null when it is gone. */
 export async function homeOf(client: Client, plan: DatabasePlan): Promise<{ name: string; isLive: boolean } | null> {
   const [found] = await rows<{ name: string; isLive: boolean }>(
     client,
@@ -173,7 +172,7 @@ export async function homeOf(client: Client, plan: DatabasePlan): Promise<{ name
   return found ?? null;
 }
 
-/** Whether what was live when the plan was made is so now. */
+/** Whether the data that was live when the plan was made is live now. */
 async function isStillLive(client: Client, plan: DatabasePlan): Promise<boolean> {
   const { witnesses } = plan.names;
   if (witnesses === undefined) return true;

@@ -1,12 +1,13 @@
 /**
- * Strategies 'schema' and 'objects': the slot aside is a schema of the same database, and staging runs in one transaction that stays
- * open until the switch commits it. One session holds the transaction; when it ends for any reason, the server takes everything back.
+ * Strategies 'schema' and 'objects': the inactive slot is a schema of the same database, and staging runs in one transaction that
+ * stays open until the switchover commits it. One session holds the transaction; when it ends for any reason, the server rolls back.
  *
- * 'schema' renames the live schemas aside at once, which nobody else sees and which locks no table, and loads new ones in their place.
- * Where a live schema can not be renamed, 'objects' loads into a schema aside, and the switch moves what lies in both. Moving locks
- * every live table, so it is not done any sooner.
+ * 'schema' renames the live schemas at once, which no other session sees and which locks no table, and loads new ones in their
+ * place. Where a live schema cannot be renamed, 'objects' loads into a staging schema, and the switchover moves the objects of
+ * both. Moving locks every live table, so it is done as late as possible.
  */
 import type { DatabaseExtension, ManifestDatabase } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
 import type { RunContext } from '../../context';
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabasePlan, SlotPosition } from '../driver';
@@ -48,14 +49,14 @@ import { allExtensions, serverVersionNumber } from './sql';
 interface OpenLoad {
   session: LoadSession;
   environment: ToolEnvironment;
-  /** The server's process that works for the session. */
+  /** The server process of the session. */
   backendPid: number;
   load: Load;
-  /** What the switch adds: foreign keys to other schemas, which lock tables there. */
+  /** Added by the switchover: foreign keys to other schemas, which lock tables there. */
   late: Statement[];
 }
 
-/** The sessions of the restores that this process has under way; one driver has one. */
+/** The load sessions of this process; one driver has one. */
 export class SchemaStrategy {
   readonly #open = new Map<string, OpenLoad>();
 
@@ -98,7 +99,7 @@ export class SchemaStrategy {
     }
   }
 
-  /** Asks within the open transaction. */
+  /** Runs a query within the open transaction. */
   async check(plan: DatabasePlan, backup: ManifestDatabase, run: RunContext): Promise<void> {
     const { session, load } = this.#require(plan);
     const cancel = () => void session.kill();
@@ -121,7 +122,9 @@ export class SchemaStrategy {
   async switchOver(plan: DatabasePlan, run: RunContext): Promise<void> {
     const open = this.#open.get(plan.id);
     if (!open) return switchOverSchemas(this.connection, plan, 'staged', this.endSessionsMs);
-    let failure: unknown = new Error('the transaction was rolled back');
+    let failure: unknown = new SafekeepError('SWITCHOVER_FAILED', {
+      detail: { text: 'the transaction was rolled back' },
+    });
     try {
       await whileEndingSessions(this.connection, plan, open.backendPid, this.endSessionsMs, () => commit(open, plan));
     } catch (error) {
@@ -130,11 +133,11 @@ export class SchemaStrategy {
       await this.#close(plan.id);
     }
     await requireReached('after switchover', failure, async () => {
-      // Only when the server's process has ended can be told whether it came to commit.
+      // Whether the server committed is certain only after its process has ended.
       await this.#endBackend(open.backendPid);
       return this.position(plan);
     });
-    run.log('info', { text: 'The transaction that loaded the backup is committed.' });
+    run.log('info', { text: 'The transaction that loaded the backup was committed' });
   }
 
   async switchBack(plan: DatabasePlan): Promise<void> {
@@ -145,13 +148,13 @@ export class SchemaStrategy {
     return positionOfSchemas(this.connection, plan, this.endSessionsMs);
   }
 
-  /** Ends what still works for this restore, here or left by a process that died, then drops the schemas aside that bear its mark. */
+  /** Terminates the sessions of this restore, including those of a dead process, then drops the inactive schemas that carry its mark. */
   async discard(plan: DatabasePlan): Promise<void> {
     await this.#close(plan.id);
     const home = await withClient(this.connection, {}, async (client) => {
       const names = [slots.ownName(plan.id), slots.switchoverName(plan.id)];
       const left = await slots.endSessions(client, () => slots.ownSessions(client, names), this.endSessionsMs);
-      if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+      if (left) throw loadContinues(left);
       return homeOf(client, plan);
     });
     if (!home) return;
@@ -168,7 +171,7 @@ export class SchemaStrategy {
   #require(plan: DatabasePlan): OpenLoad {
     const open = this.#open.get(plan.id);
     if (open?.session.isOpen) return open;
-    throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: 'the transaction that loaded it has ended' });
+    throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: { text: 'the transaction that loaded it has ended' } });
   }
 
   async #close(id: string): Promise<void> {
@@ -187,18 +190,24 @@ export class SchemaStrategy {
           [pid],
         );
       const left = await slots.endSessions(client, find, this.endSessionsMs);
-      if (left) throw new SafekeepError('INTERNAL', { detail: `the load of the backup can not be ended: ${left}` });
+      if (left) throw loadContinues(left);
     });
   }
 }
 
-/** Where a schema of the backup lies until the switch. */
+function loadContinues(sessions: string): SafekeepError {
+  return new SafekeepError('INTERNAL', {
+    detail: { text: 'the load of the backup could not be terminated: {{sessions}}', params: { sessions } },
+  });
+}
+
+/** Location of a schema of the backup until the switchover. */
 function stagedIn(plan: DatabasePlan, schema: string): string {
   return plan.strategy === 'objects' ? inactiveOf(plan, schema) : schema;
 }
 
 async function commit({ session, load, late }: OpenLoad, plan: DatabasePlan): Promise<void> {
-  // Whoever asks for the position waits for a session of this name.
+  // The position is determined only after sessions with this name have ended.
   await session.run(`SET application_name = ${quoteText(slots.switchoverName(plan.id))}`);
   const limit = `SET lock_timeout = ${LOCK_TIMEOUT_MS}`;
   await session.run(limit);
@@ -219,12 +228,12 @@ interface LiveFacts {
   privileges: Awaited<ReturnType<typeof privilegesHere>>;
   versionNumber: number;
   schemaFacts: slots.SchemaFacts[];
-  /** Extensions that live in the app's schemas: they have to come along. */
+  /** Extensions in the app's schemas: they have to move along. */
   toMove: DatabaseExtension[];
   toCreate: string;
-  /** Where functions find what they name without a schema. */
+  /** The search path in which functions find unqualified names. */
   path: string[];
-  /** Names that stay in the live schemas: what extensions brought. */
+  /** Names that stay in the live schemas: those that extensions created. */
   staying: Renaming['staying'];
 }
 
@@ -235,7 +244,7 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
   const missing = backup.extensions.filter(({ name }) => !present.has(name));
   const privileges = await privilegesHere(client, backup, schemas);
   const isMoving = plan.strategy === 'objects';
-  // What is to be moved must be the role's own, or that of a role it acts as.
+  // Objects can be moved only by their owner or a role that can act as the owner.
   const movable = await rows<{ name: string }>(
     client,
     `SELECT rolname AS name FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role(oid, 'USAGE')`,
@@ -243,22 +252,22 @@ async function lookAtLive(client: Client, plan: DatabasePlan, backup: ManifestDa
   );
   const possibleOwners = movable.map(({ name }) => name);
   return {
-    // The schemas' own rights stay with them.
+    // The schemas' own privileges stay with them.
     privileges: isMoving ? { ...privileges, possibleOwners, ownsSchemas: false } : privileges,
     versionNumber: await serverVersionNumber(client),
     schemaFacts: await slots.schemaFacts(client, schemas),
     toMove: isMoving ? [] : extensions.filter(({ schema }) => schemas.includes(schema)),
     toCreate: createExtensions(missing, await availableExtensions(client)),
-    path: pathBeside(plan, await appPath(client, schemas), extensions),
+    path: loadPath(plan, await appPath(client, schemas), extensions),
     staying: isMoving ? await extensionNames(client) : new Map<string, Set<string>>(),
   };
 }
 
 /**
- * Where the load looks for names without a schema: in what it loads, never in live data. What extensions brought stays in the live
- * schema, which therefore comes last; `requireApart` sees to it that nothing else there was met.
+ * The search path of the load: the schemas it fills, never live data. Extension objects stay in the live schema, which therefore
+ * comes last; `requireApart` ensures that the load has used nothing else there.
  */
-function pathBeside(plan: DatabasePlan, path: readonly string[], extensions: readonly DatabaseExtension[]): string[] {
+function loadPath(plan: DatabasePlan, path: readonly string[], extensions: readonly DatabaseExtension[]): string[] {
   const live = slots.schemasOf(plan);
   const loaded = path.map((schema) => (live.includes(schema) ? stagedIn(plan, schema) : schema));
   const homes = extensions.map(({ schema }) => schema).filter((schema) => live.includes(schema));
@@ -273,7 +282,7 @@ async function extensionNames(client: Client): Promise<Renaming['staying']> {
   return staying;
 }
 
-/** Makes the schemas that the dump is loaded into. */
+/** Creates the schemas that the dump is loaded into. */
 async function makeRoom(session: LoadSession, plan: DatabasePlan, here: LiveFacts): Promise<void> {
   if (plan.strategy !== 'objects') {
     await session.run(here.schemaFacts.map((facts) => renameToInactive(plan, facts)).join('\n'));
@@ -284,7 +293,7 @@ async function makeRoom(session: LoadSession, plan: DatabasePlan, here: LiveFact
   const owners = here.privileges.possibleOwners.map(quoteName).join(', ');
   const create = slots.schemasOf(plan).map((schema) => {
     const inactive = quoteName(inactiveOf(plan, schema));
-    // Who is to own something in a schema must be allowed to create in it.
+    // The owner of an object in a schema needs the privilege to create in it.
     return `CREATE SCHEMA ${inactive};\nGRANT CREATE, USAGE ON SCHEMA ${inactive} TO ${owners};`;
   });
   await session.run([...create, here.toCreate].join('\n'));
@@ -300,48 +309,50 @@ function renameToInactive(plan: DatabasePlan, { name, owner, comment }: slots.Sc
   ].join('\n');
 }
 
-/** Renamed with its schema, an extension would stay aside: the new data must find it where the old data did. */
+/** Renamed with its schema, an extension would become inactive: the new data must find it in the old place. */
 function moveExtension({ name, schema }: DatabaseExtension): string {
   return `ALTER EXTENSION ${quoteName(name)} SET SCHEMA ${quoteName(schema)};`;
 }
 
 /**
- * What was loaded beside live objects must not have met them, whatever functions of the dump the load has run.
+ * Ensures that data loaded next to live objects does not use them, whatever functions of the dump the load has run.
  * @throws STAGED_DATA_DIFFERS
  */
 async function requireApart(session: LoadSession, plan: DatabasePlan, dependents: string[]): Promise<void> {
   const schemas = slots.schemasOf(plan);
-  const refuse = async (questions: string[], why: string) => {
+  const refuse = async (questions: string[], why: Message) => {
     const found: string[] = [];
     for (const question of questions) found.push(...(await session.ask(question)));
-    if (found.length > 0)
-      throw new SafekeepError('STAGED_DATA_DIFFERS', { detail: `${why}: ${found.slice(0, 5).join(', ')}` });
+    if (found.length === 0) return;
+    const detail: Message = { ...why, params: { found: found.slice(0, 5).join(', ') } };
+    throw new SafekeepError('STAGED_DATA_DIFFERS', { detail });
   };
   const targets = schemas.map((schema) => stagedIn(plan, schema));
-  await refuse([objects.relationsTouchedOutside(targets)], 'the load has touched tables outside of what it loads');
+  await refuse([objects.relationsTouchedOutside(targets)], {
+    text: 'the load accessed tables outside the staged data: {{found}}',
+  });
   if (plan.strategy !== 'objects') return;
   const pairs = schemas.map((schema) => [schema, inactiveOf(plan, schema)] as const);
   const known = dependents.map((name) => quoteText(name)).join(', ');
-  await refuse(
-    [`SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${known}]::text[])`],
-    'these depend on live objects',
-  );
+  await refuse([`SELECT name FROM (${dependentsSql(schemas)}) d WHERE name <> ALL(ARRAY[${known}]::text[])`], {
+    text: 'these objects depend on live objects: {{found}}',
+  });
   await refuse(
     pairs.map(([live, inactive]) => objects.functionsRunByTheLoad(live, inactive)),
-    'these functions were run by the load and name the live schema',
+    { text: 'these functions ran during the load and name the live schema: {{found}}' },
   );
   await refuse(
     pairs.map(([live, inactive]) => objects.functionsNamingLiveOnes(live, inactive)),
-    'these functions were run by the load and name live functions that the backup lacks',
+    { text: 'these functions ran during the load and name live functions that the backup lacks: {{found}}' },
   );
-  await refuse([objects.relationsRead(schemas)], 'the load has read live tables');
+  await refuse([objects.relationsRead(schemas)], { text: 'the load read live tables: {{found}}' });
   await refuse(
     pairs.map(([, inactive]) => objects.columnsOfObjects(inactive)),
-    'these columns hold names of live objects',
+    { text: 'these columns refer to live objects: {{found}}' },
   );
   if (slots.isForVerify(plan)) return;
   await refuse(
     pairs.map(([live, inactive]) => objects.collisions(live, inactive)),
-    'another role owns an object of the same name',
+    { text: 'another role owns objects with the same names: {{found}}' },
   );
 }

@@ -41,7 +41,7 @@ describe('a script that is loaded into other schemas', () => {
       `ALTER DEFAULT PRIVILEGES IN SCHEMA "inactive" GRANT SELECT ON TABLES TO "public";`,
     ],
     [`GRANT USAGE ON SCHEMA "public" TO "public";`, `GRANT USAGE ON SCHEMA "inactive" TO "public";`],
-  ])('names what is in them: %s', (script, renamed) => expect(rename(script)).toBe(renamed));
+  ])('names their objects: %s', (script, renamed) => expect(rename(script)).toBe(renamed));
 
   it.each([
     `COMMENT ON COLUMN "x"."t" IS 'of "public"."t"';`,
@@ -49,14 +49,14 @@ describe('a script that is loaded into other schemas', () => {
     `AS $_$ SELECT * FROM "public"."t"; $_$;`,
     `SELECT E'\\' "public"."t"', $1, 1$2;`,
     `SELECT "republic"."t", "a""public"."t", publics.t;`,
-  ])('keeps everything else as it is: %s', (script) => expect(rename(script)).toBe(script));
+  ])('keeps everything else unchanged: %s', (script) => expect(rename(script)).toBe(script));
 
-  it('never sets a counter elsewhere', () => {
-    expect(() => rename(`SELECT pg_catalog.setval('"sibling"."s"', 9);`)).toThrow('counter "sibling"."s"');
+  it('never sets a sequence elsewhere', () => {
+    expect(() => rename(`SELECT pg_catalog.setval('"sibling"."s"', 9);`)).toThrow('sequence "sibling"."s"');
   });
 });
 
-/** What the server would take for statements, as far as a script of pg_restore can hold them. */
+/** The statements that the server would see, as far as a script of pg_restore can contain them. */
 const split = (script: string) => statementsOf(bytes(script)).map(({ tokens }) => textOf(tokens));
 
 describe('a script', () => {
@@ -77,7 +77,7 @@ describe('a script', () => {
         'SET b = 1;',
       ],
     ],
-    // A name that only looks like the beginning of a body hides nothing.
+    // A name that resembles the beginning of a body hides nothing.
     [
       `CREATE FUNCTION "s".begin() RETURNS int; COMMIT; END;`,
       [`CREATE FUNCTION "s".begin() RETURNS int;`, 'COMMIT;', 'END;'],
@@ -98,19 +98,19 @@ describe('a script', () => {
     ['a block comment', 'SET a = 1; /* x */ SET b = 2;'],
     ['nested comments', 'SET a = 1; /* /* */ DROP TABLE t; */'],
     ['a comment within a statement', 'SET a -- x\n = 1;'],
-    ['a text that goes on in the next line', `SET a = E'x'\n'\\'; DROP TABLE t; --';`],
+    ['a text that continues on the next line', `SET a = E'x'\n'\\'; DROP TABLE t; --';`],
     ['a text without an end', `SET a = 'x;`],
     ['a body without an end', `SET a = $x$ ; $y$;`],
     ['a name without an end', `SET "a = 1;`],
-    ['a key of psql', 'SET a = 1;\n\\! touch file\n'],
-    ['a key of psql behind a statement', 'SET a = 1 \\gexec\n'],
+    ['a psql command', 'SET a = 1;\n\\! touch file\n'],
+    ['a psql command after a statement', 'SET a = 1 \\gexec\n'],
     ['a guard in the middle', 'SET a = 1;\n\\restrict x\nSET b = 1;'],
     ['the end of another guard', '\\restrict x\nSET a = 1;\n\\unrestrict y\n'],
-    ['something behind the guard', '\\restrict x\nSET a = 1;\n\\unrestrict x\nSET b = 1;'],
-    ['something behind a guard’s key', '\\restrict x \\! touch file\nSET a = 1;'],
+    ['a statement after the guard', '\\restrict x\nSET a = 1;\n\\unrestrict x\nSET b = 1;'],
+    ['text after a guard’s key', '\\restrict x \\! touch file\nSET a = 1;'],
     ['a NUL', 'SET a = "x\0y";'],
   ])('is refused with %s', (_what, script) => {
-    expect(() => statementsOf(bytes(script))).toThrow(/where dump tools write none/);
+    expect(() => statementsOf(bytes(script))).toThrow(/which dump tools never write/);
   });
 });
 
@@ -151,7 +151,7 @@ describe('a script that arrives in pieces', () => {
 
   it.each([
     ['COPY t FROM stdin;\n1\n2\n', /rows without an end/],
-    ['COPY t FROM stdin; garbage\n\\.\n', /something behind COPY/],
+    ['COPY t FROM stdin; garbage\n\\.\n', /text after COPY/],
   ])('is refused when rows are not whole: %s', async (text, why) => {
     const reader = new ScriptReader(Readable.from([Buffer.from(text)]));
     await reader.next();

@@ -1,41 +1,42 @@
 /**
- * The SQL that pg_restore writes, read token by token as the server's own lexer reads it (scan.l), so that no statement, comment or
- * row can pass for something else. Texts are handled byte by byte ('latin1'), which keeps every encoding a server can have.
+ * The SQL that pg_restore writes, tokenized like the server's own lexer does (scan.l), so that no statement, comment or row can be
+ * mistaken for anything else. Texts are handled as bytes ('latin1'), which preserves every encoding a server can have.
  *
- * What pg_restore never writes and could be read in two ways is refused: block comments, comments within a statement, texts that
- * continue in the next line, keys of psql but the pair that guards a script.
+ * Ambiguous syntax that pg_restore never writes is refused: block comments, comments within a statement, string constants that
+ * continue on the next line, psql commands except the pair that guards a script.
  */
+import type { Message } from '../../../shared/runs';
 import { SafekeepError } from '../../errors';
 
 type Kind = 'space' | 'comment' | 'text' | 'body' | 'name' | 'other';
 export interface Token {
   kind: Kind;
-  /** As it stands in the script. */
+  /** As written in the script. */
   raw: string;
-  /** kind 'name': as the server takes it. */
+  /** kind 'name': as the server interprets it. */
   name?: string;
 }
 
 export interface Statement {
-  /** From the first word to the semicolon; only the last statement of a script may lack it. */
+  /** From the first word to the semicolon; only the last statement of a script can lack it. */
   tokens: Token[];
-  /** The object that the last mark of pg_restore names, 'VIEW public.cheap'; '' before the first one. */
+  /** The object in the last header comment of pg_restore, 'VIEW public.cheap'; '' before the first one. */
   object: string;
 }
 
-/** No statement of a dump comes near it; one that never ends must not fill the memory. */
+/** No statement of a dump comes near this size; one that never ends must not fill the memory. */
 const MAX_STATEMENT_BYTES = 256 * 1024 * 1024;
 
 const SPACE = /[ \t\r\n\f\v]+/y;
 const COMMENT = /--[^\n\r]*/y;
 const WORD = /[A-Za-z_\x80-\xff][\w$\x80-\xff]*/y;
 const TAG = /\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$/y;
-/** What may yet become a tag when more arrives. */
+/** Can become a tag when more text arrives. */
 const TAG_BEGINS = /\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?$/y;
 
 /** pg_restore writes such a line before each object. */
 const OBJECT_MARK = /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: .*$/;
-/** Since August 2025 clients put a script between this pair, so that psql takes no other key from it. */
+/** Since August 2025, clients enclose a script in this pair, so that psql accepts no other command from it. */
 const GUARD = /\\(un)?restrict ([A-Za-z0-9]+)[ \t\r]*(?:\n|$)/y;
 const NEWLINE = 10;
 const END_OF_ROWS = Buffer.from('\n\\.\n');
@@ -45,7 +46,7 @@ function match(pattern: RegExp, sql: string, at: number): string | null {
   return pattern.exec(sql)?.[0] ?? null;
 }
 
-/** What stands between a quote and the next single one of its kind, both included; null when that is missing. */
+/** The text from a quote to the next single one of its kind, both included; null when that is missing. */
 function quotedAt(sql: string, at: number, quote: string, escapes: boolean): string | null {
   const stop = escapes ? /['\\]/g : quote === '"' ? /"/g : /'/g;
   for (let from = at + 1; ; from += 2) {
@@ -58,18 +59,18 @@ function quotedAt(sql: string, at: number, quote: string, escapes: boolean): str
   }
 }
 
-/** What an end in the middle of a token is called. */
+/** Returned for a token that is cut off by the end of the text. */
 const OPEN = Symbol('the token is not complete');
 
 export interface LexerOptions {
-  /** standard_conforming_strings: in plain texts a backslash is one. */
+  /** standard_conforming_strings: backslashes in plain string constants are ordinary characters. */
   plainTexts: boolean;
 }
 
-/** The token at a place. `isAll`: nothing follows what is there. */
+/** The token at a position. `isAll`: no more text follows. */
 function tokenAt(sql: string, at: number, isAll: boolean, { plainTexts }: LexerOptions): Token | typeof OPEN {
   const whole = (raw: string | null, kind: Kind): Token | typeof OPEN => {
-    // What reaches the end may go on: a text by a doubled quote, a word by more letters.
+    // A token at the end can continue: a text with a doubled quote, a word with more letters.
     if (raw === null || (!isAll && at + raw.length === sql.length)) return OPEN;
     return { kind, raw };
   };
@@ -78,7 +79,7 @@ function tokenAt(sql: string, at: number, isAll: boolean, { plainTexts }: LexerO
   if (next === undefined && !isAll && /[-/eE$]/.test(char)) return OPEN;
   if (/[ \t\r\n\f\v]/.test(char)) return { kind: 'space', raw: match(SPACE, sql, at) ?? char };
   if (char === '-' && next === '-') return whole(match(COMMENT, sql, at), 'comment');
-  if (char === '/' && next === '*') throw unreadable('a block comment');
+  if (char === '/' && next === '*') throw unreadable({ text: 'a block comment' });
   if (char === "'") return whole(quotedAt(sql, at, char, !plainTexts), 'text');
   if (/[eE]/.test(char) && next === "'") {
     const text = quotedAt(sql, at + 1, next, true);
@@ -106,7 +107,7 @@ function tokenAt(sql: string, at: number, isAll: boolean, { plainTexts }: LexerO
 
 export const textOf = (tokens: readonly Token[]) => tokens.map(({ raw }) => raw).join('');
 export const meaningful = (tokens: readonly Token[]) => tokens.filter(({ kind }) => kind !== 'space');
-/** A word as a keyword is compared; '' for whatever is quoted or no word. */
+/** A word in upper case for comparison; '' for quoted text and everything that is not a word. */
 export const keyword = (token: Token | undefined) =>
   token?.kind === 'name' && !token.raw.startsWith('"') ? token.raw.toUpperCase() : '';
 
@@ -123,11 +124,13 @@ export function beginningOf(tokens: readonly Token[]): string {
   return printable.length > 60 ? `${printable.slice(0, 60)}…` : printable;
 }
 
-function unreadable(what: string): SafekeepError {
-  return new SafekeepError('ARCHIVE_DAMAGED', { detail: `the dump holds ${what} where dump tools write none` });
+function unreadable(what: Message): SafekeepError {
+  return new SafekeepError('ARCHIVE_DAMAGED', {
+    detail: { text: 'the dump contains {{what}}, which dump tools never write', params: { what } },
+  });
 }
 
-/** Follows a statement as psql does: a semicolon within parentheses or within BEGIN ATOMIC … END does not end it. */
+/** Splits statements like psql does: a semicolon within parentheses or within BEGIN ATOMIC … END does not end one. */
 class StatementEnd {
   #parentheses = 0;
   #blocks = 0;
@@ -162,7 +165,7 @@ class StatementEnd {
 class Lexer {
   #sql = '';
   #at = 0;
-  /** How much must be there before the token that is not complete is tried again: so a long one is not read over and over. */
+  /** The length of text required before an incomplete token is tried again, so that a long one is not rescanned repeatedly. */
   #enough = 0;
   #tokens: Token[] = [];
   #end = new StatementEnd();
@@ -176,10 +179,14 @@ class Lexer {
     this.#sql = this.#sql.slice(this.#at) + text;
     this.#enough -= this.#at;
     this.#at = 0;
-    if (this.#sql.length > MAX_STATEMENT_BYTES) throw unreadable('a statement without an end');
+    if (this.#sql.length > MAX_STATEMENT_BYTES) throw unreadable({ text: 'a statement without an end' });
   }
 
-  /** What has been added and not been read. */
+  #beginning(...more: Token[]): { statement: string } {
+    return { statement: beginningOf([...this.#tokens, ...more]) };
+  }
+
+  /** The text that has been added and not read. */
   take(): string {
     const rest = this.#sql.slice(this.#at);
     this.#sql = '';
@@ -187,7 +194,7 @@ class Lexer {
     return rest;
   }
 
-  /** @returns null when more has to be added; at the end of all, when nothing is left */
+  /** @returns null when more text has to be added; at the end of the script, when nothing is left */
   next(isAll: boolean): Statement | null {
     while (this.#at < this.#sql.length) {
       if (!isAll && this.#sql.length < this.#enough) return null;
@@ -197,7 +204,7 @@ class Lexer {
       }
       const token = tokenAt(this.#sql, this.#at, isAll, this.#options);
       if (token === OPEN) {
-        if (isAll) throw unreadable(`a statement without an end (${beginningOf(this.#tokens)})`);
+        if (isAll) throw unreadable({ text: 'a statement without an end ({{statement}})', params: this.#beginning() });
         this.#enough = this.#at + 2 * (this.#sql.length - this.#at);
         return null;
       }
@@ -214,12 +221,13 @@ class Lexer {
       if (token.kind === 'comment') this.#noteMark(token.raw);
       if (token.kind === 'comment' || token.kind === 'space') return false;
     }
-    if (token.kind === 'comment') throw unreadable(`a comment within a statement (${beginningOf(this.#tokens)})`);
-    if (this.#isClosed) throw unreadable('a statement behind its end');
+    if (token.kind === 'comment')
+      throw unreadable({ text: 'a comment within a statement ({{statement}})', params: this.#beginning() });
+    if (this.#isClosed) throw unreadable({ text: 'a statement after the end of the script' });
     if (token.kind === 'text' && meaningful(this.#tokens.slice(-2)).at(-1)?.kind === 'text')
-      throw unreadable(`a text in pieces (${beginningOf(this.#tokens)})`);
+      throw unreadable({ text: 'a string constant in several parts ({{statement}})', params: this.#beginning() });
     if (token.raw === '\\' || token.raw.includes('\0'))
-      throw unreadable(`a key of psql or a NUL (${beginningOf([...this.#tokens, token])})`);
+      throw unreadable({ text: 'a psql command or a NUL ({{statement}})', params: this.#beginning(token) });
     this.#tokens.push(token);
     return this.#end.endsWith(token);
   }
@@ -244,16 +252,16 @@ class Lexer {
     this.#object = Buffer.from(label, 'latin1').toString('utf8');
   }
 
-  /** Takes `\restrict <key>` before the first statement, and `\unrestrict` with the same key behind the last one; nothing else. */
+  /** Consumes `\restrict <key>` before the first statement, and `\unrestrict` with the same key after the last one; nothing else. */
   #readGuard(isAll: boolean): boolean {
     if (!isAll && !this.#sql.includes('\n', this.#at)) return false;
     GUARD.lastIndex = this.#at;
     const [line, closes, key = ''] = GUARD.exec(this.#sql) ?? [];
     const isFitting = closes ? key === this.#key && !this.#isClosed : this.#key === null && !this.#hasBegun;
     if (line === undefined || !isFitting) {
-      throw unreadable(
-        `a key of psql (${beginningOf([{ kind: 'other', raw: this.#sql.slice(this.#at, this.#at + 80) }])})`,
-      );
+      const raw = this.#sql.slice(this.#at, this.#at + 80);
+      const params = { statement: beginningOf([{ kind: 'other', raw }]) };
+      throw unreadable({ text: 'a psql command ({{statement}})', params });
     }
     this.#at += line.length;
     this.#key = key;
@@ -273,7 +281,7 @@ export class ScriptReader {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** The next statement; null at the end. The rows of the one before must have been read. */
+  /** The next statement; null at the end. The rows of the previous one must have been read. */
   async next(): Promise<Statement | null> {
     for (;;) {
       const statement = this.#lexer.next(this.#isAll);
@@ -287,17 +295,17 @@ export class ScriptReader {
     }
   }
 
-  /** The rows behind a COPY that `next` has just given, as the server takes them. @throws ARCHIVE_DAMAGED when their end is missing */
+  /** The rows after a COPY that `next` has returned, in the server's format. @throws ARCHIVE_DAMAGED when their end is missing */
   async *rows(): AsyncGenerator<Buffer> {
     let kept = this.#rows ?? Buffer.alloc(0);
     this.#rows = null;
     let isFirst = true;
     for (;;) {
-      if (isFirst && kept.length > 0 && kept[0] !== NEWLINE) throw unreadable('something behind COPY');
+      if (isFirst && kept.length > 0 && kept[0] !== NEWLINE) throw unreadable({ text: 'text after COPY' });
       const end = kept.indexOf(END_OF_ROWS);
       if (end >= 0) {
         this.#lexer.add(kept.toString('latin1', end + END_OF_ROWS.length));
-        // The line feed behind the statement belongs to it, and that of the last row to the row.
+        // The line feed after the statement belongs to it, and that of the last row to the row.
         const last = kept.subarray(isFirst ? 1 : 0, end + 1);
         if (last.length > 0) yield last;
         return;
@@ -310,7 +318,7 @@ export class ScriptReader {
         if (ready.length > 0) yield ready;
       }
       const chunk = await this.#chunk();
-      if (!chunk) throw unreadable('rows without an end');
+      if (!chunk) throw unreadable({ text: 'rows without an end' });
       kept = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
     }
   }
@@ -322,7 +330,7 @@ export class ScriptReader {
   }
 }
 
-/** All statements of a script that holds no rows, or few. @throws ARCHIVE_DAMAGED */
+/** All statements of a script that contains few rows or none. @throws ARCHIVE_DAMAGED */
 export async function statementsIn(source: AsyncIterable<Buffer>): Promise<Statement[]> {
   const reader = new ScriptReader(source);
   const statements: Statement[] = [];
@@ -330,7 +338,7 @@ export async function statementsIn(source: AsyncIterable<Buffer>): Promise<State
   return statements;
 }
 
-/** The same for a text, byte by byte. */
+/** As `statementsIn`, for a latin1 text. */
 export function statementsOf(text: string): Statement[] {
   const lexer = new Lexer();
   lexer.add(text);

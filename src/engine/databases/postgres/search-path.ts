@@ -1,4 +1,4 @@
-/** Where functions of the app find what they name without a schema: where the app itself does. */
+/** The search path in which the app's functions find unqualified names: the app's own. */
 import { type Client, quoteName, rows } from './connection';
 
 /** The host sets it on each of its connections. */
@@ -14,7 +14,7 @@ export async function appPath(client: Client, schemas: readonly string[]): Promi
   return [...new Set([...schemas, HOST_SCHEMA, ...found.map(({ name }) => name)])];
 }
 
-/** Until the session ends: for counting and reading rows, where the planner looks into functions that indexes are made of. */
+/** Until the session ends: for counting and reading rows, where the planner evaluates functions used in indexes. */
 export async function useAppPath(client: Client, schemas: readonly string[]): Promise<void> {
   const path = await appPath(client, schemas);
   await client.query(`SET search_path = ${path.map(quoteName).join(', ')}`);

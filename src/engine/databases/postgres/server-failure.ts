@@ -1,10 +1,10 @@
-/** Errors that speak of the server and its surroundings, never of what was asked of it: the same may succeed another time. */
+/** Errors that concern the server and its surroundings, never the statement: the same statement may succeed later. */
 import { isConnectionLost, SafekeepError } from '../../errors';
 import { complaintOf, isServerError } from './complaint';
 
 /**
- * Resources, limits, locks, the operator's intervention, the operating system, damaged files, deadlocks; limits of sessions. Of class
- * 55 only what depends on others: a prerequisite that is missing is the statement's own fault.
+ * Resources, limits, locks, operator intervention, the operating system, damaged files, deadlocks; limits of sessions. Class 55
+ * only in part: a missing prerequisite is an error of the statement itself.
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const OF_THE_SERVER = /^(40|53|57|58)|^(55006|55P03|25P03|25P04|XX001|XX002)$/;

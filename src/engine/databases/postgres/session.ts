@@ -1,4 +1,4 @@
-/** The session that loads a backup: one connection, which can hold a transaction open for as long as it is needed. */
+/** The session that loads a backup: one connection, which can hold a transaction open for as long as needed. */
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection } from '../driver';
 import { requireAllowed, type StatementKind } from './allowed';
@@ -11,29 +11,29 @@ import { asServerFailure } from './server-failure';
 
 export interface SessionOptions {
   database?: string;
-  /** By which later processes find the session. */
+  /** Later processes find the session by this name. */
   applicationName: string;
   /** Ends the session. */
   signal: AbortSignal;
-  /** A notice of the server, or the complaint about a statement that was allowed to fail; each one once. */
+  /** Receives notices of the server, and errors of statements that are allowed to fail; each one once. */
   onComplaint: (line: string) => void;
 }
 
 /**
- * An empty path would put temporary tables, which a function of the archive may make, before the catalogs. The script sets the dump's
- * own encoding; what is asked before and after it is in UTF-8.
+ * With an empty path, temporary tables, which a function of the archive can create, would take precedence over the catalogs. The
+ * script sets the dump's own encoding; all other statements are in UTF-8.
  */
 const OWN_SETTINGS = `
   SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;
   SET client_min_messages = warning; SET statement_timeout = 0; SET lock_timeout = 0; SET row_security = off`;
 
-/** What a statement of the archive is measured by. */
+/** The rules for statements of the archive. */
 export interface ArchiveRules {
-  /** Schemas of the dump: nothing else may be made or changed. */
+  /** Schemas of the dump: nothing else can be created or changed. */
   schemas: readonly string[];
-  /** Grants may be made in the name of the role that made them. */
+  /** Grants can name the role that made them. */
   grants?: boolean;
-  /** Where the dump goes into other schemas. */
+  /** Set where the dump is loaded into other schemas. */
   renaming?: Renaming;
   /** server_version_num. */
   versionNumber: number;
@@ -54,7 +54,7 @@ export class LoadSession {
     client.once('end', () => this.#fail(new Error('Connection terminated')));
   }
 
-  /** No limit of time holds for it; names are taken as they are written. @throws DATABASE_UNREACHABLE, CANCELLED */
+  /** Has no timeouts and no search path. @throws DATABASE_UNREACHABLE, CANCELLED */
   static async open(connection: DatabaseConnection, options: SessionOptions): Promise<LoadSession> {
     const session = new LoadSession(await connect(connection, options), options);
     await session.reset();
@@ -67,12 +67,12 @@ export class LoadSession {
     this.#isInTransaction = true;
   }
 
-  /** Sets what a script may have changed as it was. What the archive has made is never met by a question of ours. */
+  /** Resets everything a script can have changed, so that Safekeep's queries never find objects of the archive. */
   async reset(): Promise<void> {
     await this.run(OWN_SETTINGS);
   }
 
-  /** Names without a schema are looked for in these from now on, until `reset`. */
+  /** Sets the search path until `reset`. */
   async lookIn(schemas: readonly string[]): Promise<void> {
     await this.run(`SET search_path = ${schemas.map(quoteName).join(', ')}`);
   }
@@ -81,12 +81,12 @@ export class LoadSession {
     return this.#isOpen;
   }
 
-  /** Runs statements of ours, several at once if need be. A failure ends the session. @throws TOOL_FAILED, SERVER_FAILED, … */
+  /** Runs Safekeep's own statements, one or several. A failure ends the session. @throws TOOL_FAILED, SERVER_FAILED, … */
   async run(sql: string): Promise<void> {
     if (sql.trim()) await this.#strictly('', () => this.client.query(sql));
   }
 
-  /** Asks a question of ours. @returns the first column, as text */
+  /** Runs one of Safekeep's own queries. @returns the first column, as text */
   async ask(sql: string): Promise<string[]> {
     return (await this.askRows(sql)).map(([value]) => String(value));
   }
@@ -95,7 +95,7 @@ export class LoadSession {
     return (await this.#strictly('', () => this.client.query<unknown[]>({ text: sql, rowMode: 'array' }))).rows;
   }
 
-  /** Runs statements of ours, each of which may fail: its error is reported as a complaint then. */
+  /** Runs Safekeep's own statements, each of which can fail: its error is then reported as a complaint. */
   async lenient(statements: readonly string[]): Promise<void> {
     for (const sql of statements) await this.#leniently('', () => this.client.query(sql));
   }
@@ -107,7 +107,7 @@ export class LoadSession {
     await this.#strictly(statement.object, () => this.#send(statement, rules, rows));
   }
 
-  /** The same for a statement that may fail: its error is reported as a complaint then. */
+  /** As `archived`, for a statement that can fail: its error is then reported as a complaint. */
   async archiveLeniently(statement: Statement, rules: ArchiveRules): Promise<void> {
     const kind = requireAllowed(statement, rules.schemas, rules.grants);
     if (this.#isOurs(kind, statement, rules)) return;
@@ -120,13 +120,13 @@ export class LoadSession {
     await this.client.end();
   }
 
-  /** Ends the session, whatever it does. The server may go on with the statement under way. */
+  /** Ends the session at once. The server may continue the current statement. */
   async kill(): Promise<void> {
     this.#isOpen = false;
     await this.client.end().catch(() => undefined);
   }
 
-  /** Settings that the session has of its own: the search path, and limits that this server does not know. */
+  /** Settings that the session manages itself: the search path, and limits that this server does not support. */
   #isOurs(kind: StatementKind, { tokens }: Statement, { versionNumber }: ArchiveRules): boolean {
     if (kind === 'search path') return true;
     return kind === 'parameter' && versionNumber < 170_000 && meaningful(tokens)[1]?.name === 'transaction_timeout';
@@ -165,7 +165,7 @@ export class LoadSession {
   }
 
   #fail(error: unknown): void {
-    // The first cause: a session that the server has ended reports its end as well.
+    // Keep the first cause: a session terminated by the server also reports its end.
     this.#failure ??= error;
     this.#isOpen = false;
   }

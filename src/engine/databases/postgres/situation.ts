@@ -1,4 +1,4 @@
-/** What a plan needs to know of the live database and of what the app's role may do in it. */
+/** Facts for a plan about the live database and the privileges of the app's role in it. */
 import type { DatabasePlanning } from '../driver';
 import { type Client, quoteName, rows } from './connection';
 import { isMark } from './slots';
@@ -14,11 +14,11 @@ export interface LiveSituation {
   mayCreateDatabases: boolean;
   mayRenameDatabase: boolean;
   mayCreateSchemas: boolean;
-  /** The app's schemas that exist; `mine`: they may be renamed and made anew with the same owner; `open`: things may be put into them. */
+  /** The app's schemas that exist; `mine`: the role can rename and recreate them with the same owner; `open`: it can create objects in them. */
   schemas: { name: string; oid: string; owner: string; mine: boolean; open: boolean }[];
-  /** Schemas that hold something which neither the app nor an extension made; empty ones count, an empty public does not. */
+  /** Schemas with objects that come neither from the app nor from an extension; empty ones count, an empty public does not. */
   otherSchemas: string[];
-  /** Schemas that hold the inactive slots of restores. */
+  /** Schemas that contain the inactive slots of restores. */
   slots: string[];
   extensions: { name: string; schema: string; relocatable: boolean; mayMove: boolean }[];
 }
@@ -68,7 +68,7 @@ async function otherSchemas(client: Client, schemas: string[]): Promise<Pick<Liv
   return { otherSchemas: namesWhere(false), slots: namesWhere(true) };
 }
 
-/** Some of the role's own tables in these schemas: as long as one of them lies there, what is live is what is live now. */
+/** Some of the role's own tables in these schemas: as long as one of them is there, the live data is that of now. */
 export async function ownTables(client: Client, schemas: string[]): Promise<string[]> {
   const found = await rows<{ oid: string }>(
     client,
@@ -79,7 +79,7 @@ export async function ownTables(client: Client, schemas: string[]): Promise<stri
   return found.map(({ oid }) => oid);
 }
 
-/** Whoever moves an extension must own it and each of its objects; those of a trusted one belong to the first superuser. */
+/** Moving an extension requires owning it and each of its objects; those of a trusted one belong to the first superuser. */
 function extensionsHere(client: Client): Promise<LiveSituation['extensions']> {
   return rows(
     client,
@@ -97,7 +97,7 @@ function extensionsHere(client: Client): Promise<LiveSituation['extensions']> {
   );
 }
 
-/** Things bound to the live data that would be cut off from it without a word. */
+/** Things bound to the live data that a switchover would silently disconnect. */
 export async function sessionObstacles(client: Client): Promise<Blocker[]> {
   const blockers: Blocker[] = [];
   const prepared = await rows<{ name: string }>(
@@ -106,8 +106,8 @@ export async function sessionObstacles(client: Client): Promise<Blocker[]> {
   );
   for (const { name } of prepared) {
     blockers.push({
-      reason: { text: 'The database holds the prepared transaction {{name}}.', params: { name } },
-      remedy: { text: 'Let whoever prepared it finish it with COMMIT PREPARED or ROLLBACK PREPARED.' },
+      reason: { text: 'The database contains the prepared transaction {{name}}.', params: { name } },
+      remedy: { text: 'Finish it with COMMIT PREPARED or ROLLBACK PREPARED.' },
     });
   }
   const replicationSlots = await rows<{ name: string }>(
@@ -119,7 +119,7 @@ export async function sessionObstacles(client: Client): Promise<Blocker[]> {
     blockers.push({
       reason: { text: 'The replication slot {{name}} reads from this database.', params: { name } },
       remedy: {
-        text: 'Its reader would miss the restore. Drop the slot before it and set replication up anew after it: {{statement}}',
+        text: 'Its consumer would miss the restore. Drop the slot before the restore and set up replication again afterwards: {{statement}}',
         params: { statement },
       },
     });
@@ -133,7 +133,7 @@ export async function sessionObstacles(client: Client): Promise<Blocker[]> {
     blockers.push({
       reason: { text: 'The subscription {{name}} writes to this database.', params: { name } },
       remedy: {
-        text: 'Drop it before the restore and create it anew after it: {{statement}}',
+        text: 'Drop it before the restore and create it again afterwards: {{statement}}',
         params: { statement: `DROP SUBSCRIPTION ${quoteName(name)}` },
       },
     });
@@ -141,7 +141,7 @@ export async function sessionObstacles(client: Client): Promise<Blocker[]> {
   return blockers;
 }
 
-/** Kinds of objects that belong to the database and to no schema: no dump of schemas holds them, a new database would lack them. */
+/** Kinds of objects that belong to the database and to no schema: dumps of schemas do not contain them, so a new database would lack them. */
 export async function databaseObstacles(client: Client): Promise<string[]> {
   const found = await rows<{ kind: string }>(
     client,
@@ -168,7 +168,7 @@ export async function missingRoles(client: Client, roles: string[]): Promise<str
   return found.map(({ name }) => name);
 }
 
-/** Relations that a table brings with it: itself, its key's index, its sequence, its TOAST table and that one's index, one more. */
+/** Relations that come with a table: itself, its key's index, its sequence, its TOAST table and that one's index, one more. */
 const LOCKS_PER_TABLE = 6;
 
 /** @see https://www.postgresql.org/docs/current/runtime-config-locks.html */

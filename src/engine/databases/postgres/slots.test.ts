@@ -13,7 +13,7 @@ describe('names of slots', () => {
 });
 
 describe('marks', () => {
-  it('keep the comment that was there, whatever it says', () => {
+  it('keep the original comment, whatever it is', () => {
     for (const comment of [null, '', 'standard public schema', 'two\nlines', 'safekeep x1 staged']) {
       expect(parseMark('x1', markText('x1', { content: 'previous', comment }))).toEqual({
         content: 'previous',
@@ -22,7 +22,7 @@ describe('marks', () => {
     }
   });
 
-  it('of another restore, or what only resembles one, are no marks', () => {
+  it('of another restore, and texts that only resemble one, are no marks', () => {
     expect(parseMark('x1', markText('x2', { content: 'staged', comment: null }))).toBeNull();
     for (const text of [null, '', 'safekeep', 'safekeep x1', 'safekeep x1 gone', 'a safekeep x1 staged']) {
       expect(parseMark('x1', text)).toBeNull();

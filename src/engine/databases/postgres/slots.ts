@@ -1,19 +1,19 @@
-/** What both restore strategies share: names and marks of the slots, the schema as it should be, sessions that are in the way. */
+/** Shared by all strategies: names and marks of the slots, properties of schemas, sessions that block a switchover. */
 import { SafekeepError } from '../../errors';
 import type { DatabasePlan } from '../driver';
 import { type Client, describe, quoteName, quoteText, rows } from './connection';
 
-/** PostgreSQL cuts longer names silently, in bytes. */
+/** PostgreSQL silently truncates longer names, counted in bytes. */
 const MAX_NAME_BYTES = 63;
 
-/** `<base><suffix>` within PostgreSQL's limit; what is cut is the base, at a character's border. */
+/** `<base><suffix>` within PostgreSQL's limit; the base is cut at a character boundary. */
 export function slotName(base: string, suffix: string): string {
   let cut = base;
   while (Buffer.byteLength(cut + suffix) > MAX_NAME_BYTES) cut = [...cut].slice(0, -1).join('');
   return cut + suffix;
 }
 
-/** The app's schemas that a plan names, the app's own first. */
+/** The app's schemas in a plan, the app's own first. */
 export function schemasOf(plan: DatabasePlan): string[] {
   const schemas: string[] = [];
   for (let i = 0; plan.names[`schema${i}`] !== undefined; i += 1) schemas.push(plan.names[`schema${i}`] ?? '');
@@ -22,22 +22,26 @@ export function schemasOf(plan: DatabasePlan): string[] {
 
 export function nameOf(plan: DatabasePlan, key: string): string {
   const name = plan.names[key];
-  if (!name) throw new SafekeepError('INTERNAL', { detail: `the plan of the restore names no ${key}` });
+  if (!name) {
+    throw new SafekeepError('INTERNAL', {
+      detail: { text: 'the restore plan lacks the name {{key}}', params: { key } },
+    });
+  }
   return name;
 }
 
-/** Such a plan is never switched: it may leave out what a switch alone needs. */
+/** Such a plan is never switched over and can lack everything only a switchover needs. */
 export function isForVerify(plan: DatabasePlan): boolean {
   return plan.names.purpose === 'verify';
 }
 
-/** What lies in the slot aside; 'loading': it is not complete yet, and never becomes live. */
+/** The content of the inactive slot; 'loading': incomplete, and never becomes live. */
 export type Content = 'loading' | 'staged' | 'previous';
 
-/** The mark stands in the COMMENT of the database or schema aside, in front of the comment that was there. */
+/** The mark is in the COMMENT of the inactive database or schema, before its original comment. */
 export interface Mark {
   content: Content;
-  /** The comment to give back when it becomes live; null where none is kept. */
+  /** The original comment, set again when the slot becomes live; null where there is none. */
   comment: string | null;
 }
 
@@ -45,7 +49,7 @@ export function markText(id: string, { content, comment }: Mark): string {
   return `safekeep ${id} ${content}${comment === null ? '' : `\n${comment}`}`;
 }
 
-/** null when the comment is no mark of this restore. */
+/** null when the comment is not a mark of this restore. */
 export function parseMark(id: string, text: string | null): Mark | null {
   const match = /^safekeep (\S+) (loading|staged|previous)(?:\n([^]*))?$/.exec(text ?? '');
   if (!match || match[1] !== id) return null;
@@ -63,7 +67,7 @@ export function commentValue(comment: string | null): string {
 }
 
 export interface Grant {
-  /** null: everybody (PUBLIC). */
+  /** null: everyone (PUBLIC). */
   grantee: string | null;
   privilege: string;
   grantable: boolean;
@@ -73,11 +77,11 @@ export interface SchemaFacts {
   name: string;
   owner: string;
   comment: string | null;
-  /** null: nobody has ever changed them. */
+  /** null: the defaults, never changed. */
   grants: Grant[] | null;
 }
 
-/** The schemas that exist, in the order asked for. */
+/** The schemas that exist, in the requested order. */
 export async function schemaFacts(client: Client, names: string[]): Promise<SchemaFacts[]> {
   const found = await rows<SchemaFacts>(
     client,
@@ -93,7 +97,7 @@ export async function schemaFacts(client: Client, names: string[]): Promise<Sche
   return found;
 }
 
-/** Gives a schema that exists the rights and the comment it has in the live database. Not every role may. */
+/** Gives an existing schema the privileges and the comment of the live one. Not every role can run these statements. */
 export function schemaDetails({ name, comment, grants }: SchemaFacts): string[] {
   const statements = grants === null ? [] : [`REVOKE ALL ON SCHEMA ${quoteName(name)} FROM PUBLIC;`];
   for (const grant of grants ?? []) statements.push(grantStatement(`SCHEMA ${quoteName(name)}`, grant));
@@ -106,17 +110,17 @@ export function grantStatement(what: string, { grantee, privilege, grantable }: 
   return `GRANT ${privilege} ON ${what} TO ${to}${grantable ? ' WITH GRANT OPTION' : ''};`;
 }
 
-/** A session that is in the way. */
+/** A session that blocks a switchover. */
 export interface Session {
   pid: number;
   who: string;
 }
 
-/** All that a plain role sees of other roles' sessions is pid and user; an autovacuum worker has no user and gives way by itself. */
+/** A plain role sees only pid and user of other roles' sessions; an autovacuum worker has no user and yields by itself. */
 const IS_SESSION = `usesysid IS NOT NULL AND backend_type IS DISTINCT FROM 'autovacuum worker'`;
 const WHO = `coalesce(usename, '?') || coalesce(' (' || nullif(application_name, '') || ')', '')`;
 
-/** Sessions in these databases, other than the asking one. */
+/** Sessions in these databases, except the current one. */
 export function sessionsIn(client: Client, databases: string[]): Promise<Session[]> {
   return rows(
     client,
@@ -125,12 +129,12 @@ export function sessionsIn(client: Client, databases: string[]): Promise<Session
   );
 }
 
-/** Sessions of this database with a transaction that has written to tables of these schemas and may still do so. */
+/** Sessions of this database with an open transaction that has written to tables of these schemas. */
 export function writersTo(client: Client, schemas: string[], exceptPid: number): Promise<Session[]> {
   return lockers(client, schemas, exceptPid, `l.mode NOT IN ('AccessShareLock', 'RowShareLock')`);
 }
 
-/** Sessions of this database that keep tables of these schemas from being moved: whoever has read or written them and has not ended. */
+/** Sessions of this database that block moving tables of these schemas: their open transactions have read or written them. */
 export function holdersOf(client: Client, schemas: string[], exceptPid: number): Promise<Session[]> {
   return lockers(client, schemas, exceptPid, 'l.granted');
 }
@@ -152,12 +156,12 @@ export function ownName(id: string): string {
   return `safekeep ${id}`;
 }
 
-/** application_name of the sessions that exchange its slots. */
+/** application_name of the sessions that switch over its slots. */
 export function switchoverName(id: string): string {
-  return `safekeep ${id} exchange`;
+  return `safekeep ${id} switchover`;
 }
 
-/** Sessions that an earlier or failed step of this restore left at work. */
+/** Sessions that an earlier or failed step of this restore left running. */
 export function ownSessions(client: Client, names: string[]): Promise<Session[]> {
   return rows(
     client,
@@ -167,8 +171,8 @@ export function ownSessions(client: Client, names: string[]): Promise<Session[]>
 }
 
 /**
- * Waits until no exchange is under way. One whose client is gone may still be working on its COMMIT: until it has ended nobody can say
- * on which side it is. @returns false when it has not ended within the limit
+ * Waits until no switchover is in progress. If its client is gone, the server may still process the COMMIT: until that session
+ * ends, the position is unknown. @returns false when it has not ended within the limit
  */
 export async function switchoversEnd(client: Client, id: string, limitMs: number): Promise<boolean> {
   const until = Date.now() + limitMs;
@@ -179,13 +183,17 @@ export async function switchoversEnd(client: Client, id: string, limitMs: number
   return true;
 }
 
-/** Ends exchanges that an earlier attempt left at work: completely or not at all. @throws SWITCHOVER_FAILED */
+/** Terminates the switchovers of earlier attempts: each is complete or has no effect. @throws SWITCHOVER_FAILED */
 export async function endSwitchovers(client: Client, id: string, limitMs: number): Promise<void> {
   const left = await endSessions(client, () => ownSessions(client, [switchoverName(id)]), limitMs);
-  if (left) throw new SafekeepError('SWITCHOVER_FAILED', { detail: `an earlier attempt is still at work: ${left}` });
+  if (left) {
+    throw new SafekeepError('SWITCHOVER_FAILED', {
+      detail: { text: 'an earlier switchover is still running: {{sessions}}', params: { sessions: left } },
+    });
+  }
 }
 
-/** Ends sessions until none is left. @returns why it did not succeed within the limit; null when it did */
+/** Terminates sessions until none is left. @returns the remaining sessions and the reason; null on success */
 export async function endSessions(
   client: Client,
   find: () => Promise<Session[]>,

@@ -1,8 +1,8 @@
-/** Questions to the catalogs that several parts of the PostgreSQL driver ask. All of them work on PostgreSQL 12 to 18. */
+/** Catalog queries shared by several parts of the PostgreSQL driver. All of them work on PostgreSQL 12 to 18. */
 import type { DatabaseExtension } from '../../../shared/manifest';
 import { type Client, rows } from './connection';
 
-/** Objects that an extension brings are dumped and restored by naming the extension, never one by one. */
+/** Objects of an extension are dumped and restored by naming the extension, never one by one. */
 export const notOfExtension = (catalog: string, oid: string) =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${oid} AND e.deptype = 'e')`;
 
@@ -48,8 +48,8 @@ export async function dataBytes(client: Client, schemas: string[]): Promise<numb
 }
 
 /**
- * Extensions for those who run the server: no app's data or code rests on them, and few roles may create them. They count only
- * when something in the app's schemas depends on one.
+ * Extensions for server administration: no app's data or code depends on them, and few roles can create them. They count only when
+ * something in the app's schemas depends on one.
  */
 const OPERATIONS_EXTENSIONS = [
   ...['adminpack', 'amcheck', 'auth_delay', 'hypopg', 'old_snapshot', 'pageinspect', 'pg_buffercache', 'pg_cron'],
@@ -58,7 +58,7 @@ const OPERATIONS_EXTENSIONS = [
   ...['pg_walinspect', 'pgaudit', 'pgrowlocks', 'pgstattuple', 'system_stats'],
 ];
 
-/** What a dump of these schemas needs besides itself, in the order of creation: each after those it rests on. plpgsql is part of every database. */
+/** The extensions that a dump of these schemas needs, in the order of creation: each after those it needs. Every database has plpgsql. */
 export async function neededExtensions(client: Client, schemas: string[]): Promise<DatabaseExtension[]> {
   return rows(
     client,
@@ -92,8 +92,8 @@ export async function allExtensions(client: Client): Promise<DatabaseExtension[]
 }
 
 /**
- * Roles other than the connecting one that own something, were granted something or have a policy in these schemas. Owners of the schemas themselves do
- * not count: a restore leaves a schema to the owner it has.
+ * Roles other than the connecting one that own objects in these schemas, have grants or a policy there. Owners of the schemas
+ * themselves do not count: a restore keeps the owner of a schema.
  */
 export async function rolesOf(client: Client, schemas: string[]): Promise<string[]> {
   const found = await rows<{ name: string }>(
@@ -127,12 +127,12 @@ export interface DumpedTable {
   schema: string;
   name: string;
   excluded: boolean;
-  /** Bytes of its rows, an estimate of what the dump will hold of it. */
+  /** Bytes of its rows: an estimate of their size in the dump. */
   bytes: number;
 }
 
 /**
- * The tables that hold rows: ordinary ones, and of partitioned ones the leaves. `excludeRowsOf` names tables as schema.table; a
+ * The tables that have rows: ordinary ones, and of partitioned ones the leaves. `excludeRowsOf` names tables as schema.table; a
  * partitioned table stands for all its leaves.
  */
 export async function tablesWithRows(

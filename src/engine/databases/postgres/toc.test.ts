@@ -26,7 +26,7 @@ const LIST = `;
 describe('the table of contents of a dump', () => {
   const entries = parseToc(LIST, ['public', 'Tenant A 😀']);
 
-  it('is split into what is loaded, rights, and what others make or own', () => {
+  it('is split into loaded entries, privileges, and entries that others create or own', () => {
     const lists = sortToc(entries, ['public', 'Tenant A 😀']);
     const ids = (found: typeof entries) => found.map(({ line }) => Number.parseInt(line, 10));
     expect(ids(lists.main)).toEqual([215, 216, 3003, 3005, 218]);
@@ -39,7 +39,7 @@ describe('the table of contents of a dump', () => {
     );
   });
 
-  it('tells whether all owners are among the roles that may own here', () => {
+  it('determines whether all owners are among the possible owners here', () => {
     const { main } = sortToc(entries, ['public', 'Tenant A 😀']);
     expect(isOwnedByThese(main, ['app', 'my role'])).toBe(true);
     expect(isOwnedByThese(main, ['app'])).toBe(false);

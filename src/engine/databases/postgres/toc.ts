@@ -1,23 +1,23 @@
-/** The table of contents of a custom-format dump, as `pg_restore --list` prints it, and what of it a restore takes. */
+/** The table of contents of a custom-format dump, as `pg_restore --list` prints it, and the entries that a restore uses. */
 
 export interface TocEntry {
-  /** The line as it goes into a list for `pg_restore --use-list`. */
+  /** The line for a list of `pg_restore --use-list`. */
   line: string;
-  /** 'TABLE', 'TABLE DATA', 'ACL', …; '' when the entry lies in a schema that is not the app's. */
+  /** 'TABLE', 'TABLE DATA', 'ACL', …; '' when the entry is in a schema that is not the app's. */
   type: string;
-  /** What follows the schema: name and owner. Names may hold spaces, so the two can't be told apart for sure. */
+  /** The text after the schema: name and owner. Names can contain spaces, so the two cannot be separated reliably. */
   nameAndOwner: string;
   inSchema: boolean;
 }
 
 export interface RestoreLists {
-  /** Everything but rights: structure and data. */
+  /** Everything except privileges: structure and data. */
   main: TocEntry[];
-  /** Rights on the schemas themselves. */
+  /** Privileges on the schemas themselves. */
   schemaPrivileges: TocEntry[];
-  /** Rights on what is in the schemas, default rights included. */
+  /** Privileges on objects in the schemas, including default privileges. */
   privileges: TocEntry[];
-  /** Entries of no concern here, because another step makes them. */
+  /** Entries that another step creates. */
   elsewhere: TocEntry[];
   /** Entries that belong to other schemas or to the database as a whole. */
   skipped: TocEntry[];
@@ -25,7 +25,7 @@ export interface RestoreLists {
 
 /** Lines look like `215; 1259 16386 TABLE public users app`; those that begin with `;` are comments. */
 export function parseToc(text: string, schemas: readonly string[]): TocEntry[] {
-  // The longest schema first: one may begin like another.
+  // The longest schema first: one can be a prefix of another.
   const names = schemas.map(printed).sort((a, b) => b.length - a.length);
   const alternatives = ['-', ...names].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
   const known = new RegExp(`^\\d+; \\d+ \\d+ ([A-Z][A-Z ]*?) (${alternatives}) (.*)$`);
@@ -39,14 +39,14 @@ export function parseToc(text: string, schemas: readonly string[]): TocEntry[] {
     });
 }
 
-/** Made by the restore itself (extensions), or a matter of the whole server or database. */
+/** Created by the restore itself (extensions), or properties of the whole server or database. */
 const NOT_OURS = /^(DATABASE|DATABASE PROPERTIES|BLOB|BLOBS|BLOB METADATA|LARGE OBJECT|EVENT TRIGGER|SUBSCRIPTION)$/;
 
-/** @param existing schemas that the restore finds or makes itself, with their owner and comment */
+/** @param existing schemas that exist or that the restore creates itself, with their owner and comment */
 export function sortToc(entries: readonly TocEntry[], existing: readonly string[]): RestoreLists {
   const lists: RestoreLists = { main: [], schemaPrivileges: [], privileges: [], elsewhere: [], skipped: [] };
   const isAbout = (entry: TocEntry, kind: string) => entry.nameAndOwner.startsWith(`${kind} `);
-  // Within comments and rights pg_dump quotes the name.
+  // In comments and privileges, pg_dump quotes the name.
   const isExisting = (name: string) =>
     existing.map(printed).some((schema) => name.startsWith(`${schema} `) || name.startsWith(`${quoted(schema)} `));
   for (const entry of entries) {
@@ -63,7 +63,7 @@ export function sortToc(entries: readonly TocEntry[], existing: readonly string[
   return lists;
 }
 
-/** True when each entry is owned by nobody or by one of the roles. */
+/** True when each entry is owned by none or by one of the roles. */
 export function isOwnedByThese(entries: readonly TocEntry[], roles: readonly string[]): boolean {
   const endings = roles.map((role) => ` ${printed(role)}`);
   return entries.every(({ line }) => line.endsWith(' ') || endings.some((ending) => line.endsWith(ending)));

@@ -1,10 +1,10 @@
-/** Errors of client tools that speak of the server: their words have no code. */
+/** Errors of client tools that concern the server: their messages have no code. */
 import { SafekeepError } from '../../errors';
 import type { DatabaseConnection } from '../driver';
 import { type Client, connect, type ConnectOptions, rows } from './connection';
 import { asServerFailure } from './server-failure';
 
-/** A lost or refused connection in the words of libpq and of the server. */
+/** A lost or refused connection in the messages of libpq and of the server. */
 const LOST = new RegExp(
   [
     ...[
@@ -19,7 +19,7 @@ const LOST = new RegExp(
     .map((words) => `^${words}`)
     .join('|'),
 );
-/** The same of what `asServerFailure` knows by its code. */
+/** The errors that `asServerFailure` knows by their codes. */
 const FAILED = new RegExp(
   [
     ...[
@@ -46,8 +46,8 @@ export async function startTime(client: Client): Promise<string> {
 }
 
 /**
- * The same for a client tool, whose words have no code: what is not known by them is found out by asking the server.
- * @param message the first words of the complaint @param before when the server had started, before the tool was
+ * As `asServerFailure`, for a client tool, whose messages have no code: an unknown message leads to a query to the server.
+ * @param message the beginning of the complaint @param before start time of the server, read before the tool ran
  */
 export async function failureBehind(
   message: string,
@@ -74,6 +74,6 @@ export async function failureBehind(
   }
 }
 
-/** Writes four megabytes and takes them back. */
+/** Writes four megabytes and rolls them back. */
 const PROBE = `
   BEGIN; CREATE TEMP TABLE probe AS SELECT repeat(md5(i::text), 32) AS filler FROM generate_series(1, 4096) i; ROLLBACK`;

@@ -1,4 +1,4 @@
-/** Which of the PostgreSQL clients on this machine are used. */
+/** Selects PostgreSQL clients on this machine. */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { SafekeepError } from '../../errors';
@@ -8,7 +8,7 @@ import { findTools, installCommand, majorOf } from '../tools';
 const NAMES = ['pg_dump', 'pg_restore'] as const;
 type Name = (typeof NAMES)[number];
 
-/** The two clients of one release: they belong together by the archive's format. */
+/** The two clients of one release: they belong together because of the archive's format. */
 export interface PostgresTools {
   version: string;
   major: number;
@@ -18,7 +18,7 @@ export interface PostgresTools {
 
 interface Found {
   suites: PostgresTools[];
-  /** Highest one of each name, whether or not its companions are there. */
+  /** The highest version of each name, whether or not its companions exist. */
   single: Partial<Record<Name, { path: string; version: string }>>;
 }
 
@@ -28,7 +28,7 @@ async function findSuites(): Promise<Found> {
   for (const name of NAMES) {
     for (const { path: file, version } of await findTools([name])) {
       single[name] ??= { path: file, version };
-      // Links to both may lie together, or what they lead to.
+      // Links to both may be in one folder, or the targets of the links.
       for (const folder of new Set([path.dirname(file), path.dirname(await realpath(file).catch(() => file))])) {
         const companions = byFolder.get(folder) ?? {};
         companions[name] ??= { path: file, version };
@@ -46,13 +46,13 @@ async function findSuites(): Promise<Found> {
   return { suites, single };
 }
 
-/** The lowest major that is enough, so that a dump stays readable for as many as possible; of one major the first found, which is the newest. */
+/** The lowest sufficient major version, so that most tools can read the dump; within a major version the first found, the newest. */
 function lowestFitting(suites: readonly PostgresTools[], neededMajor: number): PostgresTools | null {
   const fitting = suites.filter(({ major }) => major >= neededMajor).sort((a, b) => a.major - b.major);
   return fitting[0] ?? null;
 }
 
-/** @param neededMajor the server's major version, or that of the tool that made the dump; 0 when not known */
+/** @param neededMajor the server's major version, or that of the tool that made the dump; 0 when unknown */
 export async function reportTools(neededMajor: number): Promise<ToolReport[]> {
   const { suites, single } = await findSuites();
   const chosen = neededMajor > 0 ? lowestFitting(suites, neededMajor) : (suites[0] ?? null);
@@ -62,7 +62,7 @@ export async function reportTools(neededMajor: number): Promise<ToolReport[]> {
     const other = single[name];
     if (!other) return { name, path: null, version: null, status: 'missing', install };
     const tooOld = majorOf(other.version) < neededMajor;
-    // New enough by itself, but without its companions: what is missing is reported with their names.
+    // Recent enough itself, but without its companions: the report for their names shows what is missing.
     return { name, ...other, status: tooOld ? 'too old' : 'ok', install };
   });
 }

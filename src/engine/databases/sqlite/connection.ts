@@ -1,4 +1,4 @@
-/** A promise face over the `sqlite3` package, which is loaded only when a SQLite database is really opened. */
+/** A promise-based wrapper of the `sqlite3` package, which is loaded only when a SQLite database is really opened. */
 import path from 'node:path';
 import type { Database } from 'sqlite3';
 import { diskFull, SafekeepError } from '../../errors';
@@ -22,8 +22,8 @@ export class SqliteConnection {
   }
 
   /**
-   * @param signal interrupts the statement under way, which then throws CANCELLED
-   * @throws the error of SQLite, SQLITE_CANTOPEN when there is no such file
+   * @param signal interrupts the current statement, which then throws CANCELLED
+   * @throws the error of SQLite, SQLITE_CANTOPEN when the file does not exist
    */
   static async open(
     file: string,
@@ -56,7 +56,7 @@ export class SqliteConnection {
     return (row && Object.values(row)[0]) ?? null;
   }
 
-  /** Idempotent. As the last connection it leaves no -wal and -shm file behind. */
+  /** Idempotent. When the last connection closes, no -wal and -shm files remain. */
   async close(): Promise<void> {
     this.signal?.removeEventListener('abort', this.interrupt);
     await new Promise<void>((resolve, reject) => {
@@ -100,14 +100,14 @@ export function sqliteCode(error: unknown): string {
   return String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
-/** Errors that speak of the machine or of other connections, and not of what a file holds. */
+/** Errors that concern the machine or other connections rather than the contents of a file. */
 const UNREACHABLE = /^SQLITE_(?:BUSY|LOCKED|CANTOPEN|PERM|AUTH|READONLY)/;
 const FAILED = /^SQLITE_(?:IOERR|NOMEM|PROTOCOL|NOLFS)/;
 
 /**
- * An error of SQLite that speaks of the machine as NO_SPACE, DATABASE_UNREACHABLE or SERVER_FAILED, any other of SQLite's as
- * `otherwise` makes it of its message, and what is not SQLite's as it is.
- * @param file what was read or written @param needed bytes that this needs, where they are known
+ * Converts an error: SQLite errors that concern the machine to NO_SPACE, DATABASE_UNREACHABLE or SERVER_FAILED, other SQLite
+ * errors with `otherwise`; any other error stays as it is.
+ * @param file the file that was read or written @param needed required bytes, where known
  */
 export function asSqliteError(
   error: unknown,

@@ -1,10 +1,12 @@
-/** What a SQLite file holds: its tables with their rows, and whether it is sound. */
+/** The contents of a SQLite file: its tables with their rows, and its integrity. */
 import type { TableRows } from '../../../shared/manifest';
+import type { Message } from '../../../shared/runs';
+import { otherRowCount, tableMissing, tableNotInBackup } from '../differences';
 import { quoteName, type SqliteConnection } from './connection';
 
 /**
- * Tables in the order of their names, SQLite's own left out. A virtual table has null rows: its module may be missing here,
- * and what it holds stands in its shadow tables, which are counted.
+ * Tables ordered by name, without SQLite's own. A virtual table has null rows: its module may be missing here, and its data is in
+ * its shadow tables, which are counted.
  */
 export async function countTables(connection: SqliteConnection, onTable?: () => void): Promise<TableRows[]> {
   const tables = await connection.all(
@@ -23,14 +25,14 @@ export async function countTables(connection: SqliteConnection, onTable?: () => 
 export interface IntegrityReport {
   /** The file itself is damaged. */
   damage: string[];
-  /** Sound, but rows break their own rules (NOT NULL, CHECK, type): the app wrote them so, a copy must hold them so. */
+  /** Intact, but rows violate their own rules (NOT NULL, CHECK, type): the app wrote them so, and a copy must preserve them. */
   rowFindings: string[];
 }
 
 const MAX_FINDINGS = 20;
 const ROW_FINDING = /^(NULL|NUMERIC|TEXT|non-\w+) value in |^CHECK constraint failed in /;
 
-/** `PRAGMA integrity_check`, sorted. Foreign keys are not looked at: SQLite lets an app break them at will. */
+/** `PRAGMA integrity_check`, sorted. Foreign keys are not checked: SQLite lets an app violate them at will. */
 export async function checkIntegrity(connection: SqliteConnection): Promise<IntegrityReport> {
   const rows = await connection.all(`PRAGMA integrity_check(${MAX_FINDINGS})`);
   const findings = rows.map((row) => String(Object.values(row)[0])).filter((finding) => finding !== 'ok');
@@ -40,7 +42,7 @@ export async function checkIntegrity(connection: SqliteConnection): Promise<Inte
   };
 }
 
-/** Deletes the rows of a table without firing its triggers, which could change other tables. Unknown names are passed over. */
+/** Deletes the rows of a table without firing its triggers, which could change other tables. Unknown names are ignored. */
 export async function emptyTable(connection: SqliteConnection, table: string): Promise<string | null> {
   const name = await connection.value(
     `SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ? COLLATE NOCASE`,
@@ -57,15 +59,15 @@ export async function emptyTable(connection: SqliteConnection, table: string): P
   return String(name);
 }
 
-/** First difference between what the manifest promises and what is there, null when there is none. */
-export function differenceOfTables(promised: TableRows[], found: TableRows[]): string | null {
+/** First difference between the manifest and the tables found, null when there is none. */
+export function differenceOfTables(promised: TableRows[], found: TableRows[]): Message | null {
   const rowsOf = new Map(found.map((table) => [table.name, table.rows]));
   for (const { name, rows } of promised) {
     const there = rowsOf.get(name);
-    if (there === undefined) return `table ${name} is missing`;
-    if (rows !== null && there !== null && rows !== there) return `table ${name} has ${there} rows, not ${rows}`;
+    if (there === undefined) return tableMissing(name);
+    if (rows !== null && there !== null && rows !== there) return otherRowCount(name, there, rows);
     rowsOf.delete(name);
   }
   const [extra] = rowsOf.keys();
-  return extra === undefined ? null : `table ${extra} is not in the backup`;
+  return extra === undefined ? null : tableNotInBackup(extra);
 }

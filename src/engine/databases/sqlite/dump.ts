@@ -1,4 +1,4 @@
-/** Copies a live SQLite database in one consistent moment and hands the copy out as the dump. */
+/** Copies a live SQLite database in one consistent state and returns the copy as the dump. */
 import { createReadStream } from 'node:fs';
 import { open, truncate } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,14 +14,14 @@ import { temporaryName } from './temporary';
 
 export const SQLITE_PART = 'database.sqlite';
 
-/** Rewritten when more than this share of its pages is empty. */
+/** The copy is rewritten when a larger share of its pages is empty. */
 const WORTH_REWRITING = 0.25;
 
 /**
- * The copy is made with VACUUM INTO: under WAL it disturbs nobody; with a rollback journal commits of others wait until it is
- * done. It keeps rowids, sqlite_sequence, user_version, application_id, encoding, page size and auto_vacuum (seen on 3.44.2;
+ * The copy is made with VACUUM INTO: under WAL it blocks no other connection; with a rollback journal, other commits wait until it
+ * is done. It keeps rowids, sqlite_sequence, user_version, application_id, encoding, page size and auto_vacuum (observed on 3.44.2;
  * the journal mode is the target's own and set on restore).
- * @param live the database file; an inactive one just as well
+ * @param live the database file; an inactive one works as well
  * @throws FOLDER_NOT_WRITABLE, DUMP_INCOMPLETE when the database is damaged, NO_SPACE, DATABASE_UNREACHABLE, SERVER_FAILED,
  * CANCELLED
  */
@@ -52,7 +52,7 @@ export async function dumpSqlite(live: string, scope: DumpScope, run: RunContext
   }
 }
 
-/** An empty file only we may read; VACUUM INTO takes it and keeps its mode. */
+/** An empty file that only the current user can read; VACUUM INTO writes into it and keeps its mode. */
 async function reserve(folder: string): Promise<string> {
   const file = path.join(folder, temporaryName('sqlite'));
   try {
@@ -68,7 +68,7 @@ async function vacuumInto(source: SqliteConnection, target: string): Promise<voi
   try {
     await source.all(`VACUUM INTO ${quoteText(target)}`);
   } catch (error) {
-    // What was written of the copy is no longer needed, so that the free space is what can be had.
+    // The partial copy is no longer needed; without it, the error reports the space that is really free.
     await truncate(target, 0);
     throw asSqliteError(error, { file: target, needed }, incomplete);
   }
@@ -79,15 +79,15 @@ const incomplete = (detail: string) => new SafekeepError('DUMP_INCOMPLETE', { de
 interface CopyContent {
   tables: TableRows[];
   version: string;
-  /** Share of the copy's pages that hold nothing, 0 to 1. */
+  /** Share of the copy's empty pages, 0 to 1. */
   emptyShare: number;
 }
 
 async function prepareCopy(copy: SqliteConnection, scope: DumpScope, run: RunContext): Promise<CopyContent> {
-  // A copy that is thrown away on any failure needs no journal.
+  // The copy is deleted on any failure, so it needs no journal.
   await copy.all('PRAGMA journal_mode = OFF');
   await copy.all('PRAGMA synchronous = OFF');
-  // What was left out on purpose must not be readable in the file's free pages.
+  // Skipped rows must not remain readable in the file's free pages.
   await copy.all('PRAGMA secure_delete = ON');
   const emptied = new Set<string>();
   for (const table of scope.excludeRowsOf) {
@@ -96,11 +96,13 @@ async function prepareCopy(copy: SqliteConnection, scope: DumpScope, run: RunCon
   }
   const report = await checkIntegrity(copy);
   if (report.damage.length > 0) {
-    throw new SafekeepError('DUMP_INCOMPLETE', { detail: `the database is damaged: ${report.damage[0]}` });
+    throw new SafekeepError('DUMP_INCOMPLETE', {
+      detail: { text: 'the database is damaged: {{finding}}', params: { finding: report.damage[0] ?? '' } },
+    });
   }
   for (const finding of report.rowFindings) {
     run.log('warn', {
-      text: 'The data breaks a rule of its own table and is backed up as it is: {{finding}}',
+      text: 'The data violates a rule of its own table and is backed up unchanged: {{finding}}',
       params: { finding },
     });
   }

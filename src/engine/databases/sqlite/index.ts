@@ -1,9 +1,10 @@
-/** SQLite: the dump is the database file itself, a restore exchanges files (docs/architecture.md). */
+/** SQLite: the dump is the database file itself, a switchover swaps files (docs/architecture.md). */
 import { createWriteStream } from 'node:fs';
 import { access, chmod, chown, constants, open, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Message } from '../../../shared/runs';
 import { syncFile, syncFolder } from '../../atomic-file';
 import { SafekeepError, toSafekeepError } from '../../errors';
 import type { DatabaseConnection, DatabaseDriver, DatabasePlan, DatabasePlanning } from '../driver';
@@ -28,7 +29,7 @@ import {
 } from './slots';
 import { removeLeftovers, temporaryName } from './temporary';
 
-/** How long a switch waits for other connections to let go of the live file. */
+/** How long a switchover waits for other connections to release the live file. */
 const SWITCH_WAIT_MS = 15_000;
 const MAGIC = 'SQLite format 3\0';
 
@@ -91,21 +92,23 @@ export function createSqliteDriver(
   };
 }
 
-/** Passes a stream on and tells the bytes so far. */
-function countBytes(tell: (done: number) => void): Transform {
+/** Passes a stream on and reports the bytes so far. */
+function countBytes(report: (done: number) => void): Transform {
   let done = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, next) {
-      tell((done += chunk.length));
+      report((done += chunk.length));
       next(null, chunk);
     },
   });
 }
 
-/** The live file behind links; a missing one keeps its name, its folder is resolved. */
+/** The live file with links resolved; a missing one keeps its name, its folder is resolved. */
 async function liveFile(storage: string | undefined): Promise<string> {
   if (!storage || !path.isAbsolute(storage)) {
-    throw new SafekeepError('DATABASE_UNREACHABLE', { detail: `the database is not a file: ${storage ?? ''}` });
+    throw new SafekeepError('DATABASE_UNREACHABLE', {
+      detail: { text: 'the database is not a file: {{storage}}', params: { storage: storage ?? '' } },
+    });
   }
   try {
     return await realpath(storage);
@@ -150,16 +153,16 @@ async function planFor(
   purpose: 'restore' | 'verify',
 ): Promise<DatabasePlanning> {
   const folder = path.dirname(live);
-  const remedy = { text: 'Give the user that runs NocoBase the right to write there.' };
+  const remedy = { text: 'Give the user that runs NocoBase write permission.' };
   const blockers: DatabasePlanning['blockers'] = [];
   const refusal = await refusalToWrite(folder);
   if (refusal) {
     const params = { folder, detail: refusal };
-    blockers.push({ reason: { text: 'The folder {{folder}} can not be written to: {{detail}}.', params }, remedy });
+    blockers.push({ reason: { text: 'The folder {{folder}} is not writable: {{detail}}.', params }, remedy });
   } else if (purpose === 'restore' && !(await isWritable(live))) {
-    // It could be exchanged all the same, but it could not be locked meanwhile.
+    // The file could be renamed all the same, but not locked for the switchover.
     blockers.push({
-      reason: { text: 'The database file {{file}} is only for reading.', params: { file: live } },
+      reason: { text: 'The database file {{file}} is read-only.', params: { file: live } },
       remedy,
     });
   }
@@ -167,31 +170,33 @@ async function planFor(
     plan: blockers.length > 0 ? null : { dialect: 'sqlite', strategy: 'file', id, names: slotNames(live, id) },
     blockers,
     warnings: [],
-    ...told(path.basename(live), purpose),
+    ...descriptionOf(path.basename(live), purpose),
     space: { folder, needed },
   };
 }
 
-function told(file: string, purpose: 'restore' | 'verify'): Pick<DatabasePlanning, 'summary' | 'downtime'> {
+function descriptionOf(file: string, purpose: 'restore' | 'verify'): Pick<DatabasePlanning, 'summary' | 'downtime'> {
   if (purpose === 'verify') {
     return {
       summary: {
-        text: 'The backup is loaded into a new file beside the database file {{file}}, checked and removed.',
+        text: 'The backup is loaded into a staging file next to the database file {{file}}, checked, and deleted.',
         params: { file },
       },
-      downtime: { text: 'The app goes on working.' },
+      downtime: { text: 'The app stays available.' },
     };
   }
   return {
     summary: {
-      text: 'The backup is loaded into a new file beside the database file {{file}}; the two are then exchanged in one step.',
+      text: 'The backup is loaded into a staging file next to the database file {{file}}; the switchover then swaps the two in one step.',
       params: { file },
     },
-    downtime: { text: 'The app is away while it loads again, usually a few seconds, however large the data is.' },
+    downtime: {
+      text: 'The app is unavailable while it reloads, usually a few seconds, whatever the size of the data.',
+    },
   };
 }
 
-/** Asked without opening it: closing a descriptor of our own would take the locks of the app's connection along. */
+/** Checked without opening it: closing a file descriptor would release the locks of the app's connection. */
 async function isWritable(live: string): Promise<boolean> {
   return await access(live, constants.W_OK).then(
     () => true,
@@ -199,7 +204,7 @@ async function isWritable(live: string): Promise<boolean> {
   );
 }
 
-/** Why no file can be made in a folder, null when it can. Tried, because rights alone do not tell of read-only mounts. */
+/** The reason why no file can be created in a folder, null when one can. Tried out, because permissions do not show read-only mounts. */
 async function refusalToWrite(folder: string): Promise<string | null> {
   const probe = path.join(folder, temporaryName('probe'));
   try {
@@ -217,12 +222,12 @@ async function finishStaged(staged: string, live: string): Promise<void> {
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
     if (bytesRead < MAGIC.length || buffer.toString('latin1') !== MAGIC) {
-      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its database part is not a SQLite file' });
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'its database is not a SQLite file' } });
     }
   } finally {
     await handle.close();
   }
-  // A live file that can not be read is a reason to restore, not to stop.
+  // An unreadable live file is a reason to restore, not to stop.
   const mode = await withSqlite(live, {}, (source) => source.value('PRAGMA journal_mode')).catch(() => null);
   await withSqlite(staged, {}, (copy) => copy.all(`PRAGMA journal_mode = ${mode === 'wal' ? 'WAL' : 'DELETE'}`)).catch(
     (error: unknown) => {
@@ -233,7 +238,7 @@ async function finishStaged(staged: string, live: string): Promise<void> {
   const stats = await stat(live).catch(() => null);
   if (stats) {
     await chmod(staged, stats.mode & 0o777);
-    // Only root may give files away; for everyone else the owner is the same anyway.
+    // Only root can give files away; for any other user the owner is the same anyway.
     await chown(staged, stats.uid, stats.gid).catch(() => undefined);
   }
   await syncFile(staged);
@@ -241,9 +246,9 @@ async function finishStaged(staged: string, live: string): Promise<void> {
 }
 
 /**
- * The atomic exchange, from the other side or from half way; nothing to do on the wanted side, or for an undo with nothing aside.
- * The live database is held locked against every other connection until its name has moved on, and its WAL is in the file by
- * then: nothing is lost, and no journal is left to be applied to the file that takes its place.
+ * The atomic switchover, starting from the other side or from halfway; does nothing on the wanted side, or for a switch back
+ * without an inactive file. The live database is locked against every other connection until its file is renamed, and its WAL is
+ * merged into the file by then: nothing is lost, and no journal is left to be applied to the file that takes its place.
  */
 async function turn(files: SqliteSlots, to: 'before switchover' | 'after switchover', waitMs: number): Promise<void> {
   try {
@@ -252,21 +257,24 @@ async function turn(files: SqliteSlots, to: 'before switchover' | 'after switcho
     const position = await positionOf(files);
     if (position === to || (to === 'before switchover' && (await hasNoInactiveFile(files)))) return;
     if (position === 'unclear')
-      throw new Error('there is nothing to exchange, or it can not be told which file is live');
+      throw refused({ text: 'there is no data to switch to, or it is unclear which file is live' });
     const [incoming, inactive] =
       to === 'after switchover' ? [files.staged, files.previous] : [files.previous, files.staged];
     await switchOverLocked(files.live, incoming, inactive, waitMs);
     await moveSidecars(incoming, files.live);
   } catch (error) {
+    if (error instanceof SafekeepError && error.code === 'SWITCHOVER_FAILED') throw error;
     const busy = sqliteCode(error) === 'SQLITE_BUSY';
-    const detail = busy ? 'another connection still uses the database file' : (error as Error).message;
-    throw new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause: error });
+    throw refused(busy ? { text: 'another connection is using the database file' } : (error as Error).message, error);
   }
 }
 
+const refused = (detail: string | Message, cause?: unknown) =>
+  new SafekeepError('SWITCHOVER_FAILED', { detail }, { cause });
+
 async function switchOverLocked(live: string, incoming: string, inactive: string, waitMs: number): Promise<void> {
   await removeSidecars(inactive);
-  // Windows renames no file that is open.
+  // Windows does not rename open files.
   const lockOnly = process.platform === 'win32';
   let switched = false;
   const act = async () => {
@@ -277,21 +285,21 @@ async function switchOverLocked(live: string, incoming: string, inactive: string
     await withSqlite(live, { busyTimeoutMs: waitMs }, async (current) => {
       await current.all('PRAGMA locking_mode = EXCLUSIVE');
       await current.all('BEGIN EXCLUSIVE');
-      await current.all('COMMIT'); // The lock stays: that is what the locking mode means.
+      await current.all('COMMIT'); // The exclusive locking mode keeps the lock.
       const [checkpoint] = await current.all('PRAGMA wal_checkpoint(TRUNCATE)');
       if (checkpoint?.busy) throw Object.assign(new Error('the WAL is in use'), { code: 'SQLITE_BUSY' });
       if (!lockOnly) await act();
     });
     if (lockOnly) await act();
   } catch (error) {
-    // Once exchanged, an error can only come from closing the connection to the file that is aside now.
+    // After the switchover, an error can only come from closing the connection to the file that is now inactive.
     if (!switched && !['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(sqliteCode(error))) throw error;
     if (!switched) {
-      // Nobody can work with a damaged file, so there is nothing to lock. Its journals go aside with it, for a repair.
+      // No process can use a damaged file, so there is nothing to lock. Its journals move along with it, for a repair.
       await moveSidecars(live, inactive);
       await act();
     }
   }
-  // Empty by now, or of no use to anybody: losing this call to a crash does no harm.
+  // Empty by now or useless: if a crash skips this call, it does no harm.
   await removeSidecars(live).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** A process can be killed between any two calls to the file system; a fresh driver then comes to a whole side. */
+/** A process can be killed between any two calls to the file system; a new driver then reaches a complete side. */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import os from 'node:os';
@@ -9,7 +9,7 @@ import { createSqliteDriver } from '.';
 import { withSqlite } from './connection';
 import { slotNames } from './slots';
 
-/** The calls of the code under test, and the one at which its process dies; from then on it does nothing any more. */
+/** The calls of the code under test, and the one at which its process dies; from then on it does nothing. */
 const calls = vi.hoisted(() => ({ made: 0, dieAt: Infinity, links: true, opened: [] as string[] }));
 
 vi.mock('node:fs/promises', async (original) => {
@@ -29,7 +29,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, ...Object.fromEntries(names.map((name) => [name, watched(name)])) };
 });
 
-// Hundreds of small exchanges: on a busy machine more than the usual limit.
+// Hundreds of small switchovers: on a busy machine they take longer than the usual limit.
 vi.setConfig({ testTimeout: 90_000 });
 
 let folder: string;
@@ -63,7 +63,7 @@ type Side = 'old' | 'new';
 
 const DAMAGED = 'no database at all, but long enough to be taken for one. '.repeat(100);
 
-/** Before the switch, or after it, in a folder that holds nothing else. */
+/** Before the switchover, or after it, in a folder that contains nothing else. */
 async function prepare(side: Side, live: 'WAL' | 'DELETE' | 'damaged'): Promise<void> {
   for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name));
   await make(file, 'old', live === 'damaged' ? 'DELETE' : live);
@@ -74,7 +74,7 @@ async function prepare(side: Side, live: 'WAL' | 'DELETE' | 'damaged'): Promise<
   if (side === 'new') await driver().switchOver(plan, run);
 }
 
-/** Every row by hash, or the bytes of a file that is no database. */
+/** Every row by hash, or the bytes of a file that is not a database. */
 async function content(): Promise<string> {
   const rows = await withSqlite(file, {}, (connection) => connection.all('SELECT x FROM t')).catch(() => null);
   if (!rows) return fs.readFileSync(file, 'utf8') === DAMAGED ? 'old' : 'unknown';
@@ -82,7 +82,7 @@ async function content(): Promise<string> {
   return hash(rows) === hash([{ x: 'old' }]) ? 'old' : hash(rows) === hash([{ x: 'new' }]) ? 'new' : 'unknown';
 }
 
-/** Every moment at which some work can be killed, each prepared anew; returns how many there are. */
+/** Every moment at which the work can be killed, each prepared anew; returns their number. */
 async function atEveryMoment(
   setUp: () => Promise<void>,
   work: () => Promise<unknown>,
@@ -101,7 +101,7 @@ async function atEveryMoment(
   }
 }
 
-const EXCHANGES = [
+const SWITCHOVERS = [
   ['switchOver', 'old'],
   ['switchBack', 'new'],
 ] as const;
@@ -111,7 +111,7 @@ describe.each([
   ['DELETE', 'without hard links', false],
   ['damaged', 'with hard links', true],
 ] as const)('of a live file (%s) %s', (live, _where, links) => {
-  it.each(EXCHANGES)('a %s that is killed is finished, or taken back, whole', async (move, from) => {
+  it.each(SWITCHOVERS)('a %s that is killed is completed or rolled back', async (move, from) => {
     calls.links = links;
     for (const [recovery, side] of [
       ['switchOver', 'new'],
@@ -135,7 +135,7 @@ describe.each([
     }
   });
 
-  it.each(EXCHANGES)('what is aside can be dropped after a %s that was killed', async (move, from) => {
+  it.each(SWITCHOVERS)('the inactive file can be dropped after a %s that was killed', async (move, from) => {
     calls.links = links;
     await atEveryMoment(
       () => prepare(from, live),
@@ -149,7 +149,7 @@ describe.each([
     );
   });
 
-  it.each(['old', 'new'] as const)('a drop that is killed leaves the live side (%s) as it is', async (side) => {
+  it.each(['old', 'new'] as const)('a drop that is killed leaves the live side (%s) unchanged', async (side) => {
     await atEveryMoment(
       () => prepare(side, live),
       () => driver().discard(plan),
@@ -162,7 +162,7 @@ describe.each([
   });
 });
 
-it('never opens the live file itself: closing it would take the locks of the app along', async () => {
+it('never opens the live file itself: closing it would release the locks of the app', async () => {
   await prepare('old', 'WAL');
   calls.opened.length = 0;
   await driver().plan('r2', { dataBytes: 1 } as never, { excludeRowsOf: [], schemas: [], fileTables: [] });

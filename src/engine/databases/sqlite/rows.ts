@@ -28,7 +28,7 @@ export async function countRows(
       }
     });
   } catch (error) {
-    // Waiting for a lock takes no longer than the limit either.
+    // A wait for a lock lasts no longer than the limit either.
     if (!signal.aborted && sqliteCode(error) !== 'SQLITE_BUSY') throw asSqliteError(error, { file }, unreadable);
   }
   return counts;
@@ -36,7 +36,7 @@ export async function countRows(
 
 const unreadable = (detail: string) => new SafekeepError('DATABASE_UNREACHABLE', { detail });
 
-/** As the file writes it; null when there is none of that name, whatever its case. */
+/** The name as in the file; null when there is no such table, in upper or lower case. */
 async function tableNamed(connection: SqliteConnection, name: string): Promise<string | null> {
   const found = await connection.value(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ? COLLATE NOCASE",
@@ -97,7 +97,7 @@ async function* recordsOf(connection: SqliteConnection, table: FileTable): Async
   }
 }
 
-/** What tells the rows of a table apart: the rowid under a name that no column has, or the key where there is no rowid. */
+/** A unique key of a table's rows: the rowid under a name that no column has, or the primary key where there is no rowid. */
 async function cursorOf(connection: SqliteConnection, name: string, table: FileTable): Promise<string> {
   const columns = (await connection.all(`SELECT name FROM pragma_table_xinfo(?)`, [name])).map((row) =>
     String(row.name).toLowerCase(),

@@ -21,15 +21,15 @@ const content = async () => {
   );
 };
 
-describe('where the two slots stand', () => {
-  it('is unclear while nothing is aside, and before the switch with a staged file', async () => {
+describe('the position of the two slots', () => {
+  it('is unclear without an inactive file, and before the switchover with a staged file', async () => {
     await put('live', 'old');
     expect(await positionOf(slots)).toBe('unclear');
     await put('staged', 'new');
     expect(await positionOf(slots)).toBe('before switchover');
   });
 
-  it('is after the switch once both names have changed', async () => {
+  it('is after the switchover once both names have changed', async () => {
     await put('live', 'old');
     await put('staged', 'new');
     await switchOver(slots.live, slots.staged, slots.previous);
@@ -37,7 +37,7 @@ describe('where the two slots stand', () => {
     expect(await content()).toEqual({ 'app.sqlite': 'new', 'app.sqlite.safekeep-r1.previous': 'old' });
   });
 
-  it('is before again once a switch that was killed between link and rename is settled', async () => {
+  it('is before again once a switchover that was killed between link and rename is settled', async () => {
     await put('live', 'old');
     await put('staged', 'new');
     await link(slots.live, slots.previous);
@@ -58,7 +58,7 @@ describe('where the two slots stand', () => {
   });
 
   it.each([['missing'], ['empty']])(
-    'gives the live file its name back when a killed exchange left it %s',
+    'restores the name of the live file when a killed switchover left it %s',
     async (how) => {
       await put('staged', 'new');
       await put('previous', 'old');
@@ -70,7 +70,7 @@ describe('where the two slots stand', () => {
     },
   );
 
-  it('is unclear with three different files, and then nothing is dropped', async () => {
+  it('is unclear with three different files, and nothing is dropped then', async () => {
     await put('live', 'one');
     await put('staged', 'two');
     await put('previous', 'three');
@@ -80,15 +80,15 @@ describe('where the two slots stand', () => {
   });
 });
 
-describe('dropping the slot aside', () => {
-  it('never drops the only live data after a killed exchange', async () => {
+describe('dropping the inactive slot', () => {
+  it('never drops the only live data after a killed switchover', async () => {
     await put('staged', 'new');
     await put('previous', 'old');
     await removeInactiveFiles(slots);
     expect(await content()).toEqual({ 'app.sqlite': 'old' });
   });
 
-  it('takes this plan’s files only and may be repeated', async () => {
+  it('drops this plan’s files only and can be repeated', async () => {
     await put('live', 'old');
     await put('staged', 'new');
     await writeFile(`${slots.staged}-wal`, '');
@@ -98,7 +98,7 @@ describe('dropping the slot aside', () => {
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite.safekeep-r2.previous': 'other' });
   });
 
-  it('gives the live file back the journal that a killed exchange had moved already', async () => {
+  it('returns the journal that a killed switchover had already moved to the live file', async () => {
     await put('live', 'old');
     await put('staged', 'new');
     await writeFile(`${slots.previous}-journal`, 'of the old one');
@@ -106,12 +106,12 @@ describe('dropping the slot aside', () => {
     expect(await content()).toEqual({ 'app.sqlite': 'old', 'app.sqlite-journal': 'of the old one' });
   });
 
-  it('refuses a plan with names of others', () => {
+  it('refuses a plan with other file names', () => {
     expect(() => slotsOf(slots.live, { staged: '../x.safekeep-r1.staged', previous: 'x' })).toThrow(/not Safekeep/);
   });
 });
 
-it('takes back an exchange whose second step fails', async () => {
+it('rolls back a switchover whose second step fails', async () => {
   await put('live', 'old');
   await expect(switchOver(slots.live, slots.staged, slots.previous)).rejects.toThrow(/ENOENT/);
   expect(await content()).toEqual({ 'app.sqlite': 'old' });

@@ -1,11 +1,11 @@
 /**
- * The two slots of a SQLite restore: the live file, and beside it `<db>.safekeep-<id>.staged` (what a switch makes live)
- * or `<db>.safekeep-<id>.previous` (what a switch replaced). With L, S, P for the three files:
+ * The two slots of a SQLite restore: the live file, and next to it `<db>.safekeep-<id>.staged` (which a switchover makes live)
+ * or `<db>.safekeep-<id>.previous` (which a switchover replaced). With L, S, P for the three files:
  *
- *   L and S              before the switch
- *   L and P              after the switch
- *   all three            a switch, or an undo, was killed after its link: P, or S, is another name of L, which has to go
- *   S and P, L missing   half way, where the folder knows no hard links; an empty L is what an app made that started then
+ *   L and S              before the switchover
+ *   L and P              after the switchover
+ *   all three            killed after the link: P, or S, is another name of L, which has to be removed
+ *   S and P, L missing   halfway, where the folder has no hard links; an app that started then has created an empty L
  *   anything else        unclear
  */
 import type { BigIntStats } from 'node:fs';
@@ -27,11 +27,13 @@ export function slotNames(live: string, id: string): { staged: string; previous:
   return { staged: `${base}.safekeep-${id}.staged`, previous: `${base}.safekeep-${id}.previous` };
 }
 
-/** Paths of a plan's slots. @throws INTERNAL for names that `slotNames` never gives */
+/** Paths of a plan's slots. @throws INTERNAL for names that do not come from `slotNames` */
 export function slotsOf(live: string, names: Record<string, string>): SqliteSlots {
   const inFolder = (name: string | undefined) => {
     if (!name || !/^[^/\\]+\.safekeep-[a-z0-9]+\.(staged|previous)$/.test(name)) {
-      throw new SafekeepError('INTERNAL', { detail: `the plan names a file that is not Safekeep’s: ${name}` });
+      throw new SafekeepError('INTERNAL', {
+        detail: { text: 'the plan names a file that is not Safekeep’s: {{name}}', params: { name: name ?? '' } },
+      });
     }
     return path.join(path.dirname(live), name);
   };
@@ -47,14 +49,14 @@ export async function positionOf(slots: SqliteSlots): Promise<SlotPosition> {
   return previous ? 'after switchover' : 'unclear';
 }
 
-/** The file that is not live. @throws NOTHING_TO_UNDO when there is none, or when it cannot be told which one it is */
+/** The file that is not live. @throws NOTHING_TO_UNDO when there is none, or when it is unclear which one it is */
 export async function inactiveFile(slots: SqliteSlots): Promise<string> {
   const position = await positionOf(slots);
   if (position === 'unclear') throw new SafekeepError('NOTHING_TO_UNDO');
   return position === 'before switchover' ? slots.staged : slots.previous;
 }
 
-/** Bytes on disk that removing the inactive files gives back. */
+/** Disk space that removing the inactive files frees, in bytes. */
 export async function inactiveBytes(slots: SqliteSlots): Promise<number> {
   const files = [slots.staged, slots.previous].flatMap((file) => [file, ...SIDECARS.map((ending) => file + ending)]);
   const found = await Promise.all(files.map(statOrNull));
@@ -62,8 +64,8 @@ export async function inactiveBytes(slots: SqliteSlots): Promise<number> {
 }
 
 /**
- * Ends an exchange that was killed, so that each file has one name; from half way, the previous file is live again then.
- * Never touches what no exchange leaves behind.
+ * Cleans up after a killed switchover, so that each file has one name; from halfway, the previous file becomes live again.
+ * Never touches anything else.
  */
 export async function settle(slots: SqliteSlots): Promise<void> {
   const [live, staged, previous] = await look(slots);
@@ -79,8 +81,8 @@ export async function settle(slots: SqliteSlots): Promise<void> {
 }
 
 /**
- * Gives the live file the journals that go with it, should an exchange have been killed before it could: those that lie at a
- * slot that is not there.
+ * Returns the live file's journals to it if a switchover was killed before doing so: these are the journals next to a slot that
+ * does not exist.
  */
 export async function rejoinSidecars(slots: SqliteSlots): Promise<void> {
   const position = await positionOf(slots);
@@ -88,15 +90,15 @@ export async function rejoinSidecars(slots: SqliteSlots): Promise<void> {
   if (position === 'after switchover') await moveSidecars(slots.staged, slots.live);
 }
 
-/** True when neither slot is there. */
+/** True when neither slot exists. */
 export async function hasNoInactiveFile(slots: SqliteSlots): Promise<boolean> {
   const [, staged, previous] = await look(slots);
   return !staged && !previous;
 }
 
 /**
- * Gives the live file the name `aside` and the file at `incoming` the live name, durably. With hard links there is no instant
- * without a live file. Whoever calls holds the live database locked and has emptied its WAL.
+ * Renames the live file to `inactive` and the file at `incoming` to the live name, durably. With hard links there is no moment
+ * without a live file. The caller holds a lock on the live database and has emptied its WAL.
  */
 export async function switchOver(live: string, incoming: string, inactive: string): Promise<void> {
   const folder = path.dirname(live);
@@ -105,7 +107,7 @@ export async function switchOver(live: string, incoming: string, inactive: strin
   try {
     await rename(incoming, live);
   } catch (error) {
-    // Also right after a link: renaming a file onto another name of itself changes nothing, so the name is removed then.
+    // Also right after a link: renaming a file to another name of itself changes nothing, so that name is removed instead.
     await rename(inactive, live);
     await rm(inactive, { force: true });
     throw error;
@@ -113,14 +115,14 @@ export async function switchOver(live: string, incoming: string, inactive: strin
   await syncFolder(folder);
 }
 
-/** Removes both slots aside and their sidecars. @throws INTERNAL when it can not be told which file is the live one */
+/** Removes both inactive files and their sidecars. @throws INTERNAL when it is unclear which file is live */
 export async function removeInactiveFiles(slots: SqliteSlots): Promise<void> {
   await settle(slots);
   await rejoinSidecars(slots);
   if (!(await hasNoInactiveFile(slots)) && (await positionOf(slots)) === 'unclear') {
     const files = Object.values(slots).join(', ');
     throw new SafekeepError('INTERNAL', {
-      detail: `it can not be told which of these files is the live one: ${files}`,
+      detail: { text: 'it is unclear which of these files is live: {{files}}', params: { files } },
     });
   }
   await removeWithSidecars(slots.staged);
@@ -168,7 +170,7 @@ export async function removeSidecars(file: string): Promise<void> {
   for (const ending of SIDECARS) await rm(file + ending, { force: true });
 }
 
-/** Renames the sidecars of a file so that they go with its other name. */
+/** Renames the sidecars of a file so that they match its other name. */
 export async function moveSidecars(from: string, to: string): Promise<void> {
   for (const ending of SIDECARS) if (await statOrNull(from + ending)) await rename(from + ending, to + ending);
 }

@@ -1,16 +1,16 @@
-/** Temporary files beside the database: their names tell whose they are, so that none of a living process is ever removed. */
+/** Temporary files next to the database: their names identify their process, so that no file of a living process is removed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { lifeOf, thisProcess } from '../../owner';
 import { removeWithSidecars } from './slots';
 
-/** `.safekeep-<pid>-<start of the process>-<where pids count>-<random>.<what>`; other apps may have their databases in the folder. */
+/** `.safekeep-<pid>-<start of the process>-<where pids count>-<random>.<what>`; other apps can have their databases in the folder. */
 const NAME = /^\.safekeep-(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f]{8}\.(?:sqlite|probe)$/;
-/** A process of another container or an earlier boot can not be asked; its files are given up after so long. */
+/** The process of another container or an earlier boot cannot be checked; its files are removed after this time. */
 const GIVEN_UP_MS = 10 * 60_000;
 
-/** Of a copy of the database, or of what is made to see whether a folder can be written to. */
+/** For a copy of the database, or for a probe that tests whether a folder is writable. */
 export function temporaryName(what: 'sqlite' | 'probe'): string {
   const { pid, started, space } = thisProcess();
   return `.safekeep-${pid}-${started}-${briefly(space)}-${randomBytes(4).toString('hex')}.${what}`;
@@ -20,7 +20,7 @@ function briefly(space: string): string {
   return createHash('sha256').update(space).digest('hex').slice(0, 8);
 }
 
-/** Removes what killed processes have left beside a database. */
+/** Removes files that killed processes left next to a database. */
 export async function removeLeftovers(live: string): Promise<void> {
   const folder = path.dirname(live);
   for (const name of await readdir(folder)) {
