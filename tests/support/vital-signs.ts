@@ -19,7 +19,7 @@ export interface VitalSigns {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Taken when nothing is under way. */
+/** Taken while no run is in progress. */
 export async function vitalSigns(app: Application): Promise<VitalSigns> {
   // What a first collection has finalised goes with a second one.
   for (let round = 0; round < 3; round++) {

@@ -6,9 +6,9 @@ import { seedOfRun } from './seed';
 import type { Strategy } from './strategies';
 import { addTally, type Tally } from './tally';
 
-/** Instants at which an exchange is half way: the folders are exchanged and the database not; all is, and nothing says so. */
+/** Instants at which a switchover is halfway: folders are switched over and the database is not; all is switched over, but not recorded. */
 const HALF_WAY = ['before driver.switchOver', 'after driver.switchOver'];
-/** How many instants at which a process dies without the programs it has started. */
+/** How many instants at which a process dies without the tools that it started. */
 const ORPHANS = 3;
 
 /** What of the matrix is tried. */
@@ -82,7 +82,7 @@ export function killMatrixOf(strategy: Strategy, usual: Extent): void {
 
     if (strategy.name === 'sqlite file') return;
 
-    test('programs that outlive a killed restore do no harm', async () => {
+    test('tools that outlive a killed restore do no harm', async () => {
       const matrix = new Matrix(strategy, 'restore', 'restore alone');
       passed(await matrix.whole(() => matrix.instants(ORPHANS, seed, 'process')));
     });
