@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** `npm run matrix`: every kill of the kill matrix (docs/development.md). */
+/** `npm run matrix`: every kill of the kill matrix, and the walk through the pages with clients swapped (docs/development.md). */
 export default defineConfig({
   test: {
-    name: 'kill',
-    include: ['tests/kill/**/*.test.ts'],
+    name: 'matrix',
+    include: ['tests/kill/**/*.test.ts', 'tests/browser/walk-postgres.test.ts'],
     pool: 'forks',
     // Two at a time, as in vitest.config.ts.
     maxWorkers: 2,
@@ -12,6 +12,6 @@ export default defineConfig({
     env: { SAFEKEEP_KILLS: process.env['SAFEKEEP_KILLS'] ?? 'all' },
     globalSetup: ['tests/support/global-setup.ts', 'tests/kill/harness/bundle.ts'],
     testTimeout: 3 * 3_600_000,
-    hookTimeout: 120_000,
+    hookTimeout: 240_000,
   },
 });

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fill } from './messages';
-import type { ArchiveWriter } from './archive/writer';
+import { ArchiveWriter } from './archive/writer';
 import { addFiles, estimateFiles, type FileRecords } from './backup-files';
 import type { FileRecord } from './databases/driver';
 import { RecordedFiles } from './files/recorded';
@@ -192,5 +192,20 @@ describe('a folder that other apps can use as well', () => {
     put('theirs');
     await expect(addWith(null)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(names()).toEqual([]);
+  });
+});
+
+describe('a backup that is cancelled', () => {
+  it('does not read a large file to its end', async () => {
+    const bytes = 256 << 20;
+    const large = path.join(uploads, 'film');
+    fs.writeFileSync(large, '');
+    fs.truncateSync(large, bytes);
+    const cancel = new AbortController();
+    const archive = new ArchiveWriter(path.join(home, 'archive'));
+    const cancelled = { ...run, signal: cancel.signal, progress: () => cancel.abort() };
+    await expect(addFiles(site, null, bytes, archive, cancelled)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(archive.bytesWritten).toBeLessThan(bytes / 2);
+    await archive.abort();
   });
 });

@@ -82,7 +82,7 @@ async function addRoot(
   const add = async (file: WalkedFile): Promise<string | null> => {
     run.signal.throwIfAborted();
     const isRecorded = missing.has(file.path);
-    const added = await addFile(root, file, recorded && isRecorded, writer, onBytes);
+    const added = await addFile(root, file, recorded && isRecorded, writer, run.signal, onBytes);
     if (typeof added === 'string') return added;
     missing.delete(file.path);
     for (const count of isRecorded ? [counted.all, counted.recorded] : [counted.all]) {
@@ -178,13 +178,16 @@ async function addFile(
   file: WalkedFile,
   recorded: boolean | null,
   writer: ArchiveWriter,
+  signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<number | string> {
-  const source = createReadStream(path.join(root.folder, file.path), { highWaterMark: 1 << 20 });
+  // A cancelled backup does not read a large file to its end.
+  const source = createReadStream(path.join(root.folder, file.path), { highWaterMark: 1 << 20, signal });
   const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     source.once('ready', () => resolve(null));
     source.once('error', resolve);
   });
+  signal.throwIfAborted();
   if (failure) return failure.code ?? failure.message;
   source.on('data', (chunk) => onBytes(chunk.length));
   source.pause();
