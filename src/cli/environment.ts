@@ -1,10 +1,11 @@
-/** What NocoBase reads from its environment, read the same way: the folder of its files and its database. */
+/** The environment of NocoBase, read in the same way: its storage folder and its database. */
 import { config as loadEnvFile } from 'dotenv';
 import { existsSync, readFileSync } from 'node:fs';
 import Module from 'node:module';
 import path from 'node:path';
 import type { DatabaseConnection } from '../engine/databases/driver';
 import { SafekeepError } from '../engine/errors';
+import type { Message } from '../shared/runs';
 
 export interface Environment {
   /** Absolute; STORAGE_PATH, by default ./storage. */
@@ -13,8 +14,8 @@ export interface Environment {
 }
 
 /**
- * Takes variables that are not set from `.env` in the working folder (APP_ENV_PATH names another file), as NocoBase does,
- * and lets the database clients be found in the host's node_modules.
+ * Like NocoBase, reads unset variables from `.env` in the working folder (or from the file in APP_ENV_PATH), and makes the
+ * database clients in the host's node_modules available.
  * @throws ENVIRONMENT_INCOMPLETE when the environment names no database
  */
 export function readEnvironment(): Environment {
@@ -31,7 +32,9 @@ function connectionFrom(env: NodeJS.ProcessEnv, storage: string): DatabaseConnec
     return { dialect, storage: path.resolve(env.DB_STORAGE || path.join(storage, 'db/nocobase.sqlite')), ...common };
   }
   if (dialect !== 'postgres' && dialect !== 'mysql' && dialect !== 'mariadb') {
-    const detail = `DB_DIALECT is ${dialect ? `“${dialect}”` : 'not set'}`;
+    const detail: Message = dialect
+      ? { text: 'DB_DIALECT is “{{dialect}}”', params: { dialect } }
+      : { text: 'DB_DIALECT is not set' };
     throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail });
   }
   return {
@@ -64,10 +67,10 @@ function tlsFrom(env: NodeJS.ProcessEnv): DatabaseConnection['tls'] {
   };
 }
 
-/** A plugin lies in a folder of its own, from which Node does not always find the host's packages. */
+/** From the plugin's own folder, Node does not always find the host's packages. */
 function useModulesOf(folders: (string | undefined)[]): void {
   const known = [process.env.NODE_PATH, ...folders].filter(Boolean);
   process.env.NODE_PATH = known.join(path.delimiter);
-  // What Node itself does with NODE_PATH when it starts.
+  // As Node does with NODE_PATH when it starts.
   (Module as unknown as { _initPaths(): void })._initPaths();
 }

@@ -1,4 +1,4 @@
-/** `safekeep`: what has to work when NocoBase does not. Uses the engine only. */
+/** `safekeep`: the command line for when NocoBase does not start. Uses only the engine. */
 import { Command, InvalidArgumentError } from 'commander';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -20,9 +20,9 @@ interface Options {
   back?: boolean;
 }
 
-const program = new Command('safekeep').description('Backup and restore for NocoBase, without NocoBase.');
+const cli = new Command('safekeep').description('Backup and restore for NocoBase, without NocoBase.');
 
-const command = (name: string) => program.command(name).option('--app <name>', 'name of the app', appName, 'main');
+const command = (name: string) => cli.command(name).option('--app <name>', 'name of the app', appName, 'main');
 
 command('status')
   .description('Shows an unfinished restore and the previous data that is kept. Changes nothing.')
@@ -32,29 +32,31 @@ command('status')
 
 command('recover')
   .description(
-    'Finishes a restore that was killed, or takes it back: what the next start of the app would do. ' +
+    'Completes or rolls back a killed restore, as the next start of the app would. ' +
       'Run it in the working folder of NocoBase, with its environment or .env, while NocoBase is stopped.',
   )
-  .option('--back', 'take the restore back although its switch was complete')
+  .option('--back', 'roll the restore back even if its switchover is complete')
   .action(async (options: Options) => {
     const { journal, history, connection } = await homeOf(options);
     const driver = driverFor(connection);
     const log: RunContext['log'] = (_level, { text, params }) => console.log(fill(text, params));
     try {
       const recovered = await recover({ journal, history, driver, log }, { before: 'nothing', back: options.back });
-      console.log(verdict(recovered));
+      console.log(outcome(recovered));
     } finally {
       await driver.close();
     }
   });
 
-/** The files of one app's Safekeep, and its database. Other apps than the main one are on the same server, where their journal says. */
+/** Files and database of one app. The database of a sub-app is on the same server, in the place that its journal records. */
 async function homeOf({ app }: Options) {
   requireNode();
   const { storage, connection } = readEnvironment();
   const folder = path.join(storage, 'safekeep', app);
-  if (!existsSync(folder))
-    throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail: `there is no folder ${folder}` });
+  if (!existsSync(folder)) {
+    const detail = { text: 'the folder {{folder}} does not exist', params: { folder } };
+    throw new SafekeepError('ENVIRONMENT_INCOMPLETE', { detail });
+  }
   const journalOf = (to: DatabaseConnection) => new JournalFile(path.join(folder, 'journal.json'), () => placeOf(to));
   const history = new RunHistory(path.join(folder, 'runs'));
   const previous = new PreviousFile(path.join(folder, 'previous.json'));
@@ -69,21 +71,21 @@ async function homeOf({ app }: Options) {
   return { journal: journalOf(own), history, previous, connection: own };
 }
 
-function verdict(recovered: Recovered | null): string {
+function outcome(recovered: Recovered | null): string {
   if (!recovered) return 'There is no unfinished restore. Nothing was changed.';
   const { runId } = recovered.journal;
   return recovered.state === 'old'
     ? `The data from before run ${runId} is live. Start NocoBase.`
-    : `The data of run ${runId} is live and complete. Start NocoBase; if it does not start, run: safekeep recover --back`;
+    : `The data of run ${runId} is live and complete. Start NocoBase. If it fails to start, run: safekeep recover --back`;
 }
 
-/** It becomes part of a path. */
+/** The name becomes part of a path. */
 function appName(value: string): string {
   if (!/^[A-Za-z0-9_-]+$/.test(value)) throw new InvalidArgumentError('letters, digits, “_” and “-” only');
   return value;
 }
 
-program.parseAsync().catch((error: unknown) => {
+cli.parseAsync().catch((error: unknown) => {
   const { code, message, hint } = toSafekeepError(error);
   console.error(`${code}: ${message}\n${hint}`);
   process.exitCode = 1;

@@ -2,7 +2,7 @@ import type { JournalFile } from '../engine/journal';
 import { type Slots, slotsOf } from '../engine/moves';
 import { type PreviousFile, slotsOnlyIn } from '../engine/previous';
 
-/** An unfinished restore and the previous data that is kept, a line each. @throws JOURNAL_UNREADABLE, PREVIOUS_UNREADABLE */
+/** An unfinished restore and the previous data, as lines of text. @throws JOURNAL_UNREADABLE, PREVIOUS_UNREADABLE */
 export async function describeState({
   journal,
   previous,
@@ -13,7 +13,7 @@ export async function describeState({
   const lines: string[] = [];
   const found = await journal.read();
   if (found) {
-    const life = (await journal.life(found)) === 'dead' ? 'which has ended' : 'which is running';
+    const life = (await journal.life(found)) === 'dead' ? 'which has ended' : 'which is still running';
     const { runId, direction, state, owner } = found;
     lines.push(`Unfinished: ${direction} ${runId}, state "${state}", process ${owner.pid} on ${owner.host}, ${life}.`);
     lines.push(...placesOf(slotsOf(found)).map((place) => `  ${place}`));

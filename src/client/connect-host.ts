@@ -1,6 +1,6 @@
-import type { Right, SafekeepHost } from './host';
+import type { Permission, SafekeepHost } from './host';
 
-const SNIPPETS: Record<Right, string> = {
+const SNIPPETS: Record<Permission, string> = {
   see: 'pm.safekeep',
   create: 'pm.safekeep.create',
   download: 'pm.safekeep.download',
@@ -25,7 +25,7 @@ export function connectHost(app: SafekeepHostApplication, allow: (snippet: strin
       app.eventBus.addEventListener(`ws:message:${messageType}`, onEvent);
       return () => app.eventBus.removeEventListener(`ws:message:${messageType}`, onEvent);
     },
-    can: (right) => allow(SNIPPETS[right]),
+    can: (permission) => allow(SNIPPETS[permission]),
     resolveUrl: (url) => (/^(https?:)?\//.test(url) ? url : app.getApiUrl(url)),
   };
 }

@@ -11,8 +11,8 @@ export interface HostRequest {
   onSent?: (bytes: number) => void;
 }
 
-/** Names of the rights a role can have on Safekeep. */
-export type Right = 'see' | 'create' | 'download' | 'restore' | 'delete' | 'settings';
+/** Names of the permissions a role can have on Safekeep. */
+export type Permission = 'see' | 'create' | 'download' | 'restore' | 'delete' | 'settings';
 
 /** What the pages need of the client they run in (v1 or v2), and nothing else. */
 export interface SafekeepHost {
@@ -20,7 +20,7 @@ export interface SafekeepHost {
   request(request: HostRequest): Promise<unknown>;
   /** Calls `listener` with the payload of every websocket message of that type; returns how to stop it. */
   subscribe(messageType: string, listener: (payload: unknown) => void): () => void;
-  can(right: Right): boolean;
+  can(permission: Permission): boolean;
   /** Absolute URL of an address the server gave. */
   resolveUrl(url: string): string;
 }

@@ -117,8 +117,8 @@ export function contentsLabel(contents: readonly Content[], t: Translate): strin
 
 export function filesModeSentence(mode: 'mirror' | 'merge', t: Translate): string {
   return mode === 'mirror'
-    ? t('The folders become exactly as they were; files added since the backup are removed.')
-    : t('Files of the backup are restored; files added since are kept.');
+    ? t('The folders return to their state at the time of the backup; files added since then are removed.')
+    : t('Files in the backup are restored; files added since then are kept.');
 }
 
 /** Where an archive is kept. */
@@ -131,7 +131,7 @@ export function stepLabel(step: string, t: Translate): string {
     prepare: t('Prepare'),
     database: t('Database'),
     files: t('Uploaded files'),
-    finish: t('Finish the archive'),
+    finish: t('Complete the archive'),
     checksum: t('Verify checksums'),
     open: t('Open the backup'),
     compatibility: t('Check compatibility'),
@@ -160,12 +160,16 @@ export function checkLabel(code: string, t: Translate): string {
   return t(CHECK_NAMES[code] ?? code);
 }
 
-export function verdictLabel(status: CheckStatus, t: Translate): string {
+export function checkStatusLabel(status: CheckStatus, t: Translate): string {
   const labels: Record<CheckStatus, string> = { ok: t('OK'), warning: t('Warning'), blocking: t('Blocking') };
   return labels[status] ?? status;
 }
 
-export const VERDICT_COLORS: Record<CheckStatus, string> = { ok: 'success', warning: 'warning', blocking: 'error' };
+export const CHECK_STATUS_COLORS: Record<CheckStatus, string> = {
+  ok: 'success',
+  warning: 'warning',
+  blocking: 'error',
+};
 
 /** Message and hint of a failure; the client's own codes get their sentences here. */
 export function failureText(failure: Pick<Failure, 'code' | 'message' | 'hint'>, t: Translate) {

@@ -25,8 +25,14 @@ export function settingsTabs(t: (sentence: string) => string): SettingsTab[] {
   const tab = (key: string, title: string, Page: ComponentType): SettingsTab => {
     return { key, title, aclSnippet: SEE_SNIPPET, Page };
   };
-  const permission = (right: string, title: string): SettingsTab => {
-    return { key: `may-${right}`, title, aclSnippet: `${SEE_SNIPPET}.${right}`, Page: BackupsPage, hidden: true };
+  const permission = (permission: string, title: string): SettingsTab => {
+    return {
+      key: `may-${permission}`,
+      title,
+      aclSnippet: `${SEE_SNIPPET}.${permission}`,
+      Page: BackupsPage,
+      hidden: true,
+    };
   };
   return [
     tab('backups', t('Backups'), BackupsPage),

@@ -3,19 +3,19 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAbandoned, ownedSuffix } from './temporary-name';
 
-/** Some file systems of the network know no such call for folders; there the names are the server's to keep. */
-const CAN_NOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** Some network file systems do not support this call for folders; there the server keeps the names. */
+const CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
-/** What `link` reports where a file system has no hard links, or not between these two places. */
+/** Error codes of `link` where a file system has no hard links, or none between these two places. */
 export const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV']);
 
-/** Makes the names in a folder durable. Windows can not open folders and needs no such call. */
+/** Makes the names in a folder durable. Windows cannot open folders and does not need this. */
 export async function syncFolder(folder: string | Buffer): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync().catch((error: NodeJS.ErrnoException) => {
-      if (!CAN_NOT_SYNC.has(error.code ?? '')) throw error;
+      if (!CANNOT_SYNC.has(error.code ?? '')) throw error;
     });
   } finally {
     await handle.close();
@@ -24,7 +24,7 @@ export async function syncFolder(folder: string | Buffer): Promise<void> {
 
 /** Makes a finished file's bytes durable. */
 export async function syncFile(file: string | Buffer): Promise<void> {
-  // Windows wants the right to write for it; elsewhere the file may be one that is only for reading.
+  // Windows requires write access for it; elsewhere the file can be read-only.
   const handle = await open(file, process.platform === 'win32' ? 'r+' : 'r');
   try {
     await handle.sync();
@@ -40,7 +40,7 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
 }
 
-/** Replaces a small file as a whole: after a crash it is the old one or the new one. Mode 0600. */
+/** Replaces a small file as a whole: after a crash it is either the old or the new one. Mode 0600. */
 export async function writeFileAtomically(file: string, content: string): Promise<void> {
   const temporary = `${file}.${ownedSuffix()}${TEMPORARY}`;
   const handle = await open(temporary, 'wx', 0o600);
@@ -59,10 +59,10 @@ export async function writeFileAtomically(file: string, content: string): Promis
 }
 
 const TEMPORARY = '.tmp';
-/** Far longer than writing a small file takes, even over a network. */
+/** Far longer than it takes to write a small file, even over a network. */
 const IDLE_MS = 10 * 60_000;
 
-/** Removes what killed writers have left in a folder. */
+/** Removes the temporary files of killed processes from a folder. */
 export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.endsWith(TEMPORARY)) continue;

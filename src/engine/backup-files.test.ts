@@ -1,4 +1,4 @@
-/** Which files a backup takes, and what it says of those that it has not got. */
+/** The files of a backup, and its warnings about files that it lacks. */
 import * as fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fill } from './messages';
-import type { ArchiveWriter } from './archive/writer';
+import { ArchiveWriter } from './archive/writer';
 import { addFiles, estimateFiles, type FileRecords } from './backup-files';
 import type { FileRecord } from './databases/driver';
 import { RecordedFiles } from './files/recorded';
@@ -16,7 +16,7 @@ import type { Site } from './site';
 let home: string;
 let uploads: string;
 let site: Site;
-let said: string[];
+let warned: string[];
 let added: Record<string, string>;
 let recordedMarks: Record<string, boolean | undefined>;
 /** Called before each file is added. */
@@ -27,7 +27,7 @@ beforeEach(() => {
   uploads = path.join(home, 'uploads');
   fs.mkdirSync(uploads);
   site = siteWith([]);
-  [said, added, recordedMarks, meanwhile] = [[], {}, {}, () => undefined];
+  [warned, added, recordedMarks, meanwhile] = [[], {}, {}, () => undefined];
 });
 afterEach(() => fs.rmSync(home, { recursive: true, force: true }));
 
@@ -49,7 +49,7 @@ const put = (name: string) => {
 const run = {
   signal: new AbortController().signal,
   log: (level: string, { text: sentence, params }: { text: string; params?: Record<string, string | number> }) =>
-    void (level === 'warn' && said.push(fill(sentence, params))),
+    void (level === 'warn' && warned.push(fill(sentence, params))),
   progress: () => undefined,
 };
 
@@ -82,7 +82,7 @@ const names = () =>
     .sort();
 
 describe('a folder of the app’s own', () => {
-  it('is taken whole, and each file says whether a record names it', async () => {
+  it('is backed up completely, and each file is marked if a record names it', async () => {
     for (const name of ['a', 'deep/b', 'c']) put(name);
     const { roots, missing } = await addAll('deep/b', 'c');
     expect(recordedMarks).toEqual({ a: false, 'deep/b': true, c: true });
@@ -93,27 +93,27 @@ describe('a folder of the app’s own', () => {
         ...{ files: 3, bytes: 8, recorded: { files: 2, bytes: 7 } },
       },
     ]);
-    expect(said).toEqual([]);
+    expect(warned).toEqual([]);
   });
 
-  it('is taken without folders in it that are not for uploads', async () => {
+  it('is backed up without subfolders that are not for uploads', async () => {
     for (const name of ['a', 'plugins/code', 'safekeep/archive', 'deep/plugins/upload']) put(name);
     await addAll('a');
     expect(names()).toEqual(['a', 'deep/plugins/upload']);
-    expect(said).toEqual([]);
+    expect(warned).toEqual([]);
   });
 
-  it('is taken whole without records, too, and nothing is said of them', async () => {
+  it('is backed up completely without records, too, and without warnings', async () => {
     put('a');
     const { roots, missing } = await addWith(null);
-    expect([recordedMarks, missing, roots[0]?.recorded, said]).toEqual([{ a: undefined }, 0, undefined, []]);
+    expect([recordedMarks, missing, roots[0]?.recorded, warned]).toEqual([{ a: undefined }, 0, undefined, []]);
   });
 
-  it('warns of each record whose file is not there, by file, collection and id', async () => {
+  it('warns of each record without its file, by file, collection and id', async () => {
     put('a');
     const { missing } = await addAll('gone', 'a', 'deep/gone', 'gone');
     expect(missing).toBe(2);
-    expect(said).toEqual([
+    expect(warned).toEqual([
       'Missing on disk: gone (attachments 1)',
       'Missing on disk: gone (attachments 4)',
       'Missing on disk: deep/gone (attachments 3)',
@@ -123,7 +123,7 @@ describe('a folder of the app’s own', () => {
   it.each([
     ['a record names it', ['1', '2', '3'], 2],
     ['no record names it', [], 0],
-  ])('warns of a file that goes between the list and the reading if %s', async (_when, records, warnings) => {
+  ])('warns of a file that is deleted between listing and reading if %s', async (_when, records, warnings) => {
     for (const name of ['1', '2', '3']) put(name);
     meanwhile = (first) => {
       for (const name of ['1', '2', '3'])
@@ -131,19 +131,19 @@ describe('a folder of the app’s own', () => {
     };
     const { missing } = await addAll(...records);
     expect(names()).toHaveLength(1);
-    expect([missing, said.filter((line) => line.startsWith('Missing on disk')).length, said.length]).toEqual(
+    expect([missing, warned.filter((line) => line.startsWith('Missing on disk')).length, warned.length]).toEqual(
       Array(3).fill(warnings),
     );
   });
 
-  it('takes a file that has come to its place while others were read', async () => {
+  it('includes a file that appeared while others were read', async () => {
     put('a');
     meanwhile = () => put('late');
     const { missing } = await addAll('a', 'late');
-    expect([names(), missing, said]).toEqual([['a', 'late'], 0, []]);
+    expect([names(), missing, warned]).toEqual([['a', 'late'], 0, []]);
   });
 
-  it('says why it has not got what is there, once for each file', async () => {
+  it('logs the reason for each file that cannot be backed up, once', async () => {
     put('real');
     fs.symlinkSync('real', path.join(uploads, 'link'));
     fs.symlinkSync('real', path.join(uploads, 'unnamed link'));
@@ -151,7 +151,7 @@ describe('a folder of the app’s own', () => {
     put('file');
     const { missing } = await addAll('link', 'folder', 'real', 'file/below', '../outside');
     expect(missing).toBe(1);
-    expect(said.sort()).toEqual([
+    expect(warned.sort()).toEqual([
       'Missing on disk: file/below (attachments 4)',
       'Not backed up: ../outside (attachments 5, outside of its storage)',
       'Not backed up: folder (attachments 2, not a regular file)',
@@ -161,19 +161,19 @@ describe('a folder of the app’s own', () => {
   });
 });
 
-it('without a dump, what no record names any more at the end is not missing', async () => {
+it('without a dump, a file that is no longer named at the end is not missing', async () => {
   put('a');
   const again = () => recordsOf('still', 'a');
   const { missing } = await addWith({ recorded: await recordsOf('still', 'deleted', 'a'), again });
-  expect([missing, said]).toEqual([1, ['Missing on disk: still (attachments 1)']]);
+  expect([missing, warned]).toEqual([1, ['Missing on disk: still (attachments 1)']]);
 });
 
-describe('a folder that other apps may use too', () => {
+describe('a folder that other apps can use as well', () => {
   beforeEach(() => {
     site = siteWith(['other']);
   });
 
-  it('gives only what records name', async () => {
+  it('contributes only files named in records', async () => {
     for (const name of ['ours', 'theirs', 'deep/ours', 'deep/theirs']) put(name);
     fs.symlinkSync('theirs', path.join(uploads, 'link'));
     const records = await recordsOf('ours', 'deep/ours', 'link', 'gone');
@@ -182,15 +182,30 @@ describe('a folder that other apps may use too', () => {
     expect(names()).toEqual(['deep/ours', 'ours']);
     expect(missing).toBe(1);
     expect(roots[0]).toMatchObject({ files: 2, recorded: { files: 2, bytes: 13 } });
-    expect(said).toEqual([
+    expect(warned).toEqual([
       'Not backed up: link (attachments 3, symbolic link)',
       'Missing on disk: gone (attachments 4)',
     ]);
   });
 
-  it('gives nothing while nobody knows whose its files are', async () => {
+  it('contributes nothing while the owner of its files is unknown', async () => {
     put('theirs');
     await expect(addWith(null)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(names()).toEqual([]);
+  });
+});
+
+describe('a backup that is cancelled', () => {
+  it('does not read a large file to its end', async () => {
+    const bytes = 256 << 20;
+    const large = path.join(uploads, 'film');
+    fs.writeFileSync(large, '');
+    fs.truncateSync(large, bytes);
+    const cancel = new AbortController();
+    const archive = new ArchiveWriter(path.join(home, 'archive'));
+    const cancelled = { ...run, signal: cancel.signal, progress: () => cancel.abort() };
+    await expect(addFiles(site, null, bytes, archive, cancelled)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(archive.bytesWritten).toBeLessThan(bytes / 2);
+    await archive.abort();
   });
 });

@@ -1,8 +1,9 @@
-/** The files of a backup: of folders that are this app's alone everything; of others what the app's records name. */
+/** The files of a backup: all files of the app's own folders; of shared folders only those named in the app's records. */
 import { createReadStream } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ManifestFileRoot } from '../shared/manifest';
+import type { Message, Params } from '../shared/runs';
 import { encodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveWriter } from './archive/writer';
 import { readableBytes } from './bytes';
@@ -16,15 +17,15 @@ import type { Site } from './site';
 
 type Run = Pick<RunContext, 'log' | 'signal' | 'progress'>;
 
-/** The files that the app's records name. */
+/** The files named in the app's records. */
 export interface FileRecords {
-  /** Of the moment that the backup shows. */
+  /** At the moment of the dump. */
   recorded: RecordedFiles;
-  /** Of now, where no dump fixes that moment: what no record names any more is not missed. */
+  /** Now, for a backup without a dump: files that are no longer named are not missing. */
   again?: () => Promise<RecordedFiles>;
 }
 
-/** Bytes that the files will take. */
+/** Estimated bytes of the files. */
 export async function estimateFiles(site: Site, recorded: RecordedFiles | null, run: Run): Promise<number> {
   let bytes = 0;
   for (const root of site.fileRoots) {
@@ -34,8 +35,8 @@ export async function estimateFiles(site: Site, recorded: RecordedFiles | null, 
 }
 
 /**
- * Adds the files to the archive. What records name and the archive has not got in the end is a warning each, never an abort.
- * @param records null where the driver reads none: then nothing is known to be missing
+ * Adds the files to the archive. A file that is named in records and not in the archive causes a warning, never a failure.
+ * @param records null where the driver reads none: then missing files are unknown
  */
 export async function addFiles(
   site: Site,
@@ -59,13 +60,13 @@ export async function addFiles(
   return { roots, missing: await reportAbsent(absent, records, run) };
 }
 
-/** A file that records name and the archive has not got. */
+/** A file that is named in records and is not in the archive. */
 interface Absent {
   root: FileRoot;
   path: string;
   names: readonly RecordName[];
-  /** null: it is not there. */
-  reason: string | null;
+  /** null: it does not exist. */
+  reason: string | Message | null;
 }
 
 async function addRoot(
@@ -81,7 +82,7 @@ async function addRoot(
   const add = async (file: WalkedFile): Promise<string | null> => {
     run.signal.throwIfAborted();
     const isRecorded = missing.has(file.path);
-    const added = await addFile(root, file, recorded && isRecorded, writer, onBytes);
+    const added = await addFile(root, file, recorded && isRecorded, writer, run.signal, onBytes);
     if (typeof added === 'string') return added;
     missing.delete(file.path);
     for (const count of isRecorded ? [counted.all, counted.recorded] : [counted.all]) {
@@ -91,7 +92,7 @@ async function addRoot(
     return null;
   };
   const onSkipped: OnSkipped = (file, reason) => {
-    // Those that records name are reported with them.
+    // Files that are named in records are reported with these.
     if (missing.has(file)) return;
     run.log('warn', { text: 'Not backed up: {{file}} ({{reason}})', params: { file, reason } });
   };
@@ -101,7 +102,7 @@ async function addRoot(
   }
   const absent: Absent[] = [];
   for (const [file, names] of missing) {
-    // A folder can be read past a file that is renamed at that moment.
+    // The listing can miss a file that is renamed at that moment.
     const found = await recordedFile(root, file);
     const reason = found ? await add(found) : await reasonFor(root, file);
     if (reason !== null) absent.push({ root, path: file, names, reason: reason === 'ENOENT' ? null : reason });
@@ -128,12 +129,12 @@ function report(
   run.log('info', { text: 'Files of {{storages}}: {{count}} ({{size}})', params });
   if (sharedWith.length === 0) return;
   run.log('info', {
-    text: 'Other apps may use the folder too ({{apps}}): only files that records of this app name are backed up',
+    text: 'Other apps can use this folder as well ({{apps}}): only files named in records of this app are backed up',
     params: { apps: sharedWith.join(', ') },
   });
 }
 
-/** @throws INTERNAL for a folder that other apps use, without records */
+/** @throws INTERNAL for a shared folder without records */
 async function* filesOf(
   root: FileRoot,
   site: Site,
@@ -142,12 +143,15 @@ async function* filesOf(
   onSkipped: OnSkipped,
 ): AsyncGenerator<WalkedFile> {
   if (root.sharedWith.length === 0) {
-    // What lies in them is not an upload, and is never restored.
+    // Their files are not uploads and are never restored.
     const exclude = [site.ownFolder, ...site.reservedFolders.map(({ folder }) => folder)];
     yield* walk(root.folder, run.signal, onSkipped, exclude);
     return;
   }
-  if (!recorded) throw new SafekeepError('INTERNAL', { detail: `whose files lie in ${root.folder} is not known` });
+  if (!recorded) {
+    const detail = { text: 'the owner of the files in {{folder}} is unknown', params: { folder: root.folder } };
+    throw new SafekeepError('INTERNAL', { detail });
+  }
   for (const file of recorded.pathsIn(root).keys()) {
     run.signal.throwIfAborted();
     const found = await recordedFile(root, file);
@@ -160,27 +164,30 @@ async function recordedFile({ folder }: FileRoot, file: string): Promise<WalkedF
   return stats && { path: file, bytes: stats.size, mtimeMs: stats.mtimeMs, mode: stats.mode & 0o777 };
 }
 
-/** Why there is no file where a record names one; ENOENT where there is nothing at all. */
-async function reasonFor({ folder }: FileRoot, file: string): Promise<string> {
+/** Why a record has no file; ENOENT where the path does not exist. */
+async function reasonFor({ folder }: FileRoot, file: string): Promise<string | Message> {
   return await lstat(path.join(folder, file)).then(
-    (stats) => (stats.isFile() || stats.isSymbolicLink() ? 'symbolic link' : 'not a regular file'),
+    (stats) => ({ text: stats.isFile() || stats.isSymbolicLink() ? 'symbolic link' : 'not a regular file' }),
     ({ code, message }: NodeJS.ErrnoException) => (code === 'ENOTDIR' ? 'ENOENT' : (code ?? message)),
   );
 }
 
-/** Adds one file. Returns its bytes, or the code of the error with which it cannot be opened. */
+/** Adds one file. @returns its bytes, or the error code when it cannot be opened */
 async function addFile(
   root: FileRoot,
   file: WalkedFile,
   recorded: boolean | null,
   writer: ArchiveWriter,
+  signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<number | string> {
-  const source = createReadStream(path.join(root.folder, file.path), { highWaterMark: 1 << 20 });
+  // A cancelled backup does not read a large file to its end.
+  const source = createReadStream(path.join(root.folder, file.path), { highWaterMark: 1 << 20, signal });
   const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     source.once('ready', () => resolve(null));
     source.once('error', resolve);
   });
+  signal.throwIfAborted();
   if (failure) return failure.code ?? failure.message;
   source.on('data', (chunk) => onBytes(chunk.length));
   source.pause();
@@ -193,7 +200,7 @@ async function addFile(
   return bytes;
 }
 
-/** A warning for each record without its file. @returns how many files are missing on disk */
+/** Logs a warning for each record without its file. @returns the number of files that are missing on disk */
 async function reportAbsent(absent: readonly Absent[], records: FileRecords | null, run: Run): Promise<number> {
   const now = absent.length > 0 ? await records?.again?.() : undefined;
   let missing = 0;
@@ -208,11 +215,11 @@ async function reportAbsent(absent: readonly Absent[], records: FileRecords | nu
   }
   for (const { collection, key, path: folder, filename } of records?.recorded.outside ?? []) {
     const file = path.posix.join(folder, filename);
-    reportUnreadable({ file, collection, id: key, reason: 'outside of its storage' }, run);
+    reportUnreadable({ file, collection, id: key, reason: { text: 'outside of its storage' } }, run);
   }
   return missing;
 }
 
-function reportUnreadable(params: Record<string, string>, run: Run): void {
+function reportUnreadable(params: Params, run: Run): void {
   run.log('warn', { text: 'Not backed up: {{file}} ({{collection}} {{id}}, {{reason}})', params });
 }

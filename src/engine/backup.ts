@@ -26,17 +26,17 @@ export interface BackupRequest {
   startedAt: string;
   startedBy: string | null;
   isProtected: boolean;
-  /** Backs up the previous data in these slots instead of live data; what the slots lack is taken from live data. */
+  /** Backs up the previous data in these slots; parts that the slots lack come from live data. */
   inactive?: Slots;
 }
 
 type BackupRun = SteppedRun<StepOf<'backup'>>;
 
-/** Room left beyond the estimate, so that the server itself can go on. */
+/** Space to leave free in addition to the estimate, so that the server can continue. */
 const SPARE_BYTES = 16 << 20;
 
 /**
- * Makes one archive and publishes it with its sidecar. Whatever fails, no partial archive is left.
+ * Makes one archive and publishes it with its sidecar. After any failure, no partial archive is left.
  * @throws TOOL_MISSING, TOOL_TOO_OLD, TOOL_FAILED, DUMP_INCOMPLETE, NO_SPACE, FOLDER_NOT_WRITABLE, CANCELLED,
  * NOTHING_TO_UNDO when a slot of previous data is empty, …
  */
@@ -59,7 +59,7 @@ export async function backup(
       (await run.step('database', () =>
         dumpDatabase(site, facts, inactive?.database ?? undefined, driver, writer, run),
       ));
-    // Files are listed after the moment that the dump shows: whatever it names was uploaded before.
+    // Files are listed after the moment of the dump: the files that it names were uploaded before.
     const files = request.contents.includes('files')
       ? await run.step('files', async () => {
           const records = dumped ? dumped.records : await liveRecords(site, driver);
@@ -97,7 +97,7 @@ export async function backup(
   }
 }
 
-/** Reads a whole archive back. @throws ARCHIVE_DAMAGED and what ArchiveReader.open throws */
+/** Reads the new archive and verifies all checksums. @throws ARCHIVE_DAMAGED and the errors of ArchiveReader.open */
 export async function readBack(file: string, run: RunContext): Promise<void> {
   const reader = await ArchiveReader.open(await openLocalArchive(file));
   try {
@@ -123,7 +123,7 @@ async function prepare(
     : null;
   if (facts) {
     refuseMissingTools(await driver.tools(), facts.serverVersion);
-    // Dumps compress to less than half as a rule; a temporary SQLite copy takes the size once more.
+    // Dumps usually compress to less than half; a temporary SQLite copy needs the full size in addition.
     needed += driver.dialect === 'sqlite' ? facts.dataBytes * 1.5 : facts.dataBytes / 2;
   }
   const fileBytes = request.contents.includes('files') ? await estimate(site, driver, run) : 0;

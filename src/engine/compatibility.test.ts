@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DatabaseFacts, Manifest } from '../shared/manifest';
 import type { Content } from '../shared/runs';
 import { readableBytes } from './bytes';
-import { type ArchiveFacts, type Check, compatibilityOf, type CurrentSite, refuseUnlessFit } from './compatibility';
+import { type ArchiveFacts, type Check, compatibilityOf, type CurrentSite, requireCompatible } from './compatibility';
 import type { ToolReport } from './databases/driver';
 import type { SafekeepError } from './errors';
 import { fill } from './messages';
@@ -60,20 +60,20 @@ function tableOf(change: (both: Both) => void = () => undefined, contents: Conte
 
 const nothing = { acceptWarnings: [], discard: [] };
 const statusesOf = (checks: Check[]) => Object.fromEntries(checks.map(({ code, status }) => [code, status]));
-const told = ({ backup, current, remedy }: Check) =>
+const textOf = ({ backup, current, remedy }: Check) =>
   [backup, current, remedy].map(({ text, params }) => fill(text, params));
 const misfits = (checks: Check[]) => checks.filter(({ status }) => status !== 'ok');
 
 describe('a backup that fits', () => {
-  it('is told so line by line, with nothing to do', () => {
+  it('is compatible line by line, without a remedy', () => {
     const checks = tableOf();
     expect(Object.keys(statusesOf(checks))).toEqual([
       ...['archive', 'dialect', 'underscored', 'tablePrefix', 'schema', 'databaseVersion', 'encoding', 'collation'],
       ...['appVersion', 'plugins', 'keys', 'freeSpace'],
     ]);
     expect(misfits(checks)).toEqual([]);
-    for (const check of checks.slice(1)) expect(told(check)[2], check.code).toBe('');
-    expect(() => refuseUnlessFit(checks, [], nothing)).not.toThrow();
+    for (const check of checks.slice(1)) expect(textOf(check)[2], check.code).toBe('');
+    expect(() => requireCompatible(checks, [], nothing)).not.toThrow();
   });
 
   it('is judged by what is chosen from it only', () => {
@@ -86,12 +86,12 @@ describe('a backup that fits', () => {
   });
 });
 
-describe('each misfit is named with both sides and the way out:', () => {
+describe('each incompatibility is reported with both sides and a remedy:', () => {
   const CASES: [
     what: string,
     code: string,
     status: 'warning' | 'blocking',
-    told: RegExp,
+    expected: RegExp,
     change: (both: Both) => void,
   ][] = [
     [
@@ -176,7 +176,7 @@ describe('each misfit is named with both sides and the way out:', () => {
       'another key',
       'keys',
       'warning',
-      /APP_KEY, aes_key\|different: aes_key\|Bring/,
+      /APP_KEY, aes_key\|different: aes_key\|Copy/,
       ({ current }) => (current.keyFingerprints.aes_key = 'cc'),
     ],
     [
@@ -194,7 +194,7 @@ describe('each misfit is named with both sides and the way out:', () => {
       ({ current }) => (current.space = [{ folder: '/srv/uploads', needed: 5e9, free: 1000 }]),
     ],
     [
-      'a folder that can not be replaced',
+      'a folder that cannot be replaced',
       'fileFolders',
       'blocking',
       /^\/etc\|it is not for file storages\|Name it/,
@@ -209,25 +209,25 @@ describe('each misfit is named with both sides and the way out:', () => {
       'file storages that have another folder here',
       'fileFolders',
       'warning',
-      /^\/there\|\/here\|The files go to/,
+      /^\/there\|\/here\|The files are restored to/,
       ({ current }) => current.folders.moved.push({ there: '/there', here: '/here' }),
     ],
     [
-      'a client program that is missing',
+      'a client tool that is missing',
       'tools',
       'blocking',
       /pg_restore is missing\|Install it with: apt-get install x/,
       ({ current }) => current.tools.push(tool('missing', null)),
     ],
     [
-      'a client program that is too old',
+      'a client tool that is too old',
       'tools',
       'blocking',
       /pg_restore 9\.6 is too old\|Install it with: apt-get install x/,
       ({ current }) => current.tools.push(tool('too old', '9.6')),
     ],
     [
-      'a database that can not be replaced',
+      'a database that cannot be replaced',
       'strategy',
       'blocking',
       /no way\|this way/,
@@ -257,14 +257,15 @@ describe('each misfit is named with both sides and the way out:', () => {
     const [check, ...more] = misfits(checks);
     expect(more).toEqual([]);
     expect([check?.code, check?.status]).toEqual([code, status]);
-    const text = check ? told(check).join('|') : '';
+    const text = check ? textOf(check).join('|') : '';
     expect(text).toMatch(expected);
     expect(text).not.toContain('{{');
     const refusal = status === 'blocking' ? 'INCOMPATIBLE' : 'WARNINGS_NOT_ACCEPTED';
-    expect(() => refuseUnlessFit(checks, [], nothing)).toThrow(
+    expect(() => requireCompatible(checks, [], nothing)).toThrow(
       expect.objectContaining({ code: refusal }) as SafekeepError,
     );
-    const accepting = () => refuseUnlessFit(checks, [], { ...nothing, acceptWarnings: checks.map((one) => one.code) });
+    const accepting = () =>
+      requireCompatible(checks, [], { ...nothing, acceptWarnings: checks.map((one) => one.code) });
     if (status === 'warning') expect(accepting).not.toThrow();
     else expect(accepting).toThrow(expect.objectContaining({ code: 'INCOMPATIBLE' }) as SafekeepError);
   });
@@ -319,17 +320,17 @@ describe('MySQL and MariaDB', () => {
   });
 });
 
-it('the first folder with too little space is the one that is told', () => {
+it('the first folder with too little space is reported', () => {
   const checks = tableOf(({ current }) => {
     current.space = [
       { folder: '/one', needed: 10, free: 100 },
       { folder: '/two', needed: 200, free: 100 },
     ];
   });
-  expect(misfits(checks).map((check) => told(check)[1])).toEqual(['100 B free in /two']);
+  expect(misfits(checks).map((check) => textOf(check)[1])).toEqual(['100 B free in /two']);
 });
 
-it('sizes are told in decimal units', () => {
+it('sizes are reported in decimal units', () => {
   expect([0, 999, 1000, 1_500_000, 2e9, 3.25e12, 9e18].map(readableBytes)).toEqual([
     ...['0 B', '999 B', '1.0 kB', '1.5 MB', '2.0 GB', '3.3 TB', '9000000.0 TB'],
   ]);
@@ -349,7 +350,7 @@ describe('the archive itself comes first:', () => {
   ])('%o', (archive, status, expected) => {
     const [check] = tableOf(({ current }) => (current.archive = archive));
     expect(check).toMatchObject({ code: 'archive', status });
-    expect(check ? told(check).join('|') : '').toMatch(expected);
+    expect(check ? textOf(check).join('|') : '').toMatch(expected);
   });
 });
 
@@ -363,8 +364,10 @@ describe('previous data in the way', () => {
     const checks = tableOf(short);
     expect(statusesOf(checks)).toMatchObject({ freeSpace: 'warning' });
     const refusal = expect.objectContaining({ code: 'PREVIOUS_AT_RISK' }) as SafekeepError;
-    expect(() => refuseUnlessFit(checks, ['R2'], nothing)).toThrow(refusal);
-    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: ['freeSpace'], discard: ['R1'] })).toThrow(refusal);
-    expect(() => refuseUnlessFit(checks, ['R2'], { acceptWarnings: [], discard: ['R2'] })).not.toThrow();
+    expect(() => requireCompatible(checks, ['R2'], nothing)).toThrow(refusal);
+    expect(() => requireCompatible(checks, ['R2'], { acceptWarnings: ['freeSpace'], discard: ['R1'] })).toThrow(
+      refusal,
+    );
+    expect(() => requireCompatible(checks, ['R2'], { acceptWarnings: [], discard: ['R2'] })).not.toThrow();
   });
 });

@@ -1,4 +1,4 @@
-/** Whether a backup fits this app, told side by side. Pure: facts in, table out. */
+/** Whether a backup is compatible with this app, line by line. Pure: facts in, checks out. */
 import semver from 'semver';
 import type { CheckStatus } from '../shared/api';
 import { CHECK_NAMES, CONTENT_NAMES } from '../shared/names';
@@ -12,31 +12,31 @@ import type { FolderPlanning } from './files/plan';
 export interface Check {
   code: string;
   status: CheckStatus;
-  /** What the backup has, as the user reads it. */
+  /** The facts of the backup and of this app, as the user reads them. */
   backup: Message;
   current: Message;
-  /** What to do about it; empty text when all is well. */
+  /** The fix for the problem; empty text when there is none. */
   remedy: Message;
 }
 
-/** What the app here is like. */
+/** The facts about this app that a backup is compared with. */
 export interface CurrentSite {
   app: Manifest['app'];
   database: DatabaseFacts;
   tools: ToolReport[];
   planning: DatabasePlanning | null;
   keyFingerprints: Record<string, string>;
-  /** Folders that get new data: bytes needed there and free there; `needed` is per file system. */
+  /** Folders that get new data: bytes needed and free there, per file system. */
   space: { folder: string; needed: number; free: number }[];
-  /** Previous data that has to be discarded to make room; null when even that is not enough. */
+  /** Previous data that must be discarded to make room; null when even that is not enough. */
   discards: readonly string[] | null;
-  /** What is known about the archive itself; null for a verification, which is about to find out. */
+  /** Facts about the archive itself; null for a verification, which finds them out. */
   archive: ArchiveFacts | null;
-  /** Where the files go. */
+  /** Where the files are restored to. */
   folders: Pick<FolderPlanning, 'problems' | 'moved' | 'shared'>;
 }
 
-/** What is known about an archive before its data is read. */
+/** The facts about an archive before its data is read. */
 export interface ArchiveFacts {
   /** listed: the file that the list describes. replaced: another file under its name. uploaded: its checksum was verified. */
   source: 'listed' | 'replaced' | 'uploaded';
@@ -47,7 +47,7 @@ export interface ArchiveFacts {
 const NOTHING: Message = { text: '' };
 const plain = (text: string): Message => ({ text: '{{text}}', params: { text } });
 
-/** The table, in the order in which a person reads it. Only what the chosen contents need is checked. */
+/** The checks, in the order in which a person reads them. Only the needs of the chosen contents are checked. */
 export function compatibilityOf(manifest: Manifest, current: CurrentSite, contents: readonly Content[]): Check[] {
   const checks: Check[] = current.archive ? [archiveCheck(current.archive)] : [];
   if (contents.includes('database') && manifest.database) {
@@ -64,32 +64,37 @@ export function compatibilityOf(manifest: Manifest, current: CurrentSite, conten
   return checks;
 }
 
-/** What the user has accepted. */
+/** What the user accepted. */
 export interface Accepted {
   /** Codes of warnings. */
   acceptWarnings: readonly string[];
-  /** Previous data to discard for good. */
+  /** Previous data to discard permanently. */
   discard: readonly string[];
 }
 
 /** @throws INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK */
-export function refuseUnlessFit(checks: readonly Check[], discards: readonly string[], accepted: Accepted): void {
-  const tell = (found: Check[]): Message[] =>
+export function requireCompatible(checks: readonly Check[], discards: readonly string[], accepted: Accepted): void {
+  const summaries = (found: Check[]): Message[] =>
     found.map(({ code, backup, current }): Message => {
-      const name = { text: CHECK_NAMES[code] ?? code };
+      const name = checkName(code);
       return backup.text === ''
         ? { text: '{{name}}: {{current}}', params: { name, current } }
         : { text: '{{name}}: {{backup}} → {{current}}', params: { name, backup, current } };
     });
   const blocking = checks.filter((check) => check.status === 'blocking');
-  if (blocking.length > 0) throw new SafekeepError('INCOMPATIBLE', { checks: tell(blocking) });
-  // Accepted by naming what is to be discarded, never by a general yes.
+  if (blocking.length > 0) throw new SafekeepError('INCOMPATIBLE', { checks: summaries(blocking) });
+  // Accepted only by naming the data to discard.
   const unconfirmed = discards.filter((id) => !accepted.discard.includes(id));
   if (unconfirmed.length > 0) throw new SafekeepError('PREVIOUS_AT_RISK', { count: unconfirmed.length });
   const open = checks.filter(
     ({ status, code }) => status === 'warning' && code !== 'freeSpace' && !accepted.acceptWarnings.includes(code),
   );
-  if (open.length > 0) throw new SafekeepError('WARNINGS_NOT_ACCEPTED', { checks: tell(open) });
+  if (open.length > 0) throw new SafekeepError('WARNINGS_NOT_ACCEPTED', { checks: summaries(open) });
+}
+
+/** The name of a check, for messages. */
+export function checkName(code: string): Message {
+  return { text: CHECK_NAMES[code] ?? code };
 }
 
 function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] {
@@ -99,9 +104,9 @@ function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] 
     remedy: Message,
   ): Check => {
     const [from, to] = [String(backup[key]) || '–', String(current[key]) || '–'];
-    const told = { code: key, backup: plain(from), current: plain(to) };
-    if (from === to) return { ...told, status: 'ok', remedy: NOTHING };
-    return { ...told, status, remedy: { ...remedy, params: { wanted: from } } };
+    const line = { code: key, backup: plain(from), current: plain(to) };
+    if (from === to) return { ...line, status: 'ok', remedy: NOTHING };
+    return { ...line, status, remedy: { ...remedy, params: { wanted: from } } };
   };
   const dialect = equal('dialect', 'blocking', { text: 'Restore into an app whose DB_DIALECT is {{wanted}}.' });
   if (dialect.status !== 'ok') return [dialect];
@@ -115,11 +120,11 @@ function databaseChecks(backup: DatabaseFacts, current: DatabaseFacts): Check[] 
     equal('encoding', isPostgres ? 'blocking' : 'warning', {
       text: 'Use a database whose character set is {{wanted}}.',
     }),
-    equal('collation', 'warning', { text: 'Text may be sorted and compared differently than with {{wanted}}.' }),
+    equal('collation', 'warning', { text: 'Text can sort and compare differently from {{wanted}}.' }),
   ];
 }
 
-/** Versions that decide whether a dump can be loaded: the major one; MySQL and MariaDB change formats with the minor one too. */
+/** The major version decides whether a dump can be loaded; for MySQL and MariaDB the minor one does, too. */
 function databaseVersionCheck(backup: DatabaseFacts, current: DatabaseFacts): Check {
   const weight = (facts: DatabaseFacts) => {
     const version = semver.coerce(facts.serverVersion);
@@ -129,7 +134,7 @@ function databaseVersionCheck(backup: DatabaseFacts, current: DatabaseFacts): Ch
   const status = backup.flavour !== current.flavour ? 'warning' : weight(current) < weight(backup) ? 'blocking' : 'ok';
   const remedies = {
     ok: NOTHING,
-    warning: { text: 'MySQL and MariaDB differ in details; the load may be refused.' },
+    warning: { text: 'MySQL and MariaDB differ in details; the server can reject the dump.' },
     blocking: { text: 'Update the database server to {{wanted}} or newer.', params: { wanted: backup.serverVersion } },
   };
   return {
@@ -153,7 +158,7 @@ function appVersionCheck(from: string, to: string): Check {
       ? { text: 'Update NocoBase here to {{wanted}} or newer.', params: { wanted: from } }
       : from === to
         ? NOTHING
-        : { text: 'The data is upgraded to this version while it is restored.' },
+        : { text: 'The restore upgrades the data to this version.' },
   };
 }
 
@@ -183,7 +188,7 @@ function pluginCheck(manifest: Manifest, current: CurrentSite): Check {
       problems.length === 0
         ? NOTHING
         : {
-            text: 'Install or update these plugins first; otherwise what they provide does not work after the restore.',
+            text: 'Install or update these plugins first; otherwise their features do not work after the restore.',
           },
   };
 }
@@ -202,7 +207,7 @@ function keyCheck(manifest: Manifest, current: CurrentSite): Check {
       other.length === 0
         ? NOTHING
         : {
-            text: 'Bring these keys from the old server, or secrets stored encrypted can not be read and users sign in anew.',
+            text: 'Copy these keys from the old server; otherwise encrypted data cannot be decrypted and users must sign in again.',
           },
   };
 }
@@ -240,13 +245,13 @@ function folderChecks({ problems, moved, shared }: CurrentSite['folders']): Chec
       return { code: 'fileFolders', status: 'blocking', backup: plain(folder), current: reason, remedy };
     }),
     ...moved.map(({ there, here }): Check => {
-      const remedy = { text: 'The files go to the folder that the file storage of this name has here.' };
+      const remedy = { text: 'The files are restored to the folder that this file storage uses here.' };
       return { code: 'fileFolders', status: 'warning', backup: plain(there), current: plain(here), remedy };
     }),
     ...shared.map(({ folder, apps }): Check => {
       const current = { text: 'other apps may use it too: {{apps}}', params: { apps: apps.join(', ') } };
       const remedy = {
-        text: 'Only files that records of this app name are restored and replaced. The app is unavailable longer the more of them there are.',
+        text: 'Only files named in records of this app are restored and replaced. The more files there are, the longer the app is unavailable.',
       };
       return { code: 'sharedFolders', status: 'ok', backup: plain(folder), current, remedy };
     }),
@@ -260,7 +265,7 @@ function spaceCheck({ space, discards }: CurrentSite): Check {
   const remedies = {
     ok: NOTHING,
     warning: { text: 'Confirm which previous data to discard, or free some disk space.' },
-    blocking: { text: 'Free some space there or delete old backups.' },
+    blocking: { text: 'Free some space there, or delete old backups.' },
   };
   const status = !short ? 'ok' : discards ? 'warning' : 'blocking';
   return {
@@ -275,24 +280,30 @@ function spaceCheck({ space, discards }: CurrentSite): Check {
 }
 
 function archiveCheck({ source, verified }: ArchiveFacts): Check {
-  const line = (status: CheckStatus, current: string, remedy = ''): Check => {
-    return { code: 'archive', status, backup: NOTHING, current: { text: current }, remedy: { text: remedy } };
+  const line = (status: CheckStatus, current: Message, remedy: Message = NOTHING): Check => {
+    return { code: 'archive', status, backup: NOTHING, current, remedy };
   };
   if (source === 'replaced') {
-    const remedy = 'Rescan the folder of backups, then check what the file is.';
-    return line('blocking', 'not the archive that the list describes', remedy);
+    const remedy = { text: 'Rescan the backup folder, then find out what the file is.' };
+    return line('blocking', { text: 'not the archive that the list describes' }, remedy);
   }
   switch (verified?.result) {
     case 'failed':
-      return line('blocking', 'verification failed', 'Use another backup, or verify this one again.');
+      return line(
+        'blocking',
+        { text: 'verification failed' },
+        { text: 'Use another backup, or verify this one again.' },
+      );
     case 'restorable':
-      return line('ok', 'verified');
-    case 'bytes only':
-      return line('ok', 'checksums verified, not loaded', 'Verify it again where its database can be loaded.');
+      return line('ok', { text: 'verified' });
+    case 'bytes only': {
+      const remedy = { text: 'Verify it again on a server that can load its database.' };
+      return line('ok', { text: 'checksums verified, not loaded' }, remedy);
+    }
     case undefined:
       return source === 'uploaded'
-        ? line('ok', 'uploaded, checksum verified')
-        : line('ok', 'never verified', 'Verify it first to be sure that it can be restored.');
+        ? line('ok', { text: 'uploaded, checksum verified' })
+        : line('ok', { text: 'never verified' }, { text: 'Verify it first to be sure that it can be restored.' });
   }
 }
 

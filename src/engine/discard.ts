@@ -3,7 +3,7 @@ import type { DatabaseDriver } from './databases/driver';
 import { discardSlots, type Slots } from './moves';
 import { type PreviousFile, unreferenced, withoutSlots } from './previous';
 
-/** Discards the slots that no state of the previous data needs. What cannot be discarded now is found again the next time. */
+/** Discards the slots that no previous data needs. A slot that cannot be discarded now is tried again the next time. */
 export async function discardUnreferenced(
   previous: PreviousFile,
   driver: DatabaseDriver,
@@ -14,5 +14,5 @@ export async function discardUnreferenced(
   const discarded: Slots[] = [];
   for (const one of slots) if (await discardSlots(one, driver, run)) discarded.push(one);
   await previous.change((data) => withoutSlots(data, discarded));
-  run.log('info', { text: 'Previous data deleted: {{count}}', params: { count: discarded.length } });
+  run.log('info', { text: 'Slots of previous data discarded: {{count}}', params: { count: discarded.length } });
 }

@@ -1,6 +1,6 @@
 /**
- * Every error Safekeep raises on purpose. Callers switch on `code`; `message` and `hint` are English sentences that
- * are also the translation keys (locale/), `{{name}}` is filled from `params`.
+ * The errors that Safekeep raises on purpose. Callers switch on `code`. `message` (what happened) and `hint` (what to do) are
+ * English sentences and also the translation keys (locale/); `{{name}}` is filled from `params`.
  */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -21,27 +21,27 @@ export const ERRORS = {
   NOT_A_ZIP: {
     status: 422,
     message: 'This file is not a backup: it is not a ZIP archive.',
-    hint: 'Choose a file whose name ends with .safekeep.zip.',
+    hint: 'Choose another file, or download the backup again.',
   },
   NOT_A_BACKUP: {
     status: 422,
-    message: 'This ZIP archive is not a Safekeep backup: it holds no manifest.',
-    hint: 'Choose a file whose name ends with .safekeep.zip.',
+    message: 'This ZIP archive is not a Safekeep backup: it contains no manifest.',
+    hint: 'Choose another file, or download the backup again.',
   },
   ARCHIVE_DAMAGED: {
     status: 422,
     message: 'The backup is damaged: {{detail}}.',
-    hint: 'Nothing was changed. Use another copy of this backup, or another backup.',
+    hint: 'Use another copy of this backup, or another backup.',
   },
   ARCHIVE_TRUNCATED: {
     status: 422,
-    message: 'The backup is incomplete: its end is missing.',
-    hint: 'The file was cut while it was copied. Copy or download it again.',
+    message: 'The backup is incomplete: the end of the file is missing.',
+    hint: 'Copy or download the file again.',
   },
   FORMAT_TOO_NEW: {
     status: 422,
-    message: 'The backup has format {{format}}; this version of Safekeep reads up to format {{supported}}.',
-    hint: 'Update Safekeep here, then restore.',
+    message: 'The backup uses format {{format}}; this version of Safekeep supports formats up to {{supported}}.',
+    hint: 'Update Safekeep on this server.',
   },
   ARCHIVE_CHANGED: {
     status: 409,
@@ -50,13 +50,13 @@ export const ERRORS = {
   },
   UNSAFE_ENTRY: {
     status: 422,
-    message: 'The archive holds an entry with a forbidden name: {{entry}}.',
-    hint: 'Safekeep never writes such names. Do not trust this file.',
+    message: 'The archive contains a forbidden entry: {{entry}}.',
+    hint: 'Do not use this file: Safekeep never writes such entries.',
   },
   NOT_IN_BACKUP: {
     status: 422,
-    message: 'The backup does not hold what was asked for: {{content}}.',
-    hint: 'Choose only contents that the backup lists.',
+    message: 'The backup contains no {{content}}.',
+    hint: 'Select only contents that the backup lists.',
   },
   SIDECAR_UNREADABLE: {
     status: 500,
@@ -67,28 +67,28 @@ export const ERRORS = {
   INCOMPATIBLE: {
     status: 409,
     message: 'Unable to restore: {{checks}}.',
-    hint: 'The compatibility table of the backup names the way out for each line.',
+    hint: 'Fix each problem as the compatibility check describes.',
   },
   WARNINGS_NOT_ACCEPTED: {
     status: 409,
-    message: 'Unable to restore: these warnings have not been accepted: {{checks}}.',
-    hint: 'Read the compatibility table and accept the warnings one by one.',
+    message: 'Unable to restore: these warnings were not accepted: {{checks}}.',
+    hint: 'Read the compatibility check, then accept each warning.',
   },
-  // Native clients
+  // Client tools
   TOOL_MISSING: {
     status: 424,
-    message: 'The program {{tool}} was not found on this server.',
+    message: '{{tool}} was not found on this server.',
     hint: 'Install it with: {{install}}',
   },
   TOOL_TOO_OLD: {
     status: 424,
-    message: '{{tool}} {{version}} is too old for the database server {{serverVersion}}.',
+    message: '{{tool}} {{version}} is too old for version {{serverVersion}} of the database server.',
     hint: 'Install it with: {{install}}',
   },
   TOOL_FAILED: {
     status: 500,
     message: '{{tool}} failed: {{detail}}',
-    hint: 'The log of the run shows what the program said.',
+    hint: 'See the output of the tool in the run log.',
   },
   TOOL_KILLED: {
     status: 500,
@@ -97,75 +97,75 @@ export const ERRORS = {
   },
   TOOL_TIMED_OUT: {
     status: 500,
-    message: '{{tool}} said nothing for {{seconds}} seconds and was ended.',
-    hint: 'Look whether the database server is overloaded or a lock is held, then try again.',
+    message: '{{tool}} was idle for {{seconds}} seconds and was terminated.',
+    hint: 'Check the database server for overload or locks, then try again.',
   },
   DUMP_INCOMPLETE: {
     status: 500,
     message: 'The dump is incomplete: {{detail}}.',
-    hint: 'The backup was thrown away. The log of the run shows what the program said.',
+    hint: 'The incomplete backup was deleted. See the run log for the cause.',
   },
   // Database
   DATABASE_UNREACHABLE: {
     status: 503,
-    message: 'The database can not be reached: {{detail}}',
-    hint: 'Check that the database server runs and that the app’s sign-in for it is right.',
+    message: 'Cannot connect to the database: {{detail}}',
+    hint: 'Check that the database server is running and that the app’s credentials are correct.',
   },
   SERVER_FAILED: {
     status: 503,
     message: 'The database server could not complete the operation: {{detail}}',
-    hint: "Check the database server's free disk space, memory and log, then try again.",
+    hint: 'Check the free disk space, memory and log of the database server, then try again.',
   },
   STAGED_DATA_DIFFERS: {
     status: 500,
     message: 'The loaded data does not match the backup: {{detail}}.',
-    hint: 'Live data was not touched. Use another backup.',
+    hint: 'Live data is unchanged. Use another backup.',
   },
   SWITCHOVER_FAILED: {
     status: 500,
-    message: 'The switch to the restored data was refused: {{detail}}',
-    hint: 'Live data was not touched. Look for sessions or transactions that hold the database.',
+    message: 'Switchover failed: {{detail}}',
+    hint: 'Live data is unchanged. End the sessions or transactions that block the database, then try again.',
   },
   RESTORED_APP_UNHEALTHY: {
     status: 500,
-    message: 'The app did not come up with the restored data: {{detail}}',
-    hint: 'Safekeep has switched back to the state before the restore.',
+    message: 'The app failed to start on the restored data, so the switchover was rolled back: {{detail}}',
+    hint: 'See the run log and the server log for the cause.',
   },
   ROLLBACK_FAILED: {
     status: 500,
-    message: 'The app did not come up with the restored data and the way back failed: {{detail}}',
-    hint: 'The previous state is still kept aside. Restart the app: Safekeep takes up the way back before it serves.',
+    message: 'The rollback failed: {{detail}}',
+    hint: 'The previous data is kept. Stop NocoBase, run "node storage/plugins/nocobase-plugin-safekeep/dist/cli/index.js recover" in its working folder, then start it again.',
   },
   JOURNAL_UNREADABLE: {
     status: 500,
-    message: 'The journal of an unfinished restore can not be read ({{file}}): {{detail}}.',
-    hint: 'Safekeep does not guess. Update Safekeep if the journal is from a newer version; see docs/recovery.md otherwise.',
+    message: 'Cannot read the journal of an unfinished restore ({{file}}): {{detail}}.',
+    hint: 'Nothing was changed. Update Safekeep if a newer version wrote the journal; otherwise follow docs/recovery.md.',
   },
   JOURNAL_IN_USE: {
     status: 409,
-    message: 'Another process works on this restore (process {{pid}} on {{host}}).',
+    message: 'Another process is working on this restore (process {{pid}} on {{host}}).',
     hint: 'Wait until it has finished, or end that process and try again.',
   },
   JOURNAL_ELSEWHERE: {
     status: 500,
     message:
-      'The journal of an unfinished restore ({{file}}) is for another database: {{there}}; the app is configured for: {{here}}.',
-    hint: 'Configure the database of the journal again, so that the restore can be finished or taken back; see docs/recovery.md.',
+      'The journal of an unfinished restore ({{file}}) belongs to another database ({{there}}); the app is configured for {{here}}.',
+    hint: 'Configure the app for the database of the journal, so that the restore can be completed or rolled back; see docs/recovery.md.',
   },
   PREVIOUS_UNREADABLE: {
     status: 500,
-    message: 'The record of previous data cannot be read ({{file}}): {{detail}}.',
-    hint: 'Nothing was changed. Restore the file from a copy, or see docs/recovery.md.',
+    message: 'Cannot read the record of previous data ({{file}}): {{detail}}.',
+    hint: 'Nothing was changed. Replace the file with a copy of it, or follow docs/recovery.md.',
   },
   PREVIOUS_AT_RISK: {
     status: 409,
-    message: 'There is not enough free disk space while all previous data is kept.',
+    message: 'There is not enough free disk space to keep all previous data.',
     hint: 'Confirm which previous data to discard, or free some disk space.',
   },
   ENVIRONMENT_INCOMPLETE: {
     status: 500,
-    message: 'NocoBase’s environment is not to be found here: {{detail}}.',
-    hint: 'Run this in the working folder of NocoBase, with its environment or its .env file.',
+    message: 'The environment of NocoBase was not found: {{detail}}.',
+    hint: 'Run this command in the working folder of NocoBase, with its environment or .env file.',
   },
   NOTHING_TO_UNDO: {
     status: 409,
@@ -175,18 +175,18 @@ export const ERRORS = {
   // Files and disk
   FOLDER_SHARED: {
     status: 409,
-    message: 'Other apps have come to use the folder {{folder}}: {{apps}}. Undo would move their files, too.',
-    hint: 'Restore a backup instead: it moves only files of this app.',
+    message: 'Other apps now use the folder {{folder}}: {{apps}}. Undo would move their files as well.',
+    hint: 'Restore a backup instead: a restore moves only files of this app.',
   },
   NO_SPACE: {
     status: 507,
     message: 'Not enough free disk space in {{folder}}: {{needed}} needed, {{free}} free.',
-    hint: 'Free some space there or delete old backups.',
+    hint: 'Free some space there, or delete old backups.',
   },
   FOLDER_NOT_WRITABLE: {
     status: 500,
-    message: 'The folder {{folder}} can not be written to: {{detail}}.',
-    hint: 'Give the user that runs NocoBase the right to write there.',
+    message: 'Cannot write to the folder {{folder}}: {{detail}}.',
+    hint: 'Grant the user that runs NocoBase write permission there.',
   },
   // Runs and requests
   BUSY: {
@@ -201,18 +201,18 @@ export const ERRORS = {
   },
   TOO_LATE_TO_CANCEL: {
     status: 409,
-    message: 'The run can no longer be cancelled: the switch has begun.',
+    message: 'It is too late to cancel the run: its final steps have begun.',
     hint: 'Wait until it has finished.',
   },
   NOT_RUNNING: {
     status: 409,
-    message: 'This run is not under way.',
+    message: 'This run is not in progress.',
     hint: 'Refresh the list.',
   },
   INTERRUPTED: {
     status: 500,
-    message: 'The server stopped while the run was under way.',
-    hint: 'Start it again.',
+    message: 'The server stopped while the run was in progress.',
+    hint: 'Start the run again.',
   },
   NOT_FOUND: {
     status: 404,
@@ -222,17 +222,17 @@ export const ERRORS = {
   NAME_TAKEN: {
     status: 409,
     message: 'The list already contains a backup named {{name}}.',
-    hint: 'Use that one, or delete it first.',
+    hint: 'Use that backup, or delete it first.',
   },
   BAD_REQUEST: {
     status: 400,
-    message: 'The request is not valid: {{detail}}.',
-    hint: 'Compare it with the API documentation.',
+    message: 'The request is invalid: {{detail}}.',
+    hint: 'Compare the request with the API documentation.',
   },
   PROTECTED: {
     status: 409,
-    message: 'The backup {{name}} is pinned.',
-    hint: 'Unpin it first.',
+    message: 'The backup {{name}} is protected.',
+    hint: 'Remove the protection first.',
   },
   FORBIDDEN: {
     status: 403,
@@ -246,39 +246,39 @@ export const ERRORS = {
   },
   NODE_TOO_OLD: {
     status: 503,
-    message: 'Safekeep needs Node.js {{needed}} or newer; this server runs {{version}}.',
+    message: 'Safekeep requires Node.js {{needed}} or newer; this server runs {{version}}.',
     hint: 'Update Node.js on the server and restart NocoBase.',
   },
   // Uploads and downloads
   UPLOAD_OUT_OF_ORDER: {
     status: 409,
-    message: 'The chunk starts at byte {{offset}}, but byte {{expected}} comes next.',
-    hint: 'Go on from byte {{expected}}.',
+    message: 'The chunk starts at byte {{offset}}; the server expects byte {{expected}}.',
+    hint: 'Continue from byte {{expected}}.',
   },
   UPLOAD_TOO_LARGE: {
     status: 413,
-    message: 'More bytes arrived than were announced ({{bytes}}).',
+    message: 'The upload is larger than announced ({{bytes}} bytes).',
     hint: 'Start the upload again.',
   },
   UPLOAD_INCOMPLETE: {
     status: 409,
-    message: 'Only {{received}} of {{bytes}} bytes have arrived.',
-    hint: 'Go on from byte {{received}}.',
+    message: 'The upload is incomplete: {{received}} of {{bytes}} bytes were received.',
+    hint: 'Continue from byte {{received}}.',
   },
   UPLOAD_DAMAGED: {
     status: 422,
-    message: 'The uploaded file differs from the one that was sent.',
-    hint: 'Upload it again.',
+    message: 'The upload is damaged: its checksum does not match.',
+    hint: 'Upload the file again.',
   },
   TICKET_INVALID: {
     status: 403,
-    message: 'This download link has expired or was used already.',
-    hint: 'Press Download again.',
+    message: 'This download link is invalid or has expired.',
+    hint: 'Start the download again from the list of backups.',
   },
   INTERNAL: {
     status: 500,
-    message: 'Something went wrong inside Safekeep: {{detail}}',
-    hint: 'The log of the run and the log of the server tell more. Please report it.',
+    message: 'Safekeep encountered an internal error: {{detail}}',
+    hint: 'See the run log and the server log, then report the problem.',
   },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -309,26 +309,26 @@ export function messageOf({ code, params }: SafekeepError): Message {
   return { text: ERRORS[code].message, params };
 }
 
-/** What Node.js, the drivers of the databases and the servers call a connection that is broken or can not be had. */
+/** Codes of a connection that is broken or refused: of Node.js, mysql2 and mariadb (`PROTOCOL_`, `ER_`), and SQLSTATEs of PostgreSQL. */
 const LOST_CONNECTION =
   /^(ECONN(RESET|REFUSED|ABORTED)|EPIPE|ETIMEDOUT|ENET(UNREACH|DOWN)|EHOST(UNREACH|DOWN)|ENOTFOUND|EAI_AGAIN|PROTOCOL_(CONNECTION_LOST|ENQUEUE_AFTER_\w+)|ER_(SOCKET_UNEXPECTED_CLOSE|SERVER_SHUTDOWN|CONNECTION_TIMEOUT)|57P0[123]|08\w{3})$/;
-const LOST_IN_WORDS =
+const LOST_BY_MESSAGE =
   /^(Connection terminated|Client has encountered a connection error|.*add new command when connection is in closed state)/;
 const LOST_BY_NAME = /^Sequelize(Connection|HostNot|AccessDenied|InvalidConnection)\w*Error$/;
 
-/** Whether the database went away, or is away: whatever was tried may work once it is back. */
+/** Whether the database is unavailable, by the error or its causes: the same call may succeed later. */
 export function isConnectionLost(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { code, name, message, cause, parent } = error as Error & { code?: unknown; parent?: unknown };
   if (code === 'DATABASE_UNREACHABLE' || LOST_CONNECTION.test(String(code))) return true;
-  if (LOST_BY_NAME.test(String(name)) || LOST_IN_WORDS.test(String(message))) return true;
+  if (LOST_BY_NAME.test(String(name)) || LOST_BY_MESSAGE.test(String(message))) return true;
   return isConnectionLost(cause) || isConnectionLost(parent);
 }
 
-/** NO_SPACE for a write that failed. `needed`: bytes, where that is known; otherwise it was more than is free. */
+/** NO_SPACE for a write that failed. `needed`: bytes; without it, more than is free. */
 export function diskFull(folder: string, cause: unknown, needed?: number): SafekeepError {
   const free = readableBytes(freeBytes(folder));
-  const wanted = needed === undefined ? `> ${free}` : readableBytes(needed);
+  const wanted = needed === undefined ? { text: 'more than {{size}}', params: { size: free } } : readableBytes(needed);
   return new SafekeepError('NO_SPACE', { folder, needed: wanted, free }, { cause });
 }
 
@@ -342,20 +342,21 @@ function freeBytes(folder: string): number {
   }
 }
 
-const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
+const ACCESS_DENIED = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
- * The error as it is, or INTERNAL around it. A cancel, a full disk (in `folder`, should the error not say where), a folder that can
- * not be written to and a database that went away get their own code.
+ * A SafekeepError as it is; any other error as the cause of one: CANCELLED, NO_SPACE, FOLDER_NOT_WRITABLE,
+ * DATABASE_UNREACHABLE, otherwise INTERNAL.
+ * @param folder the folder of NO_SPACE where the error has no path
  */
-export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepError {
+export function toSafekeepError(error: unknown, folder = process.cwd()): SafekeepError {
   if (error instanceof SafekeepError) return error;
   const { name, code = '', message, path } = error as NodeJS.ErrnoException;
   if (name === 'AbortError' || code === 'ABORT_ERR') return new SafekeepError('CANCELLED', {}, { cause: error });
   if (code === 'ENOSPC') {
     return diskFull(path ?? folder, error);
   }
-  if (path !== undefined && NOT_ALLOWED.includes(code)) {
+  if (path !== undefined && ACCESS_DENIED.includes(code)) {
     return new SafekeepError('FOLDER_NOT_WRITABLE', { folder: path, detail: message }, { cause: error });
   }
   const detail = message || code || String(error);
@@ -363,7 +364,7 @@ export function toSafekeepError(error: unknown, folder = 'the disk'): SafekeepEr
   return new SafekeepError('INTERNAL', { detail }, { cause: error });
 }
 
-/** NOT_FOUND. */
+/** NOT_FOUND; `name` is a name or an id. */
 export function notFound(what: keyof typeof THING_NAMES, name: string, options?: { cause?: unknown }): SafekeepError {
   return new SafekeepError('NOT_FOUND', { what: { text: THING_NAMES[what] }, name }, options);
 }

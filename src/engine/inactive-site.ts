@@ -1,4 +1,4 @@
-/** A site whose folders of uploads are read where inactive slots hold them, to back up previous data. */
+/** A site whose upload folders are those in inactive slots, for a backup of previous data. */
 import path from 'node:path';
 import { SafekeepError } from './errors';
 import { isInside } from './files/roots';
@@ -6,7 +6,7 @@ import { type FolderPlan, positionOf, slotsOf } from './files/slots';
 import type { FileRoot, LocalStorage } from './files/storages';
 import type { Site } from './site';
 
-/** @throws NOTHING_TO_UNDO when a slot does not hold what it should */
+/** @throws NOTHING_TO_UNDO when a slot lacks its content */
 export async function withInactiveFolders(site: Site, plans: readonly FolderPlan[]): Promise<Site> {
   let { storages, fileRoots } = site;
   for (const plan of plans) {
@@ -16,7 +16,7 @@ export async function withInactiveFolders(site: Site, plans: readonly FolderPlan
       isInside(folder, place.folder)
         ? { ...place, folder: path.join(slot, path.relative(folder, place.folder)) }
         : place;
-    // Live data may have no storage there any more.
+    // Live data can lack a storage for the folder.
     const isKnown = fileRoots.some((root) => root.folder === folder);
     fileRoots = isKnown ? fileRoots : [...fileRoots, formerRoot(folder, fileRoots.length + 1)];
     fileRoots = fileRoots.map((root): FileRoot => (root.folder === folder ? moved(root) : root));

@@ -44,7 +44,7 @@ it('is read as it was written, replaced as a whole, and leaves nothing when it i
   expect(readdirSync(folder)).toEqual([]);
 });
 
-describe('a journal that can not be understood is never guessed:', () => {
+describe('an unreadable journal is refused and not changed:', () => {
   it.each<[string, string]>([
     ['empty', ''],
     ['cut', JSON.stringify(written).slice(0, -20)],
@@ -70,7 +70,7 @@ describe('a journal that can not be understood is never guessed:', () => {
     writeFileSync(file, text);
     const reading = journal.read();
     await expect(reading).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE', params: { file } });
-    await expect(reading).rejects.toThrow(/can not be read \(.+\): .+/);
+    await expect(reading).rejects.toThrow(/Cannot read the journal .+ \(.+\): .+/);
     expect(readdirSync(folder)).toEqual(['journal.json']);
   });
 

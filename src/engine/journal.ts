@@ -1,7 +1,8 @@
-/** The journal of a restore: what a later process needs in order to finish it or take it back. */
+/** The journal of a restore: the facts that a later process needs to complete it or roll it back. */
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Message } from '../shared/runs';
 import { syncFolder, writeFileAtomically } from './atomic-file';
 import type { DatabaseConnection, DatabasePlan } from './databases/driver';
 import { SafekeepError } from './errors';
@@ -12,14 +13,14 @@ const JOURNAL_FORMAT = 2;
 
 /**
  * staging: inactive slots are being filled, live data is untouched. switching over: the switchover has begun. switched over:
- * it is complete, the app is being reloaded. rolling back: the app did not start, the switchover is being taken back.
+ * it is complete, the app is being reloaded. rolling back: the switchover is being reversed.
  */
 export type JournalState = 'staging' | 'switching over' | 'switched over' | 'rolling back';
 
 /** restore fills slots and switches over to them; undo switches over to data kept earlier; verify fills slots and discards them. */
 export type Direction = 'restore' | 'undo' | 'verify';
 
-/** The database that the slots belong to, without what is needed to sign in. */
+/** The database that the slots belong to, without credentials. */
 const placeSchema = z.object({
   dialect: z.enum(['postgres', 'mysql', 'mariadb', 'sqlite']),
   host: z.string(),
@@ -65,16 +66,16 @@ const journalSchema = z.object({
   undoHours: z.number().min(0),
   /** Document roots that storages of the restored data get, by storage name; see `files/plan.ts`. */
   storageRoots: z.record(z.string(), z.string()),
-  /** How often an app has been started on the new data and has not reported that it runs. */
+  /** How often the app was started on the new data without a successful start. */
   starts: z.number().int().min(0),
   place: placeSchema,
   owner: ownerSchema,
 });
 export type Journal = z.infer<typeof journalSchema>;
-/** What a pipeline writes; format, place and owner are added. */
+/** The part that a pipeline writes; format, place and owner are added. */
 export type JournalEntry = Omit<Journal, 'format' | 'place' | 'owner'>;
 
-/** One journal file. There is at most one restore at a time. While it is there, its owner gives signs of life. */
+/** The journal file. There is at most one restore at a time. While the file exists, its owner touches it as a heartbeat. */
 export class JournalFile {
   private heartbeat: NodeJS.Timeout | undefined;
 
@@ -83,7 +84,7 @@ export class JournalFile {
     private readonly place: () => DatabasePlace,
   ) {}
 
-  /** @throws JOURNAL_UNREADABLE: nothing may be guessed then */
+  /** @throws JOURNAL_UNREADABLE: then nothing must be changed */
   async read(): Promise<Journal | null> {
     const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -93,9 +94,13 @@ export class JournalFile {
     try {
       const json: unknown = JSON.parse(text);
       const { format } = z.object({ format: z.number() }).parse(json);
-      if (format !== JOURNAL_FORMAT) throw new Error(`its format is ${format}, this version reads ${JOURNAL_FORMAT}`);
+      if (format !== JOURNAL_FORMAT) {
+        const params = { format, supported: JOURNAL_FORMAT };
+        throw this.unreadable({ text: 'its format is {{format}}, this version supports {{supported}}', params });
+      }
       return journalSchema.parse(json);
     } catch (cause) {
+      if (cause instanceof SafekeepError) throw cause;
       const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
       const detail = issue ? `${issue.path.join('.')}: ${issue.message}` : (cause as Error).message;
       throw this.unreadable(detail, cause);
@@ -103,7 +108,7 @@ export class JournalFile {
   }
 
   /**
-   * As `read`, for whoever means to act on it.
+   * As `read`, for a caller that will act on it.
    * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE
    */
   async take(): Promise<Journal | null> {
@@ -114,14 +119,14 @@ export class JournalFile {
     const here = this.place();
     const differing = (Object.keys(here) as (keyof DatabasePlace)[]).filter((key) => here[key] !== found.place[key]);
     if (found.database && differing.length > 0) {
-      const said = (place: DatabasePlace) => differing.map((key) => `${key} ${place[key] || '–'}`).join(', ');
-      throw new SafekeepError('JOURNAL_ELSEWHERE', { file: this.file, there: said(found.place), here: said(here) });
+      const listed = (place: DatabasePlace) => differing.map((key) => `${key} ${place[key] || '–'}`).join(', ');
+      throw new SafekeepError('JOURNAL_ELSEWHERE', { file: this.file, there: listed(found.place), here: listed(here) });
     }
     this.stopHeartbeat();
     return found;
   }
 
-  /** Whether the process that wrote a journal still works on it. */
+  /** Whether the process that wrote a journal is still working on it. */
   async life(journal: Journal): Promise<Life> {
     const stats = await stat(this.file).catch(() => null);
     return await lifeOf(journal.owner, stats?.mtime ?? new Date(0));
@@ -134,7 +139,7 @@ export class JournalFile {
     await writeFileAtomically(this.file, JSON.stringify(journal, null, 2));
     this.heartbeat ??= setInterval(() => {
       const now = new Date();
-      // A journal that is gone is missed by the next write.
+      // The next write notices a journal that no longer exists.
       utimes(this.file, now, now).catch(() => undefined);
     }, HEARTBEAT_MS).unref();
   }
@@ -157,7 +162,7 @@ export class JournalFile {
     throw new SafekeepError('JOURNAL_IN_USE', { host, pid });
   }
 
-  private unreadable(detail: string, cause: unknown): SafekeepError {
+  private unreadable(detail: string | Message, cause?: unknown): SafekeepError {
     return new SafekeepError('JOURNAL_UNREADABLE', { file: this.file, detail }, { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** What a restore would lose: rows and files that are live and not in the backup. Changes nothing. */
+/** The losses of a restore: rows and files that are live and not in the backup. Changes nothing. */
 import type { PreviewAnswer } from '../shared/api';
 import type { Content } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
@@ -10,9 +10,9 @@ import { walk } from './files/walk';
 import type { Site } from './site';
 import type { SwitchoverParts } from './switchover';
 
-/** As many tables are compared, those with the most rows. */
+/** How many tables are compared: those with the most rows. */
 const TABLES = 20;
-/** Counting stops after so long; what is not counted by then is shown without a number. */
+/** Limit for counting; a table that is not counted by then is shown without a number. */
 const COUNT_LIMIT_MS = 5_000;
 
 /** @throws NOT_IN_BACKUP, ARCHIVE_DAMAGED, DATABASE_UNREACHABLE */

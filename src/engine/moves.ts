@@ -1,12 +1,12 @@
-/** What a switchover moves: parts of the data, each with the slot it changes places with. */
+/** The moves of a switchover: each part of the data trades places with the content of its slot. */
 import type { Content } from '../shared/runs';
 import type { RunContext } from './context';
 import type { DatabaseDriver, DatabasePlan, SlotPosition } from './databases/driver';
-import { toSafekeepError } from './errors';
+import { messageOf, toSafekeepError } from './errors';
 import * as slots from './files/slots';
 import { withPauses } from './patience';
 
-/** A position at which nothing is halfway. */
+/** A position at which no move is halfway. */
 export type Settled = Exclude<SlotPosition, 'unclear'>;
 
 /** `to`: where the plan stands when the move is complete. */
@@ -31,7 +31,7 @@ export function contentsOf({ database, folders }: Slots): Content[] {
   return [...(database ? ['database' as const] : []), ...(folders.length > 0 ? ['files' as const] : [])];
 }
 
-/** Whose the files of shared folders are, by path of the folder; see `files/file-by-file.ts`. */
+/** Which app owns the files of shared folders, by path of the folder; see `files/file-by-file.ts`. */
 export type Owned = ReadonlyMap<string, slots.Ownership>;
 
 /** The moves that bring staged data live. */
@@ -44,7 +44,7 @@ export function slotsOf({ database, folders }: Moves): Slots {
   return { database: database?.plan ?? null, folders: folders.map(({ plan }) => plan) };
 }
 
-/** The moves that take these moves back. */
+/** The moves that reverse these moves. */
 export function reversed({ database, folders }: Moves): Moves {
   const back = <Plan>({ plan, to }: Move<Plan>): Move<Plan> => ({ plan, to: opposite(to) });
   return { database: database && back(database), folders: folders.map(back) };
@@ -55,8 +55,7 @@ export function opposite(position: Settled): Settled {
 }
 
 /**
- * Completes moves from wherever they stand; can be repeated. Folders go first: if the database refuses, they go back by
- * renames.
+ * Completes moves from any position; can be repeated. Folders go first: if the database refuses, renames bring them back.
  * @throws SWITCHOVER_FAILED
  */
 export async function complete(moves: Moves, driver: DatabaseDriver, run: RunContext, owned?: Owned): Promise<void> {
@@ -64,7 +63,7 @@ export async function complete(moves: Moves, driver: DatabaseDriver, run: RunCon
     const move = to === 'after switchover' ? slots.switchOver : slots.switchBack;
     for (const file of await move(plan, owned?.get(plan.folder))) {
       const params = { file, folder: plan.folder };
-      run.log('warn', { text: 'Not live, another app has a file of that name: {{file}} in {{folder}}', params });
+      run.log('warn', { text: 'Not live because another app has a file of that name: {{file}} in {{folder}}', params });
     }
   }
   if (!moves.database) return;
@@ -81,7 +80,7 @@ export async function areComplete(moves: Moves, driver: DatabaseDriver): Promise
   return moves.folders.every(({ to }, index) => positions[index] === to);
 }
 
-/** Whether not a single move has begun, or all of them have been taken back. */
+/** Whether no move has begun, or all of them were reversed. */
 export async function haveNotBegun(moves: Moves, driver: DatabaseDriver): Promise<boolean> {
   const { database, folders } = moves;
   const began = async (position: Promise<SlotPosition>, to: Settled) => {
@@ -95,8 +94,8 @@ export async function haveNotBegun(moves: Moves, driver: DatabaseDriver): Promis
 const DISCARD_ATTEMPTS = 3;
 
 /**
- * Discards inactive slots: staged data that is not wanted, or previous data that is no longer kept.
- * @returns whether all of it is gone; what is not is logged
+ * Discards inactive slots: staged data that is not needed, or previous data that is no longer kept.
+ * @returns whether all of them were discarded; failures are logged
  */
 export async function discardSlots(
   made: Slots,
@@ -110,8 +109,8 @@ export async function discardSlots(
   ];
   for (const discard of work) {
     await withPauses(discard, { attempts: DISCARD_ATTEMPTS }).catch((error: unknown) => {
-      const detail = toSafekeepError(error).message;
-      run.log('warn', { text: 'Could not be cleaned up: {{detail}}', params: { detail } });
+      const detail = messageOf(toSafekeepError(error));
+      run.log('warn', { text: 'Cleanup failed: {{detail}}', params: { detail } });
       gone = false;
     });
   }

@@ -1,4 +1,4 @@
-/** Which process works on something, and whether it still does; told so exactly that nothing is taken from a living one. */
+/** Which process works on something, and whether it is still alive: precise enough that no work is taken from a living process. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -7,16 +7,16 @@ import { z } from 'zod';
 export const ownerSchema = z.object({
   host: z.string(),
   pid: z.number().int(),
-  /** Boot of the kernel and namespace of process ids; '' where the system does not tell. Equal: a pid means the same here and there. */
+  /** Boot id of the kernel and namespace of process ids; '' where the system has none. Where equal, a pid means the same process. */
   space: z.string(),
-  /** When the process began, as the kernel counts it: tells it from a later one with its number. '' where the system does not tell. */
+  /** Start of the process, in clock ticks since boot: distinguishes it from a later one with the same pid. '' where unknown. */
   started: z.string(),
 });
 export type Owner = z.infer<typeof ownerSchema>;
 
-/** Another machine or container is given up after so long without a sign of life. */
+/** A process on another machine or in another container counts as dead after this long without a heartbeat. */
 export const HEARTBEAT_TIMEOUT_MS = 15_000;
-/** How often an owner gives one. */
+/** Interval of heartbeats. */
 export const HEARTBEAT_MS = 3_000;
 
 let self: Owner | undefined;
@@ -33,7 +33,7 @@ export function thisProcess(): Owner {
 
 export type Life = 'self' | 'alive' | 'dead';
 
-/** `lastSign`: when the owner last gave a sign of life; only asked where its process can not be looked at. */
+/** @param lastHeartbeat used only where the owner's process cannot be inspected */
 export async function lifeOf(owner: Owner, lastHeartbeat: Date): Promise<Life> {
   const here = thisProcess();
   const comparable = owner.space !== '' && owner.space === here.space;
@@ -42,7 +42,7 @@ export async function lifeOf(owner: Owner, lastHeartbeat: Date): Promise<Life> {
     const stat = await readFile(`/proc/${owner.pid}/stat`, 'utf8').catch(() => '');
     return stat !== '' && startOf(stat) === owner.started && !isZombie(stat) ? 'alive' : 'dead';
   }
-  // Without /proc a number is all there is: one that is in use counts as alive.
+  // Without /proc only the pid is known: one that is in use counts as alive.
   if (owner.space === '' && here.space === '' && owner.host === here.host) {
     if (owner.pid === here.pid) return 'self';
     return isInUse(owner.pid) ? 'alive' : 'dead';
@@ -57,7 +57,7 @@ function spaceHere(): string {
   });
 }
 
-/** proc(5): the command in parentheses may hold anything; after it the state is the first field, the start the twentieth. */
+/** proc(5): the command in parentheses can contain anything; after it the state is the first field, the start the twentieth. */
 function fieldsAfterCommand(stat: string): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
@@ -66,7 +66,7 @@ function startOf(stat: string): string {
   return stat === '' ? '' : (fieldsAfterCommand(stat)[19] ?? '');
 }
 
-/** Killed, but not yet fetched by its parent: it does nothing any more. */
+/** Killed, but not yet reaped by its parent: it no longer does anything. */
 function isZombie(stat: string): boolean {
   return ['Z', 'X'].includes(fieldsAfterCommand(stat)[0] ?? '');
 }

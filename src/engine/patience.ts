@@ -3,15 +3,15 @@ import { isConnectionLost } from './errors';
 const LONGEST_PAUSE_MS = 5_000;
 
 export interface Patience {
-  /** How often work is tried that the database was away for. */
+  /** How often work is tried while the database is unavailable. */
   attempts: number;
-  /** How often work is tried that failed for any other reason; once unless told. */
+  /** How often work is tried that fails for any other reason; default: once. */
   otherwise?: number;
   /** Called before each pause. */
   onFailure?: (attempt: number, error: unknown) => void;
 }
 
-/** Does work that can be repeated, again after a pause that grows. @throws what the last attempt has thrown */
+/** Does repeatable work, and retries it after growing pauses. @throws the error of the last attempt */
 export async function withPauses(work: () => Promise<void>, patience: Patience): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {

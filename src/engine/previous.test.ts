@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-/** Data with its slots as they really are: whatever a slot and the live place hold is told by a word. */
+/** Data with its real slots: one word stands for the content of each slot and of the live place. */
 class World {
   data: PreviousData;
   readonly live: Record<string, string> = { database: 'db0', '/srv/uploads': 'files0' };
@@ -76,7 +76,7 @@ async function newWorld(): Promise<World> {
 const idsOf = ({ states }: PreviousData) => states.map(({ id }) => id);
 
 describe('previous data', () => {
-  it('of a wrong restore and of the right one after it can both be reached, straight', async () => {
+  it('of a wrong restore and of the right one after it can both be reached directly', async () => {
     const world = await newWorld();
     world.restore('R1', both('a'));
     world.restore('R2', both('b'));
@@ -154,7 +154,7 @@ describe('previous data', () => {
     );
   });
 
-  it('that expires or is discarded frees what only it needs, and says why', async () => {
+  it('that expires or is discarded frees the slots that only it needs, and records the reason', async () => {
     const world = await newWorld();
     world.restore('R1', both('a'), 10);
     world.restore('R2', onlyDatabase('b'), 20);

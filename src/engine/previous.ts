@@ -2,9 +2,9 @@
  * Previous data: what restores and undos replaced, kept until its undo window closes.
  *
  * The data of an app has parts: its database, and each folder of uploaded files. Every part has versions; one is live, the
- * others lie in inactive slots. A state names one version of every part. A switchover exchanges the live version of a part
- * with the one in a slot, so a state stays reachable, directly, whatever is switched after it: for each part that differs,
- * its version is brought live from the slot where it lies now.
+ * others are in inactive slots. A state names one version of every part. A switchover swaps the live version of a part
+ * with the one in a slot, so every state stays directly reachable after any later switchover: each part that differs is
+ * brought live from the slot that holds its version now.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -29,7 +29,7 @@ const originSchema = z.object({
   at: z.string(),
   by: z.string().nullable(),
 });
-/** Where data came from: a restored backup. Data that no restore brought has no origin. */
+/** Where data came from: a restored backup. Data that was never restored has no origin. */
 export type Origin = z.infer<typeof originSchema>;
 
 const stateSchema = z.object({
@@ -40,7 +40,7 @@ const stateSchema = z.object({
   /** When its undo window closes. */
   until: z.string(),
   origin: originSchema.nullable(),
-  /** Its version of every part that any switchover has ever moved. */
+  /** Its version of every part that any switchover ever moved. */
   versions: z.record(z.string(), z.string()),
 });
 /** Previous data of one moment. */
@@ -102,7 +102,7 @@ function partsOf({ database, folders }: Slots): [Part, DatabasePlan | FolderPlan
   return database ? [...inFolders, [DATABASE, database]] : inFolders;
 }
 
-/** What is kept after a switchover. The same run again changes nothing. */
+/** The previous data after a switchover. A second call for the same run changes nothing. */
 export function afterSwitchover(before: PreviousData, done: Switched): PreviousData {
   if (before.lastRun === done.runId) return before;
   const { runId, at, by, undoHours } = done;
@@ -147,7 +147,7 @@ function isEqual(one: Record<string, string>, other: Record<string, string>): bo
   return Object.keys(other).every((part) => one[part] === other[part]);
 }
 
-/** States without those that match; what they alone hold is unreferenced then. */
+/** Removes the states that match; slots that only they needed are unreferenced afterwards. */
 export function without(
   data: PreviousData,
   isGone: (state: PreviousState) => boolean,
@@ -165,7 +165,7 @@ export function without(
 
 export const isExpired = (now: Date) => (state: PreviousState) => Date.parse(state.until) <= now.getTime();
 
-/** Slots whose content belongs to no state any more, one by one. */
+/** Slots whose content no longer belongs to any state, one by one. */
 export function unreferenced(data: PreviousData): Slots[] {
   const used = versionsOf(data.states);
   return data.inactive.filter((slot) => !used.has(keyOf(slot))).map(({ plan }) => asSlots([plan]));
@@ -179,7 +179,7 @@ function versionsOf(states: readonly PreviousState[]): Set<string> {
   return new Set(all.map(([part, version]) => keyOf({ part, version })));
 }
 
-/** Without slots that have been discarded. */
+/** Without slots that were discarded. */
 export function withoutSlots(data: PreviousData, discarded: readonly Slots[]): PreviousData {
   const ids = new Set(discarded.flatMap((slots) => partsOf(slots).map(([part, plan]) => `${part} ${plan.id}`)));
   return { ...data, inactive: data.inactive.filter(({ part, plan }) => !ids.has(`${part} ${plan.id}`)) };
@@ -187,7 +187,7 @@ export function withoutSlots(data: PreviousData, discarded: readonly Slots[]): P
 
 /**
  * The slots that have to be switched to bring a state live; every other part is live in this version already.
- * @throws NOTHING_TO_UNDO when it is not kept (any more)
+ * @throws NOTHING_TO_UNDO when it is not kept, or no longer
  */
 export function slotsToReach(data: PreviousData, id: string, now: Date): Slots {
   const state = data.states.find((one) => one.id === id);
@@ -202,7 +202,7 @@ export function slotsToReach(data: PreviousData, id: string, now: Date): Slots {
   return asSlots(plans);
 }
 
-/** Slots that nothing but these states needs: what discarding them frees. */
+/** Slots that only these states need: discarding the states frees them. */
 export function slotsOnlyIn(data: PreviousData, ids: readonly string[]): Slots {
   const others = versionsOf(data.states.filter(({ id }) => !ids.includes(id)));
   const own = versionsOf(data.states.filter(({ id }) => ids.includes(id)));
@@ -216,11 +216,11 @@ function asSlots(plans: (DatabasePlan | FolderPlan)[]): Slots {
   return { database: plans.find(isDatabase) ?? null, folders: plans.filter(isFolder) };
 }
 
-/** The file that keeps it. Changed only by whoever holds the run lock. */
+/** The file of previous data. Changed only by the process that holds the run lock. */
 export class PreviousFile {
   constructor(private readonly file: string) {}
 
-  /** @throws PREVIOUS_UNREADABLE: taken for empty, everything in it would be orphaned */
+  /** @throws PREVIOUS_UNREADABLE: treated as empty, it would orphan every slot that it lists */
   async read(): Promise<PreviousData> {
     const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;

@@ -1,40 +1,41 @@
-/** The one place that starts other programs. Arguments are arrays, secrets go by environment or option file, never argv. */
+/** The one place that starts child processes. Arguments are arrays; secrets are passed by environment or option file, never argv. */
 import { execa, type ResultPromise } from 'execa';
 import { type Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Message } from '../shared/runs';
 import { SafekeepError } from './errors';
 
 export interface ToolCall {
-  /** Absolute path of the program. */
+  /** Absolute path of the executable. */
   path: string;
   args: string[];
   /** Added to the environment of this process. */
   env?: Record<string, string>;
   signal?: AbortSignal;
-  /** Called with each complete line the program writes to stderr. */
+  /** Called with each complete line that the tool writes to stderr. */
   onStderrLine?: (line: string) => void;
-  /** Ended with TOOL_TIMED_OUT when neither stdout, stdin nor stderr moved for so long. Default: `idleLimitMs()`. */
+  /** Terminated with TOOL_TIMED_OUT after this long without activity on stdout, stdin and stderr. Default: `idleLimitMs()`. */
   idleTimeoutMs?: number;
 }
 
-/** How much of a program's stderr is kept for the error message. */
+/** How much of stderr is kept for the error message. */
 const STDERR_TAIL_BYTES = 8 * 1024;
-/** Seconds; what an administrator allows in place of the default. */
+/** Environment variable, in seconds; overrides the default. */
 export const IDLE_VARIABLE = 'SAFEKEEP_TOOL_IDLE_SECONDS';
-/** Programs are rightly silent while the server builds an index on a large table: better late than a good restore failed. */
+/** Tools are idle while the server builds an index on a large table: a late failure is better than one of a working restore. */
 const DEFAULT_IDLE_MS = 3600_000;
-/** As long as a timer can take: as good as no limit. */
+/** The longest timer that Node.js supports: practically no limit. */
 export const NO_IDLE_LIMIT_MS = 2 ** 31 - 1;
 const KILL_AFTER_MS = 5_000;
-/** Someone else ends a tool by these, the kernel above all; other signals are faults of its own. */
+/** Signals from outside, above all from the kernel; others are faults of the tool itself. */
 const OUTSIDE_SIGNALS: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT']);
 
-/** The name of a program without folder, for messages. */
+/** The name of a tool without its folder, for messages. */
 export function toolName(path: string): string {
   return path.split(/[\\/]/).pop() ?? path;
 }
 
-/** How long a program may be silent: as the variable says, or else so long. */
+/** How long a tool may be idle: the value of the variable, otherwise `unlessSet`. */
 export function idleLimitMs(unlessSet = DEFAULT_IDLE_MS): number {
   const seconds = Number(process.env[IDLE_VARIABLE]);
   return seconds > 0 ? Math.min(seconds * 1000, NO_IDLE_LIMIT_MS) : unlessSet;
@@ -42,7 +43,7 @@ export function idleLimitMs(unlessSet = DEFAULT_IDLE_MS): number {
 
 interface Supervised {
   child: ResultPromise<{ buffer: false; reject: false; stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }>;
-  /** Settles with the program: resolves on exit 0, rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
+  /** Settles when the tool exits: resolves on exit 0, rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
   /** Resets the idle clock. */
   alive(): void;
@@ -60,7 +61,7 @@ function supervise(call: ToolCall): Supervised {
     cancelSignal: call.signal,
     forceKillAfterDelay: KILL_AFTER_MS,
   });
-  // A program that ends early closes its input; its exit code tells the story, not EPIPE.
+  // A tool that exits early closes its input; its exit code is the cause, not EPIPE.
   child.stdin.on('error', () => undefined);
 
   const idleMs = call.idleTimeoutMs ?? idleLimitMs();
@@ -92,25 +93,37 @@ function supervise(call: ToolCall): Supervised {
     if (OUTSIDE_SIGNALS.has(result.signal ?? '')) {
       throw new SafekeepError('TOOL_KILLED', { tool, signal: result.signal ?? '' }, { cause: result.cause });
     }
-    const how = result.signal ? `ended by ${result.signal}` : `exit code ${result.exitCode ?? result.code ?? '?'}`;
-    const said = tail.trim().split('\n').slice(-4).join(' / ');
-    throw new SafekeepError('TOOL_FAILED', { tool, detail: said ? `${how}: ${said}` : how }, { cause: result.cause });
+    const output = tail.trim().split('\n').slice(-4).join(' / ');
+    throw new SafekeepError('TOOL_FAILED', { tool, detail: endingOf(result, output) }, { cause: result.cause });
   });
-  // Whoever awaits it gets the rejection; nobody may be listening yet.
+  // A later caller that awaits it gets the rejection; there may be none yet.
   exited.catch(() => undefined);
   return { child, exited, alive };
 }
 
-/** A program that is talked to: its input stays open until the caller ends it. */
+/** How a tool ended, with its last output. */
+function endingOf(
+  { signal, exitCode, code }: { signal?: string; exitCode?: number; code?: string },
+  output: string,
+): Message {
+  if (signal) {
+    const params = { signal, output };
+    return { text: output ? 'terminated by {{signal}}: {{output}}' : 'terminated by {{signal}}', params };
+  }
+  const params = { code: exitCode ?? code ?? '?', output };
+  return { text: output ? 'exit code {{code}}: {{output}}' : 'exit code {{code}}', params };
+}
+
+/** A running tool whose input stays open until the caller ends it. */
 export interface OpenTool {
   stdin: Writable;
-  /** Ends only after the program has exited with 0; destroyed with the error of `exited` otherwise. Destroying it ends the program. */
+  /** Ends only after the tool has exited with 0; otherwise destroyed with the error of `exited`. Destroying it terminates the tool. */
   stdout: Readable;
   /** Resolves on exit 0; rejects with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. */
   exited: Promise<void>;
 }
 
-/** Starts a program and leaves its input open. Both its output and its input must be looked after by the caller. */
+/** Starts a tool and leaves its input open. The caller must handle both its output and its input. */
 export function openTool(call: ToolCall): OpenTool {
   const { child, exited, alive } = supervise(call);
   const held = new Transform({
@@ -123,7 +136,7 @@ export function openTool(call: ToolCall): OpenTool {
       exited.then(() => done(), done);
     },
     destroy(error, done) {
-      // What the program has written and nobody reads any more would keep its end from being seen.
+      // Output that is no longer read would keep the exit from being noticed.
       child.stdout.destroy();
       child.kill();
       exited.then(
@@ -133,7 +146,7 @@ export function openTool(call: ToolCall): OpenTool {
     },
   });
   pipeline(child.stdout, held).catch((error: Error) => {
-    // A program that was killed may close its output before it is known why it ended.
+    // A tool that was killed can close its output before the reason is known.
     child.kill();
     exited.then(
       () => held.destroy(error),
@@ -144,8 +157,8 @@ export function openTool(call: ToolCall): OpenTool {
 }
 
 /**
- * Runs a program whose output is the data. The returned stream ends only after the program has exited with 0;
- * it is destroyed with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED otherwise. Destroying the stream ends the program.
+ * Runs a tool whose output is the data. The returned stream ends only after the tool has exited with 0; otherwise it is
+ * destroyed with TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT or CANCELLED. Destroying the stream terminates the tool.
  */
 export function readFromTool(call: ToolCall): Readable {
   const { stdin, stdout } = openTool(call);
@@ -154,8 +167,8 @@ export function readFromTool(call: ToolCall): Readable {
 }
 
 /**
- * Feeds a stream to a program and waits for its end. An error of the input ends the program and is the error thrown;
- * otherwise a program that fails is (TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED). What the program prints to stdout goes to `onStdout`.
+ * Feeds a stream to a tool and waits for its exit. An error of the input terminates the tool and is thrown; otherwise the
+ * failure of the tool is (TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED). `onStdout` receives what the tool writes to stdout.
  */
 export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (text: string) => void): Promise<void> {
   const { child, exited, alive } = supervise(call);
@@ -172,7 +185,7 @@ export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (t
       await pipeline(input, stdin);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      // The program closed its input early: its exit code is the better story.
+      // The tool closed its input early: its exit code is the cause.
       if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') return;
       inputError = error;
       child.kill();
@@ -184,7 +197,7 @@ export async function writeToTool(call: ToolCall, input: Readable, onStdout?: (t
   if (verdict.status === 'rejected') throw verdict.reason;
 }
 
-/** Runs a short program and returns what it printed. @throws TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED */
+/** Runs a short tool call and returns its output. @throws TOOL_FAILED, TOOL_KILLED, TOOL_TIMED_OUT, CANCELLED */
 export async function outputOfTool(call: ToolCall): Promise<string> {
   let text = '';
   const stream = readFromTool({ idleTimeoutMs: 30_000, ...call });

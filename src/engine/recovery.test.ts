@@ -15,7 +15,7 @@ const RUN = '20261120T095107Z-qwerty';
 const place: DatabasePlace = { dialect: 'sqlite', host: '', port: '', database: '', schema: '', storage: '/db.sqlite' };
 const database: DatabasePlan = { dialect: 'sqlite', strategy: 'file', id: 'abc', names: {} };
 
-/** A database whose two slots are told by one word. */
+/** A database whose position is one word. */
 class FakeDriver {
   readonly calls: string[] = [];
   dropped = false;
@@ -24,7 +24,7 @@ class FakeDriver {
   switchOver = async () => void ((this.at = 'after switchover'), this.calls.push('switchOver'));
   switchBack = async () => void ((this.at = 'before switchover'), this.calls.push('switchBack'));
   discard = async () => {
-    if (this.at === 'unclear') throw new Error('half way');
+    if (this.at === 'unclear') throw new Error('halfway');
     this.calls.push('discard');
   };
 }
@@ -64,12 +64,12 @@ const entry = (change: Partial<JournalEntry>): JournalEntry => ({
   ...change,
 });
 
-const told: string[] = [];
+const logged: string[] = [];
 const parts = (driver: FakeDriver) => ({
   journal,
   history,
   driver: driver as unknown as DatabaseDriver,
-  log: (_level: string, { text }: { text: string }) => void told.push(text),
+  log: (_level: string, { text }: { text: string }) => void logged.push(text),
 });
 
 /** As a process wrote it that has ended. */
@@ -185,7 +185,7 @@ it('a start that asks twice is one attempt', async () => {
   expect(driver.calls).toEqual([]);
 });
 
-it('a journal stays while what is aside can not be dropped', async () => {
+it('a journal stays while a slot cannot be discarded', async () => {
   await journal.write(entry({ state: 'staging' }));
   const driver = new FakeDriver('before switchover');
   driver.discard = () => Promise.reject(new Error('in use'));
@@ -220,7 +220,7 @@ describe('a journal is left alone', () => {
     expect(await recovering()).toMatchObject({ state: 'old' });
   });
 
-  it('of another machine while it gives signs of life', async () => {
+  it('of another machine while its heartbeat continues', async () => {
     write({ owner: { host: 'elsewhere', pid: 1, space: 'another boot', started: '1' } });
     await expect(recovering()).rejects.toMatchObject({ code: 'JOURNAL_IN_USE' });
   });
@@ -235,7 +235,7 @@ describe('a journal is left alone', () => {
   });
 });
 
-it('a journal of a machine that is silent is taken over, and whoever lost one does not write it any more', async () => {
+it('a journal without a heartbeat is taken over, and its former owner no longer writes it', async () => {
   await journal.write(entry({}));
   const file = path.join(home, 'journal.json');
   const other = {

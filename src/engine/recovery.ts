@@ -1,6 +1,6 @@
 /**
- * Recovery: what a killed restore left halfway is finished or rolled back before an app works with the data. The slots
- * themselves show how far it has come; the journal says what was meant.
+ * Recovery: completes or rolls back a killed restore before an app works with the data. The slots themselves show how far it
+ * got; the journal records its goal.
  */
 import type { LogLevel, Message } from '../shared/runs';
 import type { RunContext } from './context';
@@ -15,28 +15,27 @@ export interface RecoveryParts {
   journal: JournalFile;
   history: RunHistory;
   driver: DatabaseDriver;
-  /** For lines that belong to no run. */
+  /** For lines outside the log of any run. */
   log: RunContext['log'];
 }
 
-/** old: the data from before is live. new: the new data is live, and `confirm` is still to come. */
+/** old: the previous data is live. new: the restored data is live, and `confirm` must follow. */
 export interface Recovered {
   state: 'old' | 'new';
   journal: Journal;
 }
 
 export interface RecoveryOptions {
-  /** start: an app is about to be started on the result. work: one works with the data, which must not change under it. */
+  /** start: the app will be started on the result. work: the app is using the data, which must not change under it. */
   before: 'start' | 'work' | 'nothing';
   /** Roll back even a switchover that was complete. */
   back?: boolean;
 }
 
 /**
- * Only a complete switchover stands, and only for one start: an app that did not start on it gets the data from before at
- * the next one.
+ * Only a complete switchover stands, and only for one start: if the app fails to start, the next start rolls it back.
  * @returns null when there was nothing to recover
- * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE, ROLLBACK_FAILED, and what the slots throw; the journal stays then
+ * @throws JOURNAL_UNREADABLE, JOURNAL_IN_USE, JOURNAL_ELSEWHERE, ROLLBACK_FAILED, and errors of the slots; the journal then stays
  */
 export async function recover(parts: RecoveryParts, { before, back }: RecoveryOptions): Promise<Recovered | null> {
   const { journal: file, driver } = parts;
@@ -45,18 +44,18 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
   const { format: _format, place: _place, owner: _owner, ...entry } = found;
   const record = await parts.history.load(found.runId);
   if (found.state === 'switched over' && record && isFinal(record)) {
-    // Killed between the run's end and that of its journal: everything is recorded and kept.
+    // Killed after the run ended and before its journal was removed: everything is recorded and kept.
     await file.remove();
     return null;
   }
   const context = { signal: new AbortController().signal, log: parts.log, progress: () => undefined };
   if (found.starts > 0 && !back && (await file.life(found)) === 'self') {
-    // Called again during the very start that is to show whether the app starts.
+    // Called again during the same start.
     await file.write(entry);
     return { state: 'new', journal: found };
   }
   if (before === 'work' && found.state !== 'staging' && !(await haveNotBegun(found, driver))) {
-    throw new SafekeepError('ROLLBACK_FAILED', { detail: 'it is not complete yet' });
+    throw new SafekeepError('ROLLBACK_FAILED', { detail: { text: 'it is not complete yet' } });
   }
   const hasFailed = found.starts > 0 || back;
   if (!hasFailed && (await wasSwitchedOver(found, driver))) {
@@ -73,18 +72,18 @@ export async function recover(parts: RecoveryParts, { before, back }: RecoveryOp
     run.status = 'interrupted';
     run.error = { code: 'INTERRUPTED', params: {} };
     return found.direction === 'verify'
-      ? { text: 'The server stopped during the verification; the loaded data was deleted' }
+      ? { text: 'The server stopped during the verification; the staged data was discarded' }
       : found.starts > 0
-        ? { text: 'The app failed to start on the restored data; it was rolled back' }
-        : { text: 'The server stopped before the switchover was complete; it was rolled back' };
+        ? { text: 'The app failed to start on the restored data; the switchover was rolled back' }
+        : { text: 'The server stopped before the switchover was complete; the switchover was rolled back' };
   });
   if (isGone) await file.remove();
   return { state: 'old', journal: found };
 }
 
 /**
- * The app runs on the new data: from now on it stands, and the previous data is kept for undo.
- * @param keep records what is kept; must not change anything the second time
+ * The app runs on the new data: the switchover is final, and the previous data is kept for undo.
+ * @param keep records the previous data; a second call must change nothing
  */
 export async function confirm(
   parts: RecoveryParts,
@@ -108,7 +107,7 @@ async function wasSwitchedOver(found: Journal, driver: DatabaseDriver): Promise<
   return found.state === 'switching over' && (await areComplete(moves, driver));
 }
 
-/** Records how the run of the journal ended; `record` is null when that is gone. */
+/** Records how the run of the journal ended; `record` is null when the run has no record. */
 async function conclude(
   { history, log }: Pick<RecoveryParts, 'history' | 'log'>,
   { runId }: Journal,
@@ -117,10 +116,10 @@ async function conclude(
 ): Promise<void> {
   const level: LogLevel = 'warn';
   if (!record) {
-    log(level, { text: 'The record of the run {{runId}} is missing', params: { runId } });
+    log(level, { text: 'The record of run {{runId}} is missing', params: { runId } });
     return;
   }
-  // A run that only could not clean up keeps its result.
+  // A run whose cleanup failed keeps its result.
   if (isFinal(record)) return;
   const message = end(record);
   record.finishedAt = new Date().toISOString();

@@ -1,8 +1,9 @@
 /**
- * The restore, top to bottom: fill slots aside, check them, and only then exchange them with what is live. Until the
- * exchange nothing live changes; after it the previous state is aside and `takeBack` brings it back.
+ * The restore, top to bottom: fill inactive slots, check them, then swap them with the live data. Until the switchover live
+ * data does not change; after it the previous data is in the slots, and a rollback swaps them again.
  */
 import type { ArchiveEntry, Manifest } from '../shared/manifest';
+import { CONTENT_NAMES } from '../shared/names';
 import type { Content, StepOf } from '../shared/runs';
 import { decodeEntryPath, FILES_PREFIX } from './archive/format';
 import type { ArchiveReader } from './archive/reader';
@@ -10,8 +11,9 @@ import {
   type Accepted,
   type ArchiveFacts,
   type Check,
+  checkName,
   compatibilityOf,
-  refuseUnlessFit,
+  requireCompatible,
   requireContents,
 } from './compatibility';
 import type { RunContext, SteppedRun } from './context';
@@ -43,24 +45,24 @@ export interface RestoreParts extends SwitchoverParts {
   site: Site;
   previous: PreviousData;
   archive: ArchiveFacts;
-  /** Discards previous data for good. */
+  /** Discards previous data permanently. */
   discard(ids: readonly string[]): Promise<void>;
 }
 
 type RestoreRun = SteppedRun<StepOf<'restore'>>;
 
-/** What a restore would do here, and whether it can. */
+/** The plan of a restore on this app, and whether it is possible. */
 export interface Inspection {
   checks: Check[];
   planning: DatabasePlanning | null;
   targets: FolderTarget[];
-  /** By name of the storage the document root that its record needs once the restored app is up. */
+  /** By name of the storage: the document root that its record gets once the restored app runs. */
   storageRoots: FolderPlanning['storageRoots'];
-  /** Folders of uploads that other apps may use too. */
+  /** Folders of uploads that other apps can use as well. */
   sharedFolders: FolderPlanning['shared'];
-  /** Bytes of disk needed while it runs, files and staged database together. */
+  /** Bytes of disk that staging needs, files and database together. */
   extraBytes: number;
-  /** Previous data that has to be discarded to make room, ids. */
+  /** Ids of the previous data that must be discarded to make room. */
   discards: string[];
 }
 
@@ -82,9 +84,9 @@ export async function inspect(
   requireContents(manifest, request.contents);
   const backupDatabase = request.contents.includes('database') ? manifest.database : null;
   const database = await driver.describe(site.scope);
-  const fits = backupDatabase?.dialect === driver.dialect;
+  const isSameDialect = backupDatabase?.dialect === driver.dialect;
   const planning =
-    backupDatabase && fits ? await driver.plan(request.slotId, backupDatabase, site.scope, purpose) : null;
+    backupDatabase && isSameDialect ? await driver.plan(request.slotId, backupDatabase, site.scope, purpose) : null;
   const folders = await planFolders(manifest, request.slotId, request.contents, site);
   const { targets, storageRoots, shared: sharedFolders } = folders;
   const space = await spaceOf([
@@ -98,7 +100,7 @@ export async function inspect(
     {
       app: { ...site.app, plugins: site.installedPlugins },
       database,
-      tools: backupDatabase && fits ? await driver.tools() : [],
+      tools: backupDatabase && isSameDialect ? await driver.tools() : [],
       planning,
       keyFingerprints: site.keyFingerprints,
       space,
@@ -113,24 +115,24 @@ export async function inspect(
 }
 
 /**
- * Restores. On success the previous data lies in the slots that `whenUp` gets. On failure live data is what it was before and
- * nothing staged is left, except after ROLLBACK_FAILED.
+ * Restores. On success the previous data is in the slots that are passed to `whenStarted`. On failure live data is unchanged
+ * and no staged data is left, except after ROLLBACK_FAILED.
  */
 export async function restore(request: RestoreRequest, parts: RestoreParts, run: RestoreRun): Promise<void> {
   const { reader, driver, journal } = parts;
   const { manifest } = reader;
   const inspection = await run.step('compatibility', async () => {
     const found = await inspect(manifest, request, parts);
-    refuseUnlessFit(found.checks, found.discards, request.accepted);
+    requireCompatible(found.checks, found.discards, request.accepted);
     for (const { code } of found.checks.filter(({ status }) => status === 'warning')) {
-      run.log('warn', { text: 'Accepted by the user: {{code}}', params: { code } });
+      run.log('warn', { text: 'Warning accepted by the user: {{check}}', params: { check: checkName(code) } });
     }
-    const params = { name: manifest.name, contents: request.contents.join(', ') };
-    run.log('info', { text: 'The backup {{name}} fits; to be restored: {{contents}}', params });
+    const params = { name: manifest.name, contents: request.contents.map((one) => ({ text: CONTENT_NAMES[one] })) };
+    run.log('info', { text: 'Backup {{name}} is compatible. Contents to restore: {{contents}}', params });
     return found;
   });
   if (inspection.discards.length > 0) await parts.discard(inspection.discards);
-  const entries = await run.step('checksum', () => verify(reader, manifest, run));
+  const entries = await run.step('checksum', () => checkArchive(reader, run));
   const made: Slots = {
     database: inspection.planning?.plan ?? null,
     folders: inspection.targets.map(({ plan }) => plan),
@@ -151,14 +153,14 @@ export async function restore(request: RestoreRequest, parts: RestoreParts, run:
     if (made.database) await run.step('checkStaged', () => checkDatabase(made.database, parts, run));
     run.pointOfNoReturn();
   } catch (error) {
-    // What cannot be discarded stays in the journal, for the next recovery.
+    // Slots that cannot be discarded stay in the journal, for the next recovery.
     if (await discardSlots(made, driver, run)) await journal.remove();
     throw error;
   }
   await switchOver(moves, { ...entry, merges }, parts, run);
 }
 
-/** The first pass: what live folders have beside the staged files. */
+/** The first pass: live files that the staged folders lack. */
 async function mergeFolders(
   folders: readonly slots.FolderPlan[],
   { ownership }: Pick<RestoreParts, 'ownership'>,
@@ -170,17 +172,18 @@ async function mergeFolders(
   return merges;
 }
 
-async function verify(reader: ArchiveReader, manifest: Manifest, run: RestoreRun): Promise<ArchiveEntry[]> {
+/** Checks the list of entries and the checksum of the whole archive. @throws ARCHIVE_DAMAGED */
+async function checkArchive(reader: ArchiveReader, run: RestoreRun): Promise<ArchiveEntry[]> {
   const entries = await reader.entries();
   let done = 0;
   await reader.checkSeal(run.signal, (bytes) => {
     done += bytes;
-    run.progress({ done, total: Math.max(done, manifest.entries.bytes), unit: 'bytes' });
+    run.progress({ done, total: Math.max(done, reader.manifest.entries.bytes), unit: 'bytes' });
   });
   return entries;
 }
 
-/** Loads the dump into the slot aside. */
+/** Loads the dump into the inactive slot. */
 export async function stageDatabase(
   plan: DatabasePlan | null,
   entries: readonly ArchiveEntry[],
@@ -192,7 +195,7 @@ export async function stageDatabase(
   await driver.stage(plan, backup, (part) => reader.openDatabasePart(part, entries), run);
 }
 
-/** Compares what was loaded with the manifest. @throws STAGED_DATA_DIFFERS */
+/** Compares the loaded data with the manifest. @throws STAGED_DATA_DIFFERS */
 export async function checkDatabase(
   plan: DatabasePlan | null,
   { reader, driver }: Pick<RestoreParts, 'reader' | 'driver'>,
@@ -227,16 +230,20 @@ async function stageFolders(
       },
     );
     const params = { count: files.length, folder: plan.folder };
-    run.log('info', { text: '{{count}} files staged for {{folder}}', params });
+    run.log('info', { text: 'Files staged for {{folder}}: {{count}}', params });
   }
 }
 
-/** @throws ARCHIVE_DAMAGED when the manifest counts other recorded files than the list of entries has */
+/** @throws ARCHIVE_DAMAGED when manifest and list of entries differ in the number of recorded files */
 function filesOf({ rootId, recordedOnly, files: count }: FolderTarget, entries: readonly ArchiveEntry[]): StagedFile[] {
   const prefix = `${FILES_PREFIX}${rootId}/`;
   const files = entries
     .filter(({ name, recorded }) => name.startsWith(prefix) && (!recordedOnly || recorded))
     .map((entry): StagedFile => ({ entry, path: decodeEntryPath(entry.name.slice(prefix.length)) }));
   if (!recordedOnly || files.length === count) return files;
-  throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `its manifest counts other files in ${prefix} than its list` });
+  const detail = {
+    text: 'its manifest and its list of entries differ in the number of files in {{folder}}',
+    params: { folder: prefix },
+  };
+  throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
 }

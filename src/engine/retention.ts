@@ -1,4 +1,4 @@
-/** Which backups retention keeps. Pure: it returns each decision with its reason. */
+/** Retention: which backups are kept. Pure; returns each decision with its reason. */
 import type { Content } from '../shared/runs';
 
 export interface RetentionCandidate {
@@ -17,8 +17,8 @@ export interface RetentionDecision {
 
 /**
  * Keeps the newest `maxBackups` of each content: a backup stays while it is among them for its database or for its files, so
- * that backups of one content never push out those of the other. Protected backups stay and do not count. 0 = no limit.
- * @param successful backups that succeeded and did not fail a verification; no others may be given, and none is ever deleted
+ * that backups of one content never displace those of the other. Protected backups stay and do not count. 0 = no limit.
+ * @param successful only backups that succeeded and did not fail a verification; no other backup is ever deleted
  */
 export function retain(successful: readonly RetentionCandidate[], maxBackups: number): RetentionDecision[] {
   const counted: Record<Content, number> = { database: 0, files: 0 };

@@ -1,4 +1,4 @@
-/** Disk space that previous data takes, and which of it has to go to make room. */
+/** Disk space of previous data, and which of it must be discarded to make room. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatabaseDriver } from './databases/driver';
@@ -14,13 +14,13 @@ export interface Space {
   free: number;
 }
 
-/** Bytes that slots take on this server, by file system; null where a part cannot be known. */
+/** Bytes of slots on this server, by file system; incomplete where the size of the database is unknown. */
 interface Size {
   byDevice: Map<number, number>;
   isComplete: boolean;
 }
 
-/** What discarding these slots frees on this server, bytes; null where that cannot be known. */
+/** Bytes that discarding these slots frees on this server; null where unknown. */
 export async function bytesIn(slots: Slots, driver: DatabaseDriver, databaseFolder?: string): Promise<number | null> {
   const { byDevice, isComplete } = await sizeOf(slots, driver, databaseFolder);
   return isComplete ? [...byDevice.values()].reduce((sum, bytes) => sum + bytes, 0) : null;
@@ -42,9 +42,9 @@ async function sizeOf(slots: Slots, driver: DatabaseDriver, databaseFolder: stri
 }
 
 /**
- * Previous data that has to be discarded so that all of the space is there, newest first: the oldest, the data from before
- * anything was restored, goes last.
- * @returns ids of states; empty when nothing has to go, null when discarding everything is not enough
+ * Previous data that must be discarded to free the space, newest first: the oldest is the data from before the first restore
+ * and goes last.
+ * @returns ids of states; empty when there is enough space, null when discarding everything is not enough
  */
 export async function discardsFor(
   space: readonly Space[],

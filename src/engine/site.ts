@@ -3,19 +3,19 @@ import type { DumpScope } from './databases/driver';
 import type { OtherApp, ReservedFolder } from './files/rules';
 import type { DocumentRootBases, FileRoot, LocalStorage } from './files/storages';
 
-/** What the engine must know about the app that it serves: plain data, made by the host's side. All folders are real paths. */
+/** The facts about the app that the engine needs: plain data, gathered by the server. All folders are real paths. */
 export interface Site {
-  /** Its plugins are those that are enabled. */
+  /** `plugins`: the enabled ones. */
   app: Manifest['app'];
-  /** Every plugin that could be enabled. */
+  /** All plugins, enabled or not. */
   installedPlugins: Manifest['app']['plugins'];
   scope: DumpScope;
-  /** Its local file storages, and the folders in which they keep their files. */
+  /** Its local file storages, and the folders that hold their files. */
   storages: LocalStorage[];
   fileRoots: FileRoot[];
-  /** For document roots that an archive names. */
+  /** Base folders for document roots that an archive names. */
   documentRoots: DocumentRootBases;
-  /** Folders that the operator opens for file storages, with all below them. */
+  /** Folders that the operator allows for file storages, including their subfolders. */
   allowedRoots: string[];
   /** Folders that are not for uploads. */
   reservedFolders: ReservedFolder[];

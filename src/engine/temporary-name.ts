@@ -1,8 +1,8 @@
-/** Names of temporary files and folders: they tell which process made them, so that nothing of a living one is removed. */
+/** Names of temporary files and folders: they identify the process that made them, so that only those of dead ones are removed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { lifeOf, type Owner, thisProcess } from './owner';
 
-/** Of a machine and its process ids, the process id, the start of the process, and a random part. */
+/** Hash of machine and pid namespace, pid, start of the process, and a random part. */
 const SUFFIX = /([0-9a-f]{12})-(\d+)-(\d*)-[0-9a-f]{8}$/;
 
 /** Unique; part of a name that `isAbandoned` understands. */
@@ -12,8 +12,8 @@ export function ownedSuffix(): string {
 }
 
 /**
- * Whether the process that made a name ending with such a suffix has ended. A process of another machine, or in another
- * container, has ended when it has not touched the file for `idleMs`. False for any other name.
+ * Whether the process that made a name with such a suffix has ended. A process on another machine or in another container
+ * counts as ended when it has not touched the file for `idleMs`. False for any other name.
  */
 export async function isAbandoned(name: string, lastTouched: Date, idleMs: number): Promise<boolean> {
   const [, mark, pid, started = ''] = SUFFIX.exec(name) ?? [];

@@ -9,8 +9,8 @@ import { opposite } from './moves';
 import { switchOver, type SwitchoverParts, type SwitchoverRequest } from './switchover';
 
 /**
- * Brings what lies in slots live; what is live now takes its place there, so that this can be undone as well.
- * @throws NOTHING_TO_UNDO when a slot does not hold what it should; and what `switchOver` throws
+ * Brings the content of slots live and moves the live data there, so that the undo can be undone as well.
+ * @throws NOTHING_TO_UNDO when a slot lacks its content; and the errors of `switchOver`
  */
 export async function undo(
   slots: Slots,

@@ -1,6 +1,6 @@
 /**
- * The proof of a backup, top to bottom: every byte is compared with what the archive lists, and the database is loaded
- * into a slot aside, checked and dropped, by the very code that a restore uses. Live data is never touched.
+ * The verification of a backup, top to bottom: every byte is compared with the checksums of the archive, and the database is
+ * loaded into an inactive slot, checked and discarded, by the same code as in a restore. Live data is never touched.
  */
 import type { ArchiveEntry, ManifestDatabase } from '../shared/manifest';
 import type { Message, StepOf, Verification } from '../shared/runs';
@@ -11,7 +11,6 @@ import type { Check } from './compatibility';
 import type { SteppedRun } from './context';
 import type { DatabasePlan } from './databases/driver';
 import { type ErrorCode, ERRORS, SafekeepError, toSafekeepError } from './errors';
-import { fill } from './messages';
 import { discardSlots, movesOf, type Slots } from './moves';
 import { spaceOf } from './files/space';
 import { checkDatabase, inspect, type Inspection, type RestoreParts, stageDatabase } from './restore';
@@ -26,29 +25,33 @@ export type VerifyParts = Pick<RestoreParts, 'reader' | 'site' | 'driver' | 'jou
 
 type VerifyRun = SteppedRun<StepOf<'verify'>>;
 
-/** What a verification says of a backup; `failure` is why it is refuted. */
-export interface Verdict extends Pick<Verification, 'result' | 'detail'> {
+/** The result of a verification; `failure` is set when it failed. */
+export interface VerifyResult extends Pick<Verification, 'result' | 'detail'> {
   failure: SafekeepError | null;
 }
 
 /**
- * Verifies an opened backup. Nothing is left behind, however it ends; what could not be dropped stays in the journal.
- * @throws what says nothing about the backup: NO_SPACE, DATABASE_UNREACHABLE, TOOL_TIMED_OUT, CANCELLED, …
+ * Verifies an opened backup. Nothing is left behind; a slot that cannot be discarded stays in the journal.
+ * @throws errors that are not the backup's fault: NO_SPACE, DATABASE_UNREACHABLE, TOOL_TIMED_OUT, CANCELLED, …
  */
-export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyParts, run: VerifyRun): Promise<Verdict> {
+export async function verify(
+  { runId, slotId }: VerifyRequest,
+  parts: VerifyParts,
+  run: VerifyRun,
+): Promise<VerifyResult> {
   const { reader, driver, journal } = parts;
-  const read = await run.step('checksum', () => readAll(reader, run)).catch(verdictOn);
+  const read = await run.step('checksum', () => readAll(reader, run)).catch(resultOfFailure);
   if (!Array.isArray(read)) return read;
   const { database } = reader.manifest;
-  if (!database) return proven({ text: 'Every byte of the uploaded files matches.' });
+  if (!database) return restorable({ text: 'The checksums of all uploaded files match.' });
 
   const inspection = await inspect(reader.manifest, { slotId, contents: ['database'] }, parts, 'verify');
   const plan = inspection.planning?.plan ?? null;
-  const hindrance = hindranceOf(inspection);
-  if (hindrance || !plan) {
-    run.log('warn', hindrance ?? NO_WAY);
-    run.log('info', { text: 'The database of the backup was not loaded; only its bytes were checked' });
-    return { result: 'bytes only', detail: hindrance ?? NO_WAY, failure: null };
+  const obstacle = obstacleOf(inspection);
+  if (obstacle || !plan) {
+    run.log('warn', obstacle ?? NOT_LOADABLE);
+    run.log('info', { text: 'The database of the backup was not loaded; only checksums were verified' });
+    return { result: 'bytes only', detail: obstacle ?? NOT_LOADABLE, failure: null };
   }
   await requireSpace(inspection);
   const made: Slots = { database: plan, folders: [] };
@@ -63,10 +66,10 @@ export async function verify({ runId, slotId }: VerifyRequest, parts: VerifyPart
   } catch (error) {
     await drop();
     run.signal.throwIfAborted();
-    return verdictOn(error);
+    return resultOfFailure(error);
   }
   await run.step('drop', drop);
-  return proven(proofOf(database));
+  return restorable(matchOf(database));
 }
 
 async function readAll(reader: ArchiveReader, run: VerifyRun): Promise<ArchiveEntry[]> {
@@ -74,7 +77,7 @@ async function readAll(reader: ArchiveReader, run: VerifyRun): Promise<ArchiveEn
   const files = entries.filter(({ name }) => name.startsWith(FILES_PREFIX));
   const size = readableBytes(files.reduce((sum, { bytes }) => sum + bytes, 0));
   run.log('info', {
-    text: 'Every byte is what was backed up: {{entries}} entries, {{count}} uploaded files ({{size}})',
+    text: 'All checksums match: {{entries}} entries, {{count}} uploaded files ({{size}})',
     params: { entries: entries.length, count: files.length, size },
   });
   return entries;
@@ -85,7 +88,7 @@ async function load(plan: DatabasePlan, entries: ArchiveEntry[], parts: VerifyPa
   await run.step('checkStaged', () => checkDatabase(plan, parts, run));
 }
 
-/** Failures that are the backup's own. All others, a full or restarted server above all, fail the run and prove nothing. */
+/** Failures of the backup itself. All others, such as a full or restarted server, fail the run without a result. */
 const OF_THE_BACKUP: ReadonlySet<ErrorCode> = new Set([
   'NOT_A_ZIP',
   'NOT_A_BACKUP',
@@ -96,39 +99,38 @@ const OF_THE_BACKUP: ReadonlySet<ErrorCode> = new Set([
   'TOOL_FAILED',
 ]);
 
-/** What a failure of opening, reading or loading a backup proves about it. @throws the error itself when that is nothing */
-export function verdictOn(error: unknown): Verdict {
+/** The result that follows from a failure to open, read or load a backup. @throws the error where it is not the backup's fault */
+export function resultOfFailure(error: unknown): VerifyResult {
   const failure = toSafekeepError(error);
   if (!OF_THE_BACKUP.has(failure.code)) throw failure;
   const { code, params } = failure;
   return { result: 'failed', detail: { text: ERRORS[code].message, params }, failure };
 }
 
-function proven(detail: Message): Verdict {
+function restorable(detail: Message): VerifyResult {
   return { result: 'restorable', detail, failure: null };
 }
 
-const NO_WAY: Message = { text: 'The database here offers no way to load it.' };
+const NOT_LOADABLE: Message = { text: 'The database here cannot load the backup.' };
 
-/** Why the database of a backup can not be loaded here at all; null when it can. Checks of the app do not matter for that. */
-function hindranceOf({ checks }: Inspection): Message | null {
-  const told = (message: Message) => fill(message.text, message.params);
+/** Why the database of a backup cannot be loaded here; null when it can. Checks of the app do not matter for that. */
+function obstacleOf({ checks }: Inspection): Message | null {
   for (const check of checks.filter(({ status }) => status === 'blocking')) {
-    const sentence = HINDRANCES[check.code];
+    const sentence = OBSTACLES[check.code];
     if (!sentence) continue;
     return sentence === 'current'
       ? check.current
-      : { ...sentence, params: { backup: told(check.backup), current: told(check.current) } };
+      : { ...sentence, params: { backup: check.backup, current: check.current } };
   }
   return null;
 }
 
-/** By code of the check; 'current': the check says it itself. */
-const HINDRANCES: Record<Check['code'], Message | 'current'> = {
-  dialect: { text: 'The backup is of {{backup}}, the database here is {{current}}.' },
-  databaseVersion: { text: 'The backup is of {{backup}}, the database here is {{current}}.' },
-  schema: { text: 'The backup is of the schema {{backup}}, the app here works in {{current}}.' },
-  encoding: { text: 'The backup has the character set {{backup}}, the database here has {{current}}.' },
+/** By code of the check; 'current': the check's own sentence. */
+const OBSTACLES: Record<Check['code'], Message | 'current'> = {
+  dialect: { text: 'The backup is from {{backup}}; the database here is {{current}}.' },
+  databaseVersion: { text: 'The backup is from {{backup}}; the database here is {{current}}.' },
+  schema: { text: 'The backup uses the schema {{backup}}; the app here uses {{current}}.' },
+  encoding: { text: 'The backup uses the character set {{backup}}; the database here uses {{current}}.' },
   strategy: 'current',
   tools: 'current',
 };
@@ -142,12 +144,12 @@ async function requireSpace({ planning }: Inspection): Promise<void> {
   }
 }
 
-function proofOf({ tables }: ManifestDatabase): Message {
+function matchOf({ tables }: ManifestDatabase): Message {
   const rows = tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
-  const [told, counted] = [tables.length, rows].map(inThousands);
+  const [tableCount = '', rowCount = ''] = [tables.length, rows].map(inThousands);
   return {
-    text: 'Loaded into a scratch database: {{tables}} tables, {{rows}} rows match.',
-    params: { tables: told ?? '', rows: counted ?? '' },
+    text: 'Loaded into a temporary database: {{tables}} tables, {{rows}} rows match.',
+    params: { tables: tableCount, rows: rowCount },
   };
 }
 

@@ -18,7 +18,7 @@ const HOUSEKEEPING_MS = 30 * 60_000;
 
 const on = (resource: string, ...actions: string[]) => actions.map((action) => `${resource}:${action}`);
 
-/** Permissions, by what they allow; each is a line in the host's role settings. */
+/** Permissions and the actions that they allow; each is a line in the host's role settings. */
 const SNIPPETS: Record<string, string[]> = {
   'pm.safekeep': [...on(BACKUPS, 'list', 'get'), ...on(RUNS, 'list', 'get', 'log', 'previous'), ...on(SETTINGS, 'get')],
   'pm.safekeep.create': [...on(BACKUPS, 'create', 'update', 'verify', 'rescan', 'keepUpload'), ...on(RUNS, 'cancel')],
@@ -35,7 +35,7 @@ const SNIPPETS: Record<string, string[]> = {
 export class SafekeepPlugin extends Plugin {
   private housekeeping: NodeJS.Timeout | undefined;
 
-  /** Called by the host once per process, before there is an app. */
+  /** Called by the host once per process, before any app exists. */
   static async staticImport(): Promise<void> {
     recoverBeforeCommands();
   }
@@ -61,8 +61,8 @@ export class SafekeepPlugin extends Plugin {
       [SETTINGS]: settingsActions,
     };
     for (const [name, actions] of Object.entries(resources)) {
-      // `only` closes the automatic create, update and destroy of the collections, for root too. The host adds its own
-      // actions to the object it is given, which must not be the one that the next reload takes the names from.
+      // `only` disables the automatic create, update and destroy of the collections, for root as well. The host adds its own
+      // actions to the object that it is given, so each reload needs a new object.
       app.resourceManager.define({ name, actions: withOwnChecks(actions), only: Object.keys(actions) });
     }
     for (const [name, actions] of Object.entries(SNIPPETS)) app.acl.registerSnippet({ name, actions });
@@ -71,7 +71,7 @@ export class SafekeepPlugin extends Plugin {
     app.resourceManager.use(countRequests(safekeep), { tag: 'safekeep-count-requests', before: 'auth' });
     app.on('afterStart', () => this.afterStart(safekeep));
     app.on('beforeStop', () => clearInterval(this.housekeeping));
-    app.on('__stopped', () => this.giveUp(safekeep));
+    app.on('__stopped', () => this.cancelRun(safekeep));
   }
 
   /** From another node of a cluster. */
@@ -97,8 +97,8 @@ export class SafekeepPlugin extends Plugin {
     await housekeep(safekeep, new Date());
   }
 
-  /** The process is about to end: a run that can still be cancelled leaves nothing behind. */
-  private giveUp(safekeep: Safekeep): void {
+  /** The process is about to end: cancels the run, where that is still possible, so that it leaves no files. */
+  private cancelRun(safekeep: Safekeep): void {
     try {
       safekeep.runs.active?.cancel();
     } catch (error) {
@@ -108,8 +108,8 @@ export class SafekeepPlugin extends Plugin {
 }
 
 /**
- * The host answers 500 to an update or a destroy without a key before the action is asked. Ours look at the key
- * themselves, and there is only one row of settings: these parameters leave the check out.
+ * The host answers an update or a destroy without a key with 500 before the action is called. Safekeep's actions check the key
+ * themselves, and there is only one row of settings: these parameters disable the host's check.
  */
 function withOwnChecks(actions: Record<string, Action>): Record<string, ActionType> {
   const skipped: Record<string, object> = { update: { forceUpdate: true }, destroy: { truncate: true } };
@@ -117,7 +117,7 @@ function withOwnChecks(actions: Record<string, Action>): Record<string, ActionTy
   return Object.fromEntries(entries) as Record<string, ActionType>;
 }
 
-/** As the host's gateway says it. */
+/** The same answer as that of the host's gateway. */
 const MAINTENANCE = {
   status: 503,
   code: 'APP_COMMANDING',
@@ -126,13 +126,13 @@ const MAINTENANCE = {
   command: { name: 'restore' },
 };
 
-/** Counts what a switch has to wait for; the restore's own polling and downloads would wait for each other. */
+/** Counts the requests that a switchover waits for, except Safekeep's own, which would wait for themselves. */
 function countRequests(safekeep: Safekeep) {
   return async (ctx: ResourcerContext, next: () => Promise<void>): Promise<void> => {
     const own = ctx.action?.resourceName === BACKUPS || ctx.action?.resourceName === RUNS;
     if (own) return await next();
     if (safekeep.control.isMaintaining) {
-      // The host answers again as soon as it has started. What it took before the restore is sure, the way back would lose.
+      // The host serves requests as soon as it has started. A rollback would lose the changes of requests before the health check.
       Object.assign(ctx, { status: 503, withoutDataWrapping: true, body: { error: MAINTENANCE } });
       return;
     }

@@ -1,6 +1,6 @@
 /**
- * Safekeep of one app: wires its parts together. Lives in the app's container, so it survives the reloads that a restore
- * causes; its parts therefore ask the app for everything else at the moment they need it.
+ * Safekeep of one app: connects its parts. It is in the app's container, so it survives the reloads that a restore causes; its
+ * parts therefore get everything else from the app when they need it.
  */
 import type { Application } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
@@ -43,7 +43,7 @@ export class Safekeep {
   readonly jobs: BackgroundJobs;
   readonly control: HostControl;
   readonly runs: Runs;
-  /** Requests in flight, counted by the plugin's middleware. */
+  /** Requests in progress, counted by the plugin's middleware. */
   requestsInFlight = 0;
 
   constructor(readonly app: Application) {
@@ -68,7 +68,7 @@ export class Safekeep {
     this.runs = new Runs(app, this.history, this.index, (record) => notify(this, record));
   }
 
-  /** The one of this app; created by the first call. */
+  /** Safekeep of this app; created by the first call. */
   static of(app: Application): Safekeep {
     const found = app.container.get('safekeep') as Safekeep | undefined;
     if (found) return found;
@@ -83,7 +83,7 @@ export class Safekeep {
     await this.uploads.prepare();
   }
 
-  /** For lines that belong to no run: the host's own log. */
+  /** For lines outside the log of any run: the host's own log. */
   readonly hostLog: RunContext['log'] = (_level, { text, params }) => {
     this.app.log.warn(`Safekeep: ${fill(text, params)}`);
   };
@@ -96,14 +96,14 @@ export class Safekeep {
     return driverFor(connectionOf(this.app.db));
   }
 
-  /** After a start: runs of processes that are gone have ended, leftovers go, and the lists show what is on disk. */
+  /** After a start: marks runs of ended processes as interrupted, removes leftovers, and rebuilds the lists. */
   async reconcile(): Promise<void> {
     const records = await this.runs.endInterrupted();
     if (!this.runs.active) await this.removeLeftovers(records);
     await this.catalog.reconcile(records);
   }
 
-  /** Another node switches the data over: stands aside until that is over or the node is gone, then loads what is live. */
+  /** Another node switches over: stops using the data until that is complete or the node has ended, then loads the live data. */
   async follow(): Promise<void> {
     const isOver = async () => {
       const journal = await this.journal.read();

@@ -1,10 +1,10 @@
-/** Shapes of the HTTP API (DESIGN: resource:action). Answers are wrapped as `{ data, meta? }` by the host. Times are ISO 8601, UTC. */
+/** Shapes of the HTTP API (resource:action). The host wraps answers as `{ data, meta? }`. Times are ISO 8601, UTC. */
 import type { Manifest } from './manifest';
 import type { ApiError, Content, LogLevel, RunStatus, RunView, Trigger, Verification } from './runs';
 
 export const PLUGIN_NAME = 'nocobase-plugin-safekeep';
 
-/** Sent by the page with every request, so that the history can tell a person from a script. */
+/** Sent by the page with every request, so that the history can distinguish users from scripts. */
 export const CLIENT_HEADER = 'x-safekeep-client';
 export const CLIENT_PAGE = 'page';
 
@@ -18,9 +18,9 @@ export interface BackupView {
   isProtected: boolean;
   startedAt: string;
   finishedAt: string | null;
-  /** Milliseconds, null while it runs. */
+  /** Milliseconds; null while it is in progress. */
   durationMs: number | null;
-  /** Size of the archive, null while it runs or when it failed. */
+  /** Size of the archive; null while the backup is in progress or when it failed. */
   bytes: number | null;
   /** Hex, of the whole archive. */
   sha256: string | null;
@@ -34,7 +34,7 @@ export interface BackupView {
   destinations: string[];
   /** Its last verification; null before the first. */
   verified: VerifiedView | null;
-  /** The run that makes it, while it runs. */
+  /** The run that makes it, while that is in progress. */
   run: RunView | null;
   /** Set on the backup that the live data was restored from. */
   live: LiveOrigin | null;
@@ -51,7 +51,7 @@ export interface LiveOrigin {
   by: string | null;
 }
 
-/** A verification as people read it: `detail` is in the user's language. */
+/** A verification as the user reads it: `detail` is in the user's language. */
 export type VerifiedView = Omit<Verification, 'detail'> & { detail: string };
 
 /** `safekeepBackups:get` */
@@ -71,7 +71,7 @@ export interface CreateBackupAnswer {
   backupName: string;
 }
 
-/** How a row of the compatibility table came out. */
+/** The result of one compatibility check. */
 export type CheckStatus = 'ok' | 'warning' | 'blocking';
 
 /** One line of the compatibility check; `backup`, `current` and `remedy` are in the user's language. */
@@ -84,25 +84,25 @@ export interface CheckView {
   remedy: string;
 }
 
-/** How the restore will make the new state live. */
+/** The plan of a restore. */
 export interface RestorePlanView {
   /** For example 'database', 'schema', 'tables', 'file'; null when the database is not restored. */
   databaseStrategy: string | null;
-  /** One sentence on what will happen, in the user's language. */
+  /** One sentence about the procedure, in the user's language. */
   summary: string;
-  /** One sentence on how long the app will be away. */
+  /** One sentence about how long the app is unavailable. */
   downtime: string;
-  /** Disk needed while the restore runs, in bytes. */
+  /** Disk space needed during the restore, in bytes. */
   extraBytes: number;
   /** Hours for which the previous data is kept, so that the restore can be undone; 0: not at all. */
   undoHours: number;
-  /** Folders of uploaded files that other apps may use too: there only files move that records of this app name. */
+  /** Folders of uploaded files that other apps can use as well: only files named in records of this app move there. */
   sharedFolders: { folder: string; apps: string[] }[];
 }
 
 /** Data that a restore or an undo replaced and that can be brought back. */
 export interface PreviousView {
-  /** Id of the run that replaced it: what `safekeepRuns:undo` and `:discard` take. */
+  /** Id of the run that replaced it; the key for `safekeepRuns:undo` and `:discard`. */
   id: string;
   /** 'restore' or 'undo': the kind of that run. */
   replacedBy: 'restore' | 'undo';
@@ -110,29 +110,29 @@ export interface PreviousView {
   replacedAt: string;
   startedBy: string | null;
   until: string;
-  /** The backup it had been restored from; null for data that no restore brought. */
+  /** The backup it was restored from; null for data that was never restored. */
   origin: LiveOrigin | null;
   contents: Content[];
-  /** Disk space that discarding it frees on this server; null where that cannot be known. */
+  /** Bytes that discarding it frees on this server; null where unknown. */
   bytes: number | null;
 }
 
 /** `safekeepRuns:previous` */
 export interface PreviousAnswer {
-  /** null while no restore brought the live data. */
+  /** null where the live data does not come from a restore. */
   live: LiveOrigin | null;
   /** Newest first. */
   previous: PreviousView[];
 }
 
-/** `safekeepBackups:preview` takes `{ name | uploadId, contents?, filesMode? }`: what a restore would lose. */
+/** `safekeepBackups:preview` takes `{ name | uploadId, contents?, filesMode? }`: the losses of a restore. */
 export interface PreviewAnswer {
   backupAt: string;
   /** Larger tables whose number of rows would change; `now` is null where it was not counted in time. */
   tables: { name: string; now: number | null; then: number }[];
   /** Live files that are not in the backup; null when files are not restored or newer ones are kept. */
   removedFiles: { count: number; bytes: number; newestAt: string | null } | null;
-  /** Only one of database and files is restored, so records and files may not match. */
+  /** Only one of database and files is restored, so records and files can differ. */
   isPartial: boolean;
 }
 
@@ -143,9 +143,9 @@ export interface InspectAnswer {
   /** True when nothing blocks. */
   restorable: boolean;
   plan: RestorePlanView;
-  /** Name of the app that would be overwritten: what the user types to confirm. */
+  /** Name of the app to overwrite: the user types it to confirm. */
   appName: string;
-  /** Previous data that has to be discarded for good, so that there is enough disk space; its ids go into `discard`. */
+  /** Previous data that must be discarded to free disk space; its ids go into `discard`. */
   discards: PreviousView[];
 }
 
@@ -156,9 +156,9 @@ export interface RestoreRequest {
   contents?: Content[];
   /** mirror (default): the folder becomes as it was; merge: newer files are kept. */
   filesMode?: 'mirror' | 'merge';
-  /** Codes of the warnings the user has accepted; a warning not named here refuses the restore. */
+  /** Codes of the warnings that the user accepted; the restore is refused for any other warning. */
   acceptWarnings?: string[];
-  /** Previous data to discard for good where disk space is short (`InspectAnswer.discards`). */
+  /** Previous data to discard permanently where disk space is short (`InspectAnswer.discards`). */
   discard?: string[];
 }
 export interface RestoreAnswer {
@@ -178,22 +178,22 @@ export interface UploadStartRequest {
 }
 export interface UploadStartAnswer {
   uploadId: string;
-  /** How large one chunk may be. */
+  /** Maximum size of a chunk. */
   maxChunkBytes: number;
-  /** Where to go on: bytes that have arrived. */
+  /** Bytes received so far: the offset to continue at. */
   received: number;
 }
 /** `safekeepBackups:uploadAppend?uploadId=&offset=` with the raw chunk as application/octet-stream. */
 export interface UploadAppendAnswer {
   received: number;
 }
-/** `safekeepBackups:uploadFinish` `{ uploadId, sha256? }`: the archive is opened and checked byte by byte. */
+/** `safekeepBackups:uploadFinish` `{ uploadId, sha256? }`: the archive is opened and its checksum verified. */
 export interface UploadFinishAnswer {
   uploadId: string;
   manifest: Manifest;
 }
 
-/** `safekeepRuns:log?filterByTk=&offset=`; poll with the `nextOffset` of the answer before. */
+/** `safekeepRuns:log?filterByTk=&offset=`; poll with the `nextOffset` of the last answer. */
 export interface RunLogAnswer {
   lines: { at: string; level: LogLevel; step: string; message: string }[];
   nextOffset: number;
@@ -201,20 +201,20 @@ export interface RunLogAnswer {
 
 /** `safekeepSettings:get` and `:update`. */
 export interface Settings {
-  /** Keep at most this many successful backups of each content; protected ones do not count. 0 = no limit. */
+  /** Maximum number of successful backups per content; protected backups do not count. 0 = no limit. */
   maxBackups: number;
-  /** What a new backup holds unless told otherwise. */
+  /** Default contents of a new backup. */
   defaultContents: Content[];
   /** Hours for which previous data is kept after a restore. */
   undoHours: number;
 }
-/** `safekeepSettings:get` adds facts the page shows. */
+/** `safekeepSettings:get` adds facts for the page. */
 export interface SettingsAnswer extends Settings {
   /** Folder on the server that keeps the archives. */
   folder: string;
   freeBytes: number;
 }
-/** `safekeepSettings:tools`, for those who may change settings: the client tools found on the server. */
+/** `safekeepSettings:tools`, with the permission to change settings: the client tools on the server. */
 export interface ToolsAnswer {
   tools: { name: string; status: CheckStatus; detail: string; remedy: string }[];
 }

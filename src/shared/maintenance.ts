@@ -1,4 +1,4 @@
-/** The text of the host's maintenance dialog: written by the server, read by the page, which gets no other answer then. */
+/** The text of the host's maintenance dialog: written by the server, and parsed by the page, which gets no other answer during maintenance. */
 import { type RunKind, type RunView, STEPS } from './runs';
 
 const STEP_TEXTS: Record<string, string> = {
@@ -7,12 +7,12 @@ const STEP_TEXTS: Record<string, string> = {
   healthCheck: 'checking the app',
 };
 
-/** In English, like everything the host itself shows there. */
+/** In English, like the host's own texts there. */
 export function maintenanceText({ kind, step, percent }: Pick<RunView, 'kind' | 'step' | 'percent'>): string {
   return `Safekeep ${kind}: ${STEP_TEXTS[step] ?? step} (${percent} %)`;
 }
 
-/** What a maintenance text reports of a run; null when it is not one of ours. */
+/** The state of a run in a maintenance text; null for a text of the host. */
 export function readMaintenanceText(text: string): Pick<RunView, 'kind' | 'step' | 'percent'> | null {
   const [, kind = '', words = '', percent] = /^Safekeep (\w+): (.+?) \((\d+) %\)/.exec(text) ?? [];
   if (!Object.keys(STEPS).includes(kind)) return null;

@@ -1,4 +1,4 @@
-/** What an archive says about itself (docs/archive-format.md). The schema that parses it stands in engine/archive/manifest.ts. */
+/** The manifest of an archive (docs/archive-format.md). Its schema is in engine/archive/manifest.ts. */
 import type { Content, Trigger } from './runs';
 
 export type Dialect = 'postgres' | 'mysql' | 'mariadb' | 'sqlite';
@@ -6,9 +6,9 @@ export type Dialect = 'postgres' | 'mysql' | 'mariadb' | 'sqlite';
 export interface TableRows {
   /** Name as the database has it; PostgreSQL: schema.table. */
   name: string;
-  /** Rows in the dump; null where the database could not count them in the dump's own moment. */
+  /** Rows in the dump; null where the database could not count them at the moment of the dump. */
   rows: number | null;
-  /** True where the structure was dumped and the rows were left out on purpose (run-time tables). */
+  /** True where only the structure was dumped (runtime tables). */
   dataExcluded?: boolean;
 }
 
@@ -35,20 +35,20 @@ export interface DatabaseFacts {
   timeZone: string;
   /** PostgreSQL only; empty elsewhere. */
   extensions: DatabaseExtension[];
-  /** PostgreSQL: roles that own or were granted something in the dump, without the connecting one; empty elsewhere. */
+  /** PostgreSQL: roles with ownership or grants in the dump, except the connecting role; empty elsewhere. */
   roles: string[];
-  /** Estimate of the data's size in bytes, indexes left out. */
+  /** Estimated size of the data in bytes, without indexes. */
   dataBytes: number;
 }
 
 export interface ManifestDatabase extends DatabaseFacts {
   tool: { name: string; version: string };
-  /** The dump's entries in the order in which they are loaded. */
+  /** The entries of the dump, in the order in which they are loaded. */
   parts: string[];
   tables: TableRows[];
   /**
-   * PostgreSQL, where data was dumped that was not live: under which name each of the app's schemas stands in the dump. Everywhere
-   * else in the manifest they bear their live names.
+   * PostgreSQL, for a dump of previous data: the name in the dump of each of the app's schemas. The rest of the manifest uses
+   * their live names.
    */
   schemasInDump?: Record<string, string>;
 }
@@ -56,22 +56,22 @@ export interface ManifestDatabase extends DatabaseFacts {
 export interface ManifestFileRoot {
   /** Folder name below files/ in the archive. */
   id: string;
-  /** Names of the File manager storages that keep their files here. */
+  /** Names of the File manager storages whose files are here. */
   storages: string[];
   /** The folder on the server that was backed up, as it was configured. */
   documentRoot: string;
-  /** Where each storage lies below `documentRoot`, '/' between folders; '' for itself. Older archives lack it. */
+  /** The path of each storage below `documentRoot`, '/' between folders; '' for itself. Older archives lack it. */
   places?: Record<string, string>;
   files: number;
   bytes: number;
-  /** Of these, the files that records of the app name. Older archives lack it. */
+  /** Of these, the files named in records of the app. Older archives lack it. */
   recorded?: { files: number; bytes: number };
 }
 
 export interface Manifest {
   /** Number of the archive format. */
   format: number;
-  /** Name of the backup, which is also the file name without its ending. */
+  /** Name of the backup, which is also the file name without its extension. */
   name: string;
   /** ISO 8601, UTC. */
   createdAt: string;
@@ -85,11 +85,11 @@ export interface Manifest {
   trigger: Trigger;
   database: ManifestDatabase | null;
   files: { roots: ManifestFileRoot[]; missing: number } | null;
-  /** Derived from the application's secrets so that another server can tell whether it has the same ones. */
+  /** Derived from the app's secrets, so that another server can check whether it has the same ones. */
   keyFingerprints: Record<string, string>;
   /** The list of all other entries (entries.jsonl). */
   entries: { count: number; bytes: number; sha256: string };
-  /** Problems met while backing up, such as files missing on disk. */
+  /** Number of problems during the backup, such as files missing on disk. */
   warnings: number;
 }
 
@@ -104,6 +104,6 @@ export interface ArchiveEntry {
   mtimeMs?: number;
   /** Permission bits, files only. */
   mode?: number;
-  /** Whether records of the app name the file, files only. Older archives lack it. */
+  /** Whether records of the app name the file; files only. Older archives lack it. */
   recorded?: boolean;
 }

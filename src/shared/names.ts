@@ -1,4 +1,4 @@
-/** English names of what messages speak of; each is a translation key. */
+/** English names for use in messages; each is a translation key. */
 import type { Content, RunKind } from './runs';
 
 export const CHECK_NAMES: Record<string, string> = {
@@ -36,5 +36,5 @@ export const KIND_NAMES: Record<RunKind, string> = {
 /** Within a sentence. */
 export const CONTENT_NAMES: Record<Content, string> = { database: 'database', files: 'uploaded files' };
 
-/** What a NOT_FOUND speaks of, within a sentence. */
+/** The subjects of NOT_FOUND, within a sentence. */
 export const THING_NAMES = { backup: 'backup', run: 'run', upload: 'upload', file: 'file' } as const;

@@ -1,4 +1,4 @@
-/** What a run is and how it is told to the outside; spoken by server, client and command line alike. */
+/** Runs: types and constants that server, client and command line share. */
 
 export type RunKind = 'backup' | 'restore' | 'undo' | 'verify' | 'prune';
 
@@ -13,28 +13,28 @@ export const FINAL_STATUSES: readonly RunStatus[] = [
   'interrupted',
 ];
 
-/** How far the current step is. `total` is 0 while it is not known. */
+/** Progress of the current step. `total` is 0 while unknown. */
 export interface Progress {
   done: number;
   total: number;
   unit: 'bytes' | 'rows' | 'files' | 'steps';
 }
 
-/** An error as the API tells it: `code` is for machines, the rest for people, in their language. */
+/** An error as the API returns it: `code` for machines; `message` and `hint` for people, in their language. */
 export interface ApiError {
   code: string;
   message: string;
   hint: string;
-  /** What the message was filled with, for machines: an upload goes on from `expected`. */
+  /** The parameters of the message, for machines: an upload continues from `expected`. */
   params?: Readonly<Record<string, unknown>>;
 }
 
-/** A message that is not translated yet: an English sentence with `{{name}}` places, and what goes into them. */
+/** A message that is translated when it is shown: an English sentence with `{{name}}` places, and their values. */
 export interface Message {
   text: string;
   params?: Params;
 }
-/** Names and numbers stay as they are; messages are translated, a list of them is joined. */
+/** Strings and numbers stay unchanged; messages are translated, and lists of messages joined. */
 export type Params = Readonly<Record<string, string | number | Message | readonly Message[]>>;
 
 export type LogLevel = 'info' | 'warn' | 'error';
@@ -48,14 +48,14 @@ export interface LogLine {
   message: Message;
 }
 
-/** What `safekeepRuns:get` answers and what a websocket message of type `safekeep:run` carries. Times are ISO 8601, UTC. */
+/** The answer of `safekeepRuns:get` and the payload of websocket messages of type `safekeep:run`. Times are ISO 8601, UTC. */
 export interface RunView {
   id: string;
   kind: RunKind;
   status: RunStatus;
   /** Key of the step in progress, or of the last one (see STEPS). */
   step: string;
-  /** Steps that have begun, in order; a step of the kind that is missing before the last one was skipped. */
+  /** Steps begun so far, in order; a step that is missing before the last one was skipped. */
   steps: string[];
   /** Cancelled, and still cleaning up. */
   cancelling: boolean;
@@ -68,7 +68,7 @@ export interface RunView {
   backupName: string | null;
   /** When that backup was made. */
   backupAt: string | null;
-  /** Set when the restore read an uploaded file rather than a listed backup, with the name of that file. */
+  /** Set for a restore from an uploaded file; `uploadName` is the name of that file. */
   uploadId: string | null;
   uploadName: string | null;
   contents: Content[];
@@ -76,9 +76,9 @@ export interface RunView {
   trigger: Trigger;
   warnings: number;
   error: ApiError | null;
-  /** Nickname of the user who started it, null for the machine. */
+  /** Nickname of the user who started it; null for automatic runs. */
   startedBy: string | null;
-  /** Runs that replaced data: whether that data can be brought back; null for all others. */
+  /** Whether the data that the run replaced can be brought back; null for a run that replaced none. */
   undo: UndoView | null;
   /** Undos only: the run whose previous data was brought back. */
   undoOf: string | null;
@@ -86,20 +86,20 @@ export interface RunView {
   direction: 'undo' | 'redo' | null;
 }
 
-/** Until when the data that a run replaced can be brought back, or why and since when it cannot. */
+/** Until when the data that a run replaced can be brought back, or since when and why it cannot. */
 export type UndoView =
   { state: 'available'; until: string } | { state: 'live again' | 'expired' | 'discarded' | 'not kept'; at: string };
 
-/** How far a backup is proven: loaded and counted; read byte by byte, but not loaded here; refuted. */
+/** restorable: loaded, and row counts match. bytes only: checksums match, but it could not be loaded here. failed: verification failed. */
 export type VerificationResult = 'restorable' | 'bytes only' | 'failed';
 
-/** What is remembered of the last verification of a backup. */
+/** The last verification of a backup. */
 export interface Verification {
   /** ISO 8601, UTC. */
   at: string;
   runId: string;
   result: VerificationResult;
-  /** What was proven; why it was not loaded; what is wrong. */
+  /** The extent of the verification, the reason why the data was not loaded, or the problem. */
   detail: Message;
 }
 
@@ -108,7 +108,7 @@ export type Trigger = 'manual' | 'schedule' | 'api' | 'cli' | 'pre-restore' | 'u
 export type Content = 'database' | 'files';
 export const ALL_CONTENTS: readonly Content[] = ['database', 'files'];
 
-/** Every step of every kind of run, in order, with the weight of its share in the overall percentage. */
+/** The steps of every kind of run, in order, with their weight in the overall percentage. */
 export const STEPS = {
   backup: {
     prepare: 2,

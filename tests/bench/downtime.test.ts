@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: how long the app is away during a restore and during its undo, with little data and with much, for every
+ * `npm run bench`: how long the app is unavailable during a restore and during its undo, with little data and with much, for every
  * way to restore. Sizes by BENCH_SMALL_MB (default 10) and BENCH_LARGE_MB (default 1000); BENCH_WAYS picks ways by name.
  */
 import path from 'node:path';

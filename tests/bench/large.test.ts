@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: one backup and one restore of a large NocoBase on PostgreSQL, beside what the native tools need for
+ * `npm run bench`: one backup and one restore of a large NocoBase on PostgreSQL, compared with the time of the client tools for
  * the same data. Sizes by BENCH_ROWS (default 2,000,000: about 1 GB) and BENCH_FILES_MB (default 400).
  */
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** A table to fill, and the client that sees when the app is away. */
+/** A table to fill, and the client that records when the app is unavailable. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostApi } from '../../scripts/host-api.mjs';
 import type { ServerDialect } from '../support/servers';

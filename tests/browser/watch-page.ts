@@ -2,6 +2,8 @@
 export interface Seen {
   /** How far a backup in the list was, in per cent and in order, by its name. */
   percents: Record<string, number[]>;
+  /** A backup in the list was shown as being cancelled. */
+  cancelling: boolean;
   /** The page showed that the app is unavailable. */
   unavailable: boolean;
   /** Steps of the run that could be seen while the host's own dialog was open, in order. */
@@ -12,7 +14,7 @@ export interface Seen {
 
 /** Runs in the page: notes what comes and goes too fast to be waited for from outside, across reloads. */
 export function watchPage(): void {
-  const nothing: Seen = { percents: {}, unavailable: false, stepsInMaintenance: [], covered: false };
+  const nothing: Seen = { percents: {}, cancelling: false, unavailable: false, stepsInMaintenance: [], covered: false };
   const seen = JSON.parse(sessionStorage.getItem('seen') ?? JSON.stringify(nothing)) as Seen;
   const note = <T>(list: T[], value: T) => {
     if (list.at(-1) !== value) list.push(value);
@@ -21,6 +23,7 @@ export function watchPage(): void {
     for (const bar of document.querySelectorAll<HTMLElement>(
       '[data-testid="safekeep-backups-table"] [data-testid="safekeep-run-progress"]',
     )) {
+      if (bar.textContent.includes('Cancelling…')) seen.cancelling = true;
       note((seen.percents[bar.closest('tr')?.dataset['rowKey'] ?? ''] ??= []), Number(bar.dataset['percent']));
     }
     if (document.querySelector('[data-testid="safekeep-run-unavailable"]')) seen.unavailable = true;

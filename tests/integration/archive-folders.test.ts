@@ -101,7 +101,7 @@ describe('an archive whose files belong', () => {
     'nul\0byte',
   ];
 
-  it('nowhere that a file storage of the app lies is not restored', async () => {
+  it('to no folder of a file storage of the app is not restored', async () => {
     const before = everything();
     for (const documentRoot of FORBIDDEN) {
       const uploadId = await crafted(documentRoot);
@@ -116,7 +116,7 @@ describe('an archive whose files belong', () => {
     expect(everything()).toEqual(before);
   }, 300_000);
 
-  it('to NocoBase or to another app is not restored, even where the operator opens everything', async () => {
+  it('to NocoBase or to another app is not restored, even where the operator allows every folder', async () => {
     process.env['LOCAL_STORAGE_ALLOWED_ROOTS'] = '/,storage,..';
     const reasons: string[] = [];
     for (const documentRoot of [
@@ -143,7 +143,7 @@ describe('an archive whose files belong', () => {
     expect(free.checks.filter(({ code }) => code === 'fileFolders')).toEqual([]);
   }, 300_000);
 
-  it('to a folder that the operator opens is restored there', async () => {
+  it('to a folder that the operator allows is restored there', async () => {
     const uploadId = await crafted(`${home}/opened/mine/deep`);
     await makeRestore(host.root, { uploadId, contents: ['files'] });
     const names = fs.readdirSync(path.join(home, 'opened/mine/deep'));
@@ -151,7 +151,7 @@ describe('an archive whose files belong', () => {
     expect(fs.readFileSync(path.join(home, 'opened/mine/deep', file), 'utf8')).toBe('backed up');
   });
 
-  it('to storages that lie apart here is not restored', async () => {
+  it('to storages in separate folders here is not restored', async () => {
     const values = { name: 'second', title: 'second', type: 'local', options: { documentRoot: 'storage/second' } };
     await host.app.db.getRepository('storages').create({ values });
     const { checks } = await inspect(await crafted('storage/uploads', ['local', 'second']));
@@ -159,7 +159,7 @@ describe('an archive whose files belong', () => {
     await host.app.db.getRepository('storages').destroy({ filter: { name: 'second' } });
   });
 
-  it('to a storage of the app goes to the folder that this has here, whatever the archive names', async () => {
+  it('to a storage of the app is restored to the folder of that storage here, whatever the archive names', async () => {
     const before = everything();
     const uploadId = await crafted('storage/plugins', ['local']);
     const { checks } = await inspect(uploadId);
@@ -177,7 +177,7 @@ describe('an archive whose files belong', () => {
   });
 });
 
-describe('a backup from a server whose uploads lay elsewhere', () => {
+describe('a backup from a server with other upload folders', () => {
   const storages = () => host.app.db.getRepository('storages');
   const moveTo = async (documentRoot: string) => {
     const [local] = await storages().find({ filter: { name: 'local' } });
@@ -230,7 +230,7 @@ describe('a backup from a server whose uploads lay elsewhere', () => {
   });
 });
 
-it('leaves the uploads as they are when a backup is inspected', async () => {
+it('leaves the uploads unchanged when a backup is inspected', async () => {
   const before = await compare.fingerprintFolder(path.join(storage, 'uploads'));
   await inspect(await upload(host.root, archive));
   compare.expectSameFiles(before, await compare.fingerprintFolder(path.join(storage, 'uploads')));

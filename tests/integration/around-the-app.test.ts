@@ -1,4 +1,4 @@
-/** What goes on in and around the app while a restore exchanges its data: jobs, queues, text, other nodes. */
+/** The app and its surroundings during a switchover: jobs, queues, texts, other nodes. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -42,14 +42,14 @@ it('jobs and timers of the replaced data never meet the restored data', async ()
 
   const run = await makeRestore(root, { name: backup.name });
   expect(run.status).toBe('succeeded with warnings');
-  expect(await logOf(root, run.id)).toContain('1 waiting jobs belong to the replaced data');
+  expect(await logOf(root, run.id)).toContain('Waiting background jobs of the replaced data: 1');
   expect(timer.running).toBe(false);
   expect(waitingJobs(host)).toEqual([]);
   expect(existsSync(path.join(host.storage, 'safekeep/main/waiting-jobs.json'))).toBe(false);
   await expect(oldPool.sequelize.query('SELECT 1')).rejects.toThrow(/closed/);
 });
 
-it('a restore of files alone, and the way back, leave the waiting jobs', async () => {
+it('a restore of files alone, and its rollback, leave the waiting jobs', async () => {
   host = await startApp({ plugin: SafekeepPlugin });
   const { app, root } = host;
   const users = await app.db.getModel('users').findAll({ raw: true });
@@ -69,15 +69,15 @@ it('a restore of files alone, and the way back, leave the waiting jobs', async (
   expect(waitingJobs(host)).toEqual([{ row: 7 }]);
 });
 
-it('everyone who waits reads the step and the percentage, whatever the host says meanwhile', async () => {
+it('all users see step and percentage during maintenance, in front of the host’s own text', async () => {
   host = await startApp({ plugin: SafekeepPlugin });
   const { app, root } = host;
   const backup = await makeBackup(root);
-  const said: string[] = [];
-  app.on('maintainingMessageChanged', ({ message }: { message: string }) => said.push(message));
+  const shown: string[] = [];
+  app.on('maintainingMessageChanged', ({ message }: { message: string }) => shown.push(message));
   await makeRestore(root, { name: backup.name });
-  const after = said.findIndex((text) => text.startsWith('Safekeep restore'));
-  const texts = said.slice(after);
+  const after = shown.findIndex((text) => text.startsWith('Safekeep restore'));
+  const texts = shown.slice(after);
   expect(texts.filter((text) => !/^Safekeep restore: [^(]+ \(\d+ %\)(: .+)?$/.test(text))).toEqual([]);
   expect(texts.some((text) => /switching over the data \(\d+ %\)/.test(text))).toBe(true);
   expect(texts.some((text) => /reloading the app \(\d+ %\): load plugin \[.+\], \d+\/\d+/.test(text))).toBe(true);
@@ -86,11 +86,11 @@ it('everyone who waits reads the step and the percentage, whatever the host says
   expect(own).toBe(false);
 });
 
-it('other nodes are told, and one that is told loads what is live when the exchange is over', async () => {
+it('other nodes are notified, and load the live data when the switchover is complete', async () => {
   host = await startApp({ plugin: SafekeepPlugin });
   const { app, root, storage } = host;
   const backup = await makeBackup(root);
-  const told: unknown[] = [];
+  const notified: unknown[] = [];
   const adapter = {
     isConnected: () => true,
     connect: () => Promise.resolve(),
@@ -98,14 +98,14 @@ it('other nodes are told, and one that is told loads what is live when the excha
     subscribe: () => Promise.resolve(),
     unsubscribe: () => Promise.resolve(),
     publish: (channel: string, text: string) => {
-      told.push({ channel, ...(JSON.parse(text) as object) });
+      notified.push({ channel, ...(JSON.parse(text) as object) });
       return Promise.resolve();
     },
   };
   app.pubSubManager.setAdapter(adapter);
   await makeRestore(root, { name: backup.name });
   const channel = `main.main.sync.${PLUGIN_NAME}`;
-  expect(told).toContainEqual(expect.objectContaining({ channel, message: SWITCHOVER_MESSAGE, skipSelf: true }));
+  expect(notified).toContainEqual(expect.objectContaining({ channel, message: SWITCHOVER_MESSAGE, skipSelf: true }));
 
   // As if another node were at it: its journal lies in the shared folder.
   const journal = path.join(storage, 'safekeep/main/journal.json');

@@ -1,4 +1,4 @@
-/** People upload and delete files all through a backup. What it says of files is true all the same. */
+/** People upload and delete files all through a backup. Its record of files is correct nevertheless. */
 import * as fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -62,7 +62,7 @@ describe('an uploaded file', () => {
     expectRefusal(await tryUpload(scene.root, noJson), 422, 'ARCHIVE_DAMAGED');
   });
 
-  it('that is of a newer format is refused, and both numbers are told', async () => {
+  it('of a newer format is refused, and the error names both numbers', async () => {
     const newer = await altered(archive, { manifest: (manifest) => void (manifest.format = 7) });
     expect(expectRefusal(await tryUpload(scene.root, newer), 422, 'FORMAT_TOO_NEW').message).toMatch(/7.*1/);
   });
@@ -147,7 +147,7 @@ describe('a backup of the list whose archive was damaged on disk', () => {
   });
 });
 
-describe('a forged archive whose seal is right', () => {
+describe('a forged archive with a valid seal', () => {
   /** Uploads, which goes well, and restores. */
   async function restoreOf(bytes: Buffer) {
     const { uploadId, status, body } = await tryUpload(scene.root, bytes);
@@ -157,7 +157,7 @@ describe('a forged archive whose seal is right', () => {
     return run;
   }
 
-  it('fails its restore while files are staged when a file is not what the list says', async () => {
+  it('fails its restore while files are staged when a file differs from the list', async () => {
     const at = archive.indexOf('two two two');
     expect(at).toBeGreaterThan(0);
     const run = await restoreOf(resealed(flipped(archive, at)));
@@ -165,7 +165,7 @@ describe('a forged archive whose seal is right', () => {
     expect(run.step).toBe('stageFiles');
   });
 
-  it('fails its restore while the database is staged when the dump is not what the list says', async () => {
+  it('fails its restore while the database is staged when the dump differs from the list', async () => {
     const at = Math.floor((archive.indexOf('database/') + archive.indexOf('two two two')) / 2);
     const run = await restoreOf(resealed(flipped(archive, at)));
     expectFailed(run, 'ARCHIVE_DAMAGED');

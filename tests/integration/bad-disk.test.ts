@@ -64,13 +64,13 @@ describe.runIf(mayMount)('with no space where the backups lie', () => {
   });
 });
 
-describe.runIf(mayMount)('with no space beside the database file', () => {
+describe.runIf(mayMount)('without space next to the database file', () => {
   beforeEach(async () => {
     mount('db', 32 * MEBIBYTE);
     scene = await startScene({ storage });
   });
 
-  it('a backup fails, leaves nothing, and the app goes on', async () => {
+  it('a backup fails, leaves nothing, and the app keeps running', async () => {
     await scene.remember();
     disk.fill(MEBIBYTE / 4);
     const run = await runToEnd(scene.root, 'safekeepBackups:create', {});
@@ -79,7 +79,7 @@ describe.runIf(mayMount)('with no space beside the database file', () => {
     expect(readdirSync(scene.backups)).toEqual([]);
   });
 
-  it('a restore fails before the switch and leaves nothing', async () => {
+  it('a restore fails before the switchover and leaves nothing', async () => {
     const { name } = await makeBackup(scene.root);
     await scene.remember();
     disk.fill(MEBIBYTE / 4);
@@ -105,7 +105,7 @@ describe.runIf(mayMount)('with no space where the uploaded files lie, on a disk 
     ({ name } = await makeBackup(scene.root));
   });
 
-  it('a restore is refused by what the backup says it needs', async () => {
+  it('a restore is refused by the size in the manifest', async () => {
     disk.fill(2 * MEBIBYTE);
     await scene.remember();
     const { checks }: InspectAnswer = await scene.root.get('safekeepBackups:inspect', { body: { name } });
@@ -115,7 +115,7 @@ describe.runIf(mayMount)('with no space where the uploaded files lie, on a disk 
     await scene.expectUntouched();
   });
 
-  it('a restore that needs more than the backup said fails and leaves nothing', async () => {
+  it('a restore that needs more than the manifest states fails and leaves nothing', async () => {
     const bytes = await altered(readFileSync(path.join(scene.backups, `${name}.safekeep.zip`)), {
       manifest: ({ files }) => files?.roots.forEach((root) => (root.bytes = 1)),
     });
@@ -129,7 +129,7 @@ describe.runIf(mayMount)('with no space where the uploaded files lie, on a disk 
     await scene.expectUntouched();
   });
 
-  it('a restore exchanges the files one by one, as the folder itself can not be renamed', async () => {
+  it('a restore moves the files one by one, as the folder itself cannot be renamed', async () => {
     await scene.remember();
     rmSync(path.join(scene.uploads, 'large.bin'));
     writeFileSync(path.join(scene.uploads, 'newer.txt'), 'newer');
@@ -155,7 +155,7 @@ describe.runIf(mayMount)('with no space where uploads arrive', () => {
     await scene.expectUntouched();
   });
 
-  it('an upload that meets a full disk is told so, and goes on once there is space', async () => {
+  it('an upload to a full disk fails with the reason, and continues once there is space', async () => {
     const bytes = Buffer.alloc(2 * MEBIBYTE, 'chunk');
     const body = { fileName: 'a.zip', bytes: bytes.length };
     const { uploadId } = await scene.root.get('safekeepBackups:uploadStart', { body });

@@ -36,7 +36,7 @@ async function restore(more: object = {}) {
 }
 
 /** What every server refuses, whatever its own dialect is. */
-const MISFITS: [misfit: string, code: string, told: string, change: Change][] = [
+const MISFITS: [misfit: string, code: string, expected: string, change: Change][] = [
   ['of another dialect', 'dialect', 'mysql', ({ database }) => void (database.dialect = 'mysql')],
   ['of the other underscored', 'underscored', 'true', ({ database }) => void (database.underscored = true)],
   ['of another table prefix', 'tablePrefix', 'nb_', ({ database }) => void (database.tablePrefix = 'nb_')],
@@ -57,17 +57,17 @@ describe.each(['sqlite', 'postgres'] as const)('on %s a backup', (dialect) => {
   });
   afterAll(async () => await scene?.host.stop());
 
-  it.each(MISFITS)('%s is refused, named side by side with the way out', async (_misfit, code, told, change) => {
+  it.each(MISFITS)('%s is refused, with both values and a remedy', async (_misfit, code, expected, change) => {
     const inspected = await uploaded(change);
     expect(inspected.restorable).toBe(false);
     const check = checkOf(inspected, code);
-    expect(check).toMatchObject({ status: 'blocking', backup: expect.stringContaining(told) });
-    expect(check.remedy).toContain(told);
-    expect(check.current).not.toContain(told);
+    expect(check).toMatchObject({ status: 'blocking', backup: expect.stringContaining(expected) });
+    expect(check.remedy).toContain(expected);
+    expect(check.current).not.toContain(expected);
     const codes = inspected.checks.map((one) => one.code);
     const { message } = expectRefusal(await restore({ acceptWarnings: codes }), 409, 'INCOMPATIBLE');
     expect(message).toContain(CHECK_NAMES[code]);
-    expect(message).toContain(told);
+    expect(message).toContain(expected);
   });
 
   it('with a plugin that is missing here is refused until the warning is accepted by its name', async () => {
@@ -84,7 +84,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s a backup', (dialect) => {
   });
 });
 
-describe('a backup whose manifest is out for harm', () => {
+describe('a backup with a malicious manifest', () => {
   beforeAll(async () => {
     scene = await startScene();
     archive = await download(scene.root, (await makeBackup(scene.root)).name);
@@ -96,7 +96,7 @@ describe('a backup whose manifest is out for harm', () => {
   it.each([
     ['a folder of the system', () => '/etc'],
     ['a folder above the storage', () => '/'],
-    ['a folder beside the uploads by going up', () => 'storage/uploads/../../../elsewhere'],
+    ['a folder outside of the uploads by going up', () => 'storage/uploads/../../../elsewhere'],
     ['the folder that holds the backups', () => 'storage/safekeep'],
     ['the whole storage folder', () => 'storage'],
   ])('is refused when its files would replace %s', async (_what, folder) => {
@@ -123,7 +123,7 @@ describe('a backup whose manifest is out for harm', () => {
     expectRefusal(await tryUpload(scene.root, bytes), 422, 'ARCHIVE_DAMAGED');
   });
 
-  it('is refused when asked for contents that it does not hold', async () => {
+  it('is refused for contents that it does not contain', async () => {
     const { name } = await makeBackup(scene.root, { contents: ['files'] });
     const body = { name, contents: ['database'] };
     const { message } = expectRefusal(await scene.root.call('safekeepBackups:restore', { body }), 422, 'NOT_IN_BACKUP');

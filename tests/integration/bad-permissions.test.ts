@@ -3,7 +3,7 @@ import type { HostApi } from '../../scripts/host-api.mjs';
 import { expectRefusal, type Scene, startScene } from '../support/bad-day';
 import { makeBackup } from '../support/safekeep';
 
-/** Every right, and what it allows; `runs:cancel` belongs to whoever may start a run. */
+/** Every permission and its actions; `runs:cancel` belongs to all that start runs. */
 const GROUPS: Record<string, string[]> = {
   'pm.safekeep': [
     'safekeepBackups:list',
@@ -59,7 +59,7 @@ async function allowedTo(api: HostApi): Promise<string[]> {
   return allowed;
 }
 
-describe('what a role may do', () => {
+describe('the permissions of a role', () => {
   it.each(snippets)('is what %s names, and nothing else', async (snippet) => {
     const api = await scene.host.userWith([snippet]);
     const cancels = snippet === 'pm.safekeep.create' || snippet === 'pm.safekeep.restore';
@@ -67,16 +67,16 @@ describe('what a role may do', () => {
     expect(await allowedTo(api)).toEqual(expected);
   });
 
-  it('is nothing without one of the rights', async () => {
+  it('is nothing without a permission', async () => {
     expect(await allowedTo(await scene.host.userWith([]))).toEqual([]);
     expect(await allowedTo(await scene.host.userWith(['ui.*', 'pm.users']))).toEqual([]);
   });
 
-  it('is everything with the right to all of Safekeep', async () => {
+  it('is everything with the permission for all of Safekeep', async () => {
     expect(await allowedTo(await scene.host.userWith(['pm.safekeep', 'pm.safekeep.*']))).toEqual(everyAction);
   });
 
-  it('is nothing for someone who is not signed in, or whose token is none', async () => {
+  it('is nothing for a user who is not signed in or has an invalid token', async () => {
     const forged = { ...scene.host.anonymous, token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' };
     for (const action of everyAction) {
       expect(await statusOf(scene.host.anonymous, action), action).toBe(401);
@@ -88,7 +88,7 @@ describe('what a role may do', () => {
   });
 });
 
-describe('the automatic actions of the collections are closed for root too:', () => {
+describe('the automatic actions of the collections are disabled for root, too:', () => {
   const AUTOMATIC = [
     ...[
       'create',
@@ -139,7 +139,7 @@ describe('the automatic actions of the collections are closed for root too:', ()
     expect(await picture()).toEqual(before);
   });
 
-  it('an update of a backup changes its note and protection, whatever else is sent', async () => {
+  it('an update of a backup changes its note and protection, and ignores other fields', async () => {
     const [before] = (await picture())['safekeepBackups'] ?? [];
     const body = {
       note: 'mine',
@@ -177,7 +177,7 @@ describe('a protected backup', () => {
     expectRefusal(await destroy(), 404, 'NOT_FOUND');
   });
 
-  it('keeps its protection from someone who may not delete', async () => {
+  it('keeps its protection without the permission to delete', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     const update = async (api: HostApi, body: object) =>
       api.call(`safekeepBackups:update?filterByTk=${isProtected}`, { body });
@@ -190,7 +190,7 @@ describe('a protected backup', () => {
     await scene.root.get(`safekeepBackups:destroy?filterByTk=${isProtected}`, { method: 'POST' });
   });
 
-  it('outlives the limit on the number of backups, which counts the databases and the files apart', async () => {
+  it('survives the limit on the number of backups, which counts database and files separately', async () => {
     const { name: isProtected } = await makeBackup(scene.root, { contents: ['files'] });
     await scene.root.get(`safekeepBackups:update?filterByTk=${isProtected}`, { body: { isProtected: true } });
     await scene.root.get('safekeepSettings:update', { body: { maxBackups: 1 } });
@@ -200,7 +200,7 @@ describe('a protected backup', () => {
   });
 });
 
-describe('settings that make no sense are refused:', () => {
+describe('invalid settings are refused:', () => {
   it.each([
     [{ maxBackups: -1 }],
     [{ maxBackups: 1.5 }],

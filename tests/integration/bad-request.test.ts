@@ -47,7 +47,7 @@ describe.each(TRICKS)('%s where a name is asked for', (_trick, value) => {
     expectRefusal(reply, 404, 'NOT_FOUND');
   });
 
-  it('is refused in the body of what reads archives and uploads', async () => {
+  it('is refused in the body of actions that read archives and uploads', async () => {
     for (const action of ['inspect', 'preview', 'restore', 'verify', 'ticket']) {
       const reply = await scene.root.call(`safekeepBackups:${action}`, { body: { name: value } });
       expectRefusal(reply, 404, 'NOT_FOUND');
@@ -140,7 +140,7 @@ describe('a download', () => {
     expectRefusal({ status: reply.status, headers: reply.headers, body: await reply.json() }, status, code);
   }
 
-  it('without a ticket, or with one that nobody was given, is refused', async () => {
+  it('without a ticket, or with a forged one, is refused', async () => {
     const url = `${scene.root.url}/api/safekeepBackups:download`;
     await refused(url, 400, 'BAD_REQUEST');
     await refused(`${url}?name=${name}`, 400, 'BAD_REQUEST');
@@ -149,7 +149,7 @@ describe('a download', () => {
     }
   });
 
-  it('works with a ticket, and goes on where it broke off', async () => {
+  it('works with a ticket, and resumes after an interruption', async () => {
     const url = await ticket();
     const first = await fetch(url, { headers: { range: 'bytes=0-999' } });
     const start = Buffer.from(await first.arrayBuffer());
@@ -160,7 +160,7 @@ describe('a download', () => {
     expect(sha256(Buffer.concat([start, Buffer.from(await rest.arrayBuffer())]))).toBe(fingerprint);
   });
 
-  it('that asks for the rest of other bytes gets the whole', async () => {
+  it('that resumes a different archive gets the whole archive', async () => {
     const reply = await fetch(await ticket(), {
       headers: { range: 'bytes=1000-', 'if-range': '"of another archive"' },
     });
@@ -184,7 +184,7 @@ describe('a download', () => {
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 
-  it('of a backup that was deleted meanwhile is refused without telling where it lay', async () => {
+  it('of a deleted backup is refused without revealing its folder', async () => {
     const { name: other } = await makeBackup(scene.root, { contents: ['files'] });
     const { url } = await scene.root.get('safekeepBackups:ticket', { body: { name: other } });
     await scene.root.get(`safekeepBackups:destroy?filterByTk=${other}`, { method: 'POST' });
@@ -200,7 +200,7 @@ describe('a download', () => {
     ['bytes=-7', -7, undefined],
     ['bytes=5-', 5, undefined],
     ['bytes=10-99999999999', 10, undefined],
-  ])('of the range %s gives just that', async (range, start, end) => {
+  ])('of the range %s returns exactly that range', async (range, start, end) => {
     const whole = Buffer.from(await (await fetch(await ticket())).arrayBuffer());
     const reply = await fetch(await ticket(), { headers: { range } });
     const part = Buffer.from(await reply.arrayBuffer());
@@ -218,14 +218,14 @@ describe('a download', () => {
     }
   });
 
-  it('of several ranges, or of a range that is none, gives the whole', async () => {
+  it('of several ranges, or of an invalid range, returns the whole archive', async () => {
     for (const range of ['bytes=0-1,5-6', 'pages=1-2', 'bytes=x']) {
       const reply = await fetch(await ticket(), { headers: { range } });
       expect([reply.status, (await reply.arrayBuffer()).byteLength]).toEqual([200, bytes]);
     }
   });
 
-  it('that breaks off leaves the archive free', async () => {
+  it('that is interrupted releases the archive', async () => {
     const abort = new AbortController();
     const reply = await fetch(await ticket(), { signal: abort.signal });
     abort.abort();

@@ -38,8 +38,8 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
   describe.each<[string, string | null, string]>([
     ['missing', null, 'TOOL_MISSING'],
     ['too old', '9.4.26', 'TOOL_TOO_OLD'],
-  ])('a client program that is %s', (_how, version, code) => {
-    it('fails a backup before it starts, and the command that installs it is told', async () => {
+  ])('a client tool that is %s', (_how, version, code) => {
+    it('fails a backup before it starts, and the error names the command that installs it', async () => {
       tools = fakeTools(family, {}, version);
       const run = await failingBackup();
       const error = expectFailed(run, code);
@@ -50,7 +50,7 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
       await expectListedAsFailed(run.backupName, code);
     });
 
-    it('refuses a restore, and the command that installs it is told', async () => {
+    it('refuses a restore, and the error names the command that installs it', async () => {
       tools = fakeTools(family, {}, version);
       const { checks, restorable }: InspectAnswer = await scene.root.get('safekeepBackups:inspect', { body: { name } });
       expect(restorable).toBe(false);
@@ -69,9 +69,9 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
 
   it.each<[string, Behaviour, string[]]>([
     ['prints half and fails', { dump: BEHAVIOURS.printsHalfAndFails }, ['TOOL_FAILED']],
-    ['prints half and says that all is well', { dump: BEHAVIOURS.printsHalfAndIsContent }, ['DUMP_INCOMPLETE']],
-    ['prints nothing and says that all is well', { dump: BEHAVIOURS.printsNothing }, ['DUMP_INCOMPLETE']],
-  ])('a dump program that %s leaves no backup', async (_what, behaviour, codes) => {
+    ['prints half and exits with 0', { dump: BEHAVIOURS.printsHalfAndIsContent }, ['DUMP_INCOMPLETE']],
+    ['prints nothing and exits with 0', { dump: BEHAVIOURS.printsNothing }, ['DUMP_INCOMPLETE']],
+  ])('a dump tool that %s leaves no backup', async (_what, behaviour, codes) => {
     tools = fakeTools(family, behaviour);
     const run = await failingBackup();
     expect(codes).toContain(run.error?.code);
@@ -80,14 +80,14 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     await expectListedAsFailed(run.backupName, codes[0] ?? '');
   });
 
-  it('a load program that fails half way leaves live data and nothing aside', async () => {
+  it('a load tool that fails halfway leaves live data unchanged and nothing staged', async () => {
     tools = fakeTools(family, { load: BEHAVIOURS.takesHalfAndFails });
     const run = await runToEnd(scene.root, 'safekeepBackups:restore', { name });
     expect(expectFailed(run, 'TOOL_FAILED').message).toMatch(/exit code 3.*server on fire/);
     expect(run.step).toBe('stageDatabase');
   });
 
-  it('a load program that takes nothing and says that all is well is found out before the switch', async () => {
+  it('a load tool that loads nothing and exits with 0 is detected before the switchover', async () => {
     tools = fakeTools(family, { load: 'cat > /dev/null; exit 0' });
     const run = await runToEnd(scene.root, 'safekeepBackups:restore', { name });
     expect(run.status).toBe('failed');
@@ -95,7 +95,7 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     expect(['stageDatabase', 'checkStaged']).toContain(run.step);
   });
 
-  it('while a backup runs everything else that moves data is refused, and it can be cancelled without a trace', async () => {
+  it('during a backup every other run is refused, and cancelling it leaves no trace', async () => {
     tools = fakeTools(family, { dump: BEHAVIOURS.waits });
     const { runId, backupName } = await scene.root.get('safekeepBackups:create', { body: {} });
     await tools.started();
@@ -122,7 +122,7 @@ describe.each(['postgres', 'mariadb'] as const)('on %s', (family) => {
     await scene.root.get(destroy, { method: 'POST' });
   });
 
-  it('a restore that is cancelled while it loads leaves live data and nothing aside', async () => {
+  it('a restore that is cancelled while it loads leaves live data unchanged and nothing staged', async () => {
     tools = fakeTools(family, { load: BEHAVIOURS.waits });
     const { runId } = await scene.root.get('safekeepBackups:restore', { body: { name } });
     await tools.started();

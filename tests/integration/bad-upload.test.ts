@@ -39,7 +39,7 @@ async function abort(uploadId: string) {
 }
 
 describe('a chunk', () => {
-  it('that skips bytes is refused and told where to go on', async () => {
+  it('that skips bytes is refused, and the error names the byte to continue from', async () => {
     const uploadId = await begin();
     const early = expectRefusal(
       await append(scene.root, uploadId, 10, archive.subarray(10, 20)),
@@ -52,7 +52,7 @@ describe('a chunk', () => {
     await abort(uploadId);
   });
 
-  it('that was sent already is refused, and the upload goes on as if it had not been', async () => {
+  it('that was already sent is refused, and the upload continues normally', async () => {
     const uploadId = await begin();
     const half = Math.floor(archive.length / 2);
     await append(scene.root, uploadId, 0, archive.subarray(0, half));
@@ -67,7 +67,7 @@ describe('a chunk', () => {
     await abort(uploadId);
   });
 
-  it('that is sent twice at the same time is taken once', async () => {
+  it('that is sent twice at the same time is stored once', async () => {
     const uploadId = await begin();
     const both = await Promise.all([
       append(scene.root, uploadId, 0, archive),
@@ -78,13 +78,13 @@ describe('a chunk', () => {
     await abort(uploadId);
   });
 
-  it('that is longer than what was announced is refused, and the connection stays', async () => {
+  it('that exceeds the announced size is refused, and the connection stays open', async () => {
     const uploadId = await begin(1000);
     expectRefusal(await append(scene.root, uploadId, 0, archive), 413, 'UPLOAD_TOO_LARGE');
     await abort(uploadId);
   });
 
-  it('that is longer than a chunk may be is refused', async () => {
+  it('that exceeds the maximum size of a chunk is refused', async () => {
     const uploadId = await begin(64 << 20);
     expectRefusal(await append(scene.root, uploadId, 0, Buffer.alloc(9 << 20)), 400, 'BAD_REQUEST');
     await abort(uploadId);
@@ -94,7 +94,7 @@ describe('a chunk', () => {
     expectRefusal(await append(scene.root, 'abcdefghijklmnopqrst', 0, archive), 404, 'NOT_FOUND');
   });
 
-  it('whose place is no number of bytes is refused', async () => {
+  it('with an invalid offset is refused', async () => {
     const uploadId = await begin();
     for (const offset of [-1, 1.5, NaN]) {
       expectRefusal(await append(scene.root, uploadId, offset, archive), 400, 'BAD_REQUEST');
@@ -122,7 +122,7 @@ describe('an upload', () => {
     expect(message).toContain('1000.0 TB needed');
   });
 
-  it('can not be finished, inspected or restored before its last byte has come', async () => {
+  it('cannot be finished, inspected or restored before its last byte has arrived', async () => {
     const uploadId = await begin();
     await append(scene.root, uploadId, 0, archive.subarray(0, -1));
     const { hint } = expectRefusal(await finish(uploadId), 409, 'UPLOAD_INCOMPLETE');
@@ -137,13 +137,13 @@ describe('an upload', () => {
     await abort(uploadId);
   });
 
-  it('that differs from what was sent is refused and thrown away', async () => {
+  it('with a wrong checksum is refused and deleted', async () => {
     const uploadId = await sendChunks(scene.root, archive, 100_000);
     expectRefusal(await finish(uploadId, { sha256: sha256(Buffer.from('else')) }), 422, 'UPLOAD_DAMAGED');
     expectRefusal(await finish(uploadId), 404, 'NOT_FOUND');
   });
 
-  it('that was aborted is gone, and aborting it again does no harm', async () => {
+  it('that was aborted is deleted, and aborting it again does no harm', async () => {
     const uploadId = await sendChunks(scene.root, archive);
     await abort(uploadId);
     expect(readdirSync(uploadsFolder())).toEqual([]);
@@ -172,7 +172,7 @@ describe('an abandoned upload', () => {
     expectRefusal(await append(scene.root, uploadId, 100, archive.subarray(100)), 404, 'NOT_FOUND');
   });
 
-  it('is not one that has begun long ago and still goes on', async () => {
+  it('is not one that began long ago and is still in progress', async () => {
     const uploadId = await begin();
     age(uploadId, '.part', 30);
     age(uploadId, '.json', 30);

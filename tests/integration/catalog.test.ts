@@ -31,7 +31,7 @@ const protect = (name: string, isProtected = true) =>
   scene.root.get(`safekeepBackups:update?filterByTk=${name}`, { body: { isProtected } });
 
 describe('retention', () => {
-  it('never lets backups of files push out the last one of the database', async () => {
+  it('never lets backups of files displace the last one of the database', async () => {
     const { root } = scene;
     await root.get('safekeepSettings:update', { body: { maxBackups: 2 } });
     const database = await makeBackup(root, { contents: ['database'] });
@@ -40,7 +40,7 @@ describe('retention', () => {
     expect((await listed()).map(({ name }) => name)).toEqual([database.name, ...files.slice(1)]);
   });
 
-  it('goes by the sidecars, not by rows of another time', async () => {
+  it('is decided by the sidecars, not by outdated rows', async () => {
     const { root, host } = scene;
     await root.get('safekeepSettings:update', { body: { maxBackups: 1 } });
     const precious = await makeBackup(root);
@@ -57,7 +57,7 @@ describe('retention', () => {
 });
 
 describe('protection', () => {
-  it('outlives a moment in which the sidecar cannot be read', async () => {
+  it('survives a sidecar that is unreadable for a moment', async () => {
     const { root, host } = scene;
     await root.get('safekeepSettings:update', { body: { maxBackups: 1 } });
     const { name } = await makeBackup(root, { note: 'before the audit' });
@@ -79,7 +79,7 @@ describe('protection', () => {
     expect(await rowOf(name)).toMatchObject({ isProtected: true, note: 'before the audit' });
   });
 
-  it('outlives a sidecar that is lost, and one that is replaced with its archive', async () => {
+  it('survives the loss of a sidecar, and the replacement of an archive with its sidecar', async () => {
     const { root } = scene;
     const { name } = await makeBackup(root, { note: 'kept' });
     await protect(name);
@@ -94,7 +94,7 @@ describe('protection', () => {
     expect(sidecar()).toMatchObject({ isProtected: true, note: 'kept', sha256: other.sha256 });
   });
 
-  it('is taken away only by who may delete', async () => {
+  it('can only be removed with the permission to delete', async () => {
     const { root, host } = scene;
     const { name } = await makeBackup(root);
     await protect(name);
@@ -115,7 +115,7 @@ describe('the check before a restore', () => {
     return { ...checks[0], restorable };
   };
 
-  it('begins with what is known about the archive', async () => {
+  it('begins with the facts about the archive', async () => {
     const { root } = scene;
     const { name } = await makeBackup(root);
     expect(await archiveCheck({ name })).toMatchObject({ code: 'archive', status: 'ok', current: 'never verified' });
@@ -189,7 +189,7 @@ describe('a download', () => {
     return scene.root.url + url;
   };
 
-  it('goes on where it broke off, with the same link, on any node and after a restart', async () => {
+  it('resumes after an interruption, with the same link, on any node and after a restart', async () => {
     const { root, host } = scene;
     const { name, sha256: whole } = await makeBackup(root);
     const url = await ticketOf(name);
@@ -206,7 +206,7 @@ describe('a download', () => {
     expect([changed.status, sha256(Buffer.from(await changed.arrayBuffer()))]).toEqual([200, whole]);
   });
 
-  it('needs a ticket that is ours, for this backup, and in time', async () => {
+  it('requires a valid ticket for this backup', async () => {
     const { root, host } = scene;
     const { name } = await makeBackup(root);
     const other = await makeBackup(root);

@@ -136,7 +136,7 @@ describe.each(DIALECTS)('%s', (dialect) => {
   beforeAll(async () => void ({ target, drop } = await freshZoo(dialect)));
   afterAll(() => drop?.());
 
-  test.each(CHANGES[dialect])('the comparison sees and names %s', async (_what, change, named) => {
+  test.each(CHANGES[dialect])('the comparison finds and names %s', async (_what, change, named) => {
     const before = await compare.fingerprint(target);
     await run(target, change);
     const after = await compare.fingerprint(target);
@@ -144,7 +144,7 @@ describe.each(DIALECTS)('%s', (dialect) => {
     expect(() => compare.expectSame(before, after)).toThrow(named);
   });
 
-  test('the order in which rows lie does not count, and asking changes nothing', async () => {
+  test('the order of rows does not matter, and reading changes nothing', async () => {
     await run(target, 'DELETE FROM people');
     await run(target, `INSERT INTO people VALUES (1, 'a'), (2, 'b')`);
     const before = await compare.fingerprint(target);
@@ -153,7 +153,7 @@ describe.each(DIALECTS)('%s', (dialect) => {
     compare.expectSame(before, await compare.fingerprint(target));
   });
 
-  test('rows and counters of an ignored table do not count, its definition does', async () => {
+  test('rows and counters of an ignored table do not matter, its definition does', async () => {
     const options = { ignoreRowsOf: [/^zoo_AUDIT$/i] };
     const before = await compare.fingerprint(target, options);
     await run(target, `INSERT INTO zoo_audit (what) VALUES ('more')`);
@@ -178,7 +178,7 @@ describe.each(DIALECTS)('%s', (dialect) => {
   });
 });
 
-test('the comparison of folders sees names and bytes', async () => {
+test('the comparison of folders covers names and bytes', async () => {
   const files = path.join(folder, 'files');
   await seedFiles(files);
   const before = await compare.fingerprintFolder(files);

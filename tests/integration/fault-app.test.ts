@@ -40,9 +40,9 @@ describe.each([SQLITE])('on $name', (way) => {
     vi.spyOn(users, hook).mockRejectedValueOnce(new Error('a bad plugin'));
   }
 
-  it.each(Object.keys(FAULTS))('a restore goes back when %s, and so does an undo', async (what) => {
+  it.each(Object.keys(FAULTS))('a restore is rolled back when %s, and so is an undo', async (what) => {
     FAULTS[what]?.();
-    const failure = { code: 'RESTORED_APP_UNHEALTHY', says: /a bad plugin/ };
+    const failure = { code: 'RESTORED_APP_UNHEALTHY', message: /a bad plugin/ };
     await scene.expectWhole({ run: await scene.restore(), state: 'old', ...failure });
     ambush?.remove();
     await scene.expectDone(await scene.restore(), 'new');
@@ -52,7 +52,7 @@ describe.each([SQLITE])('on $name', (way) => {
     await scene.expectDone(await scene.undo(), 'old');
   });
 
-  it('a restore goes back when the upgrade of older data fails', async () => {
+  it('a restore is rolled back when the upgrade of older data fails', async () => {
     const { app } = scene.host;
     const { model } = app.db.getCollection('applicationPlugins');
     await model.create({ name: 'newer', packageName: 'newer', version: '9.9.9', enabled: false, installed: false });
@@ -60,7 +60,7 @@ describe.each([SQLITE])('on $name', (way) => {
     const upgrade = vi.spyOn(app, 'upgrade').mockRejectedValueOnce(new Error('a bad migration'));
     const run = await scene.restore();
     expect(upgrade).toHaveBeenCalledOnce();
-    await scene.expectWhole({ run, state: 'old', code: 'RESTORED_APP_UNHEALTHY', says: /a bad migration/ });
+    await scene.expectWhole({ run, state: 'old', code: 'RESTORED_APP_UNHEALTHY', message: /a bad migration/ });
     await app.db.getModel('applicationPlugins').destroy({ where: { name: 'newer' } });
     await scene.rememberOld();
   });

@@ -10,7 +10,7 @@ import type { CutAt } from '../support/tcp-proxy';
 type State = 'old' | 'new';
 type Word = 'load' | 'count' | 'switchover' | 'commit';
 
-/** What the client says at the moments that matter, by strategy. */
+/** The client's statements at the moments that matter, by strategy. */
 const WORDS: Record<string, Record<Word, RegExp>> = {
   database: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, switchover: /ALTER DATABASE/, commit: /COMMIT/ },
   schema: { load: /COPY "?public"?\."?things/, count: /count\(\*\)/, switchover: /COMMIT/, commit: /COMMIT/ },
@@ -19,7 +19,7 @@ const WORDS: Record<string, Record<Word, RegExp>> = {
 };
 
 /**
- * away: every connection is refused until the run has ended. A number: so many are. A word: everything is cut when it is said,
+ * away: every connection is refused until the run has ended. A number: this many are. A word: all connections are cut when it is sent,
  * and `refused` connections after it.
  */
 type How = 'cut' | 'away' | number | `${CutAt} ${Word}`;
@@ -46,7 +46,7 @@ const SWITCHOVER: Cut[] = [
   ['app reload', 'cut', 0],
   ['app healthCheck', 8, 0],
 ];
-/** The same on the way back that the administrator asks for. */
+/** The same during an undo. */
 const UNDO: Cut[] = [
   ['step prepare', 'cut', 0],
   ['app disconnect', 5, 0],
@@ -58,7 +58,7 @@ const UNDO: Cut[] = [
 
 const CODES = /^(DATABASE_UNREACHABLE|TOOL_FAILED|STAGED_DATA_DIFFERS|SWITCHOVER_FAILED|RESTORED_APP_UNHEALTHY)$/;
 const CAUSE =
-  /ECONNRESET|lost|terminated|unexpectedly|rolled back|can not be reached|transaction that loaded it has ended/i;
+  /ECONNRESET|lost|terminated|unexpectedly|rolled back|cannot connect|transaction that loaded it has ended/i;
 
 const WAYS = SERVER_WAYS.filter(({ strategy }) => strategy !== 'names');
 /** Its staging and its undo speak to the server as those of 'database' do. */
@@ -102,14 +102,14 @@ describe.each(WAYS)('on $name', (way) => {
       await scene.expectDone(run, after);
       return after;
     }
-    // What could not be dropped while the server was away is dropped by the housekeeping.
+    // Housekeeping discards the slots that could not be discarded while the server was unavailable.
     if (how === 'away') {
       const safekeep = Safekeep.of(scene.host.app);
       await safekeep.runs.idle();
       await housekeep(safekeep, new Date());
     }
     expect(run.error?.code).toMatch(CODES);
-    await scene.expectWhole({ run, state: before, code: run.error?.code ?? '', says: CAUSE });
+    await scene.expectWhole({ run, state: before, code: run.error?.code ?? '', message: CAUSE });
     return before;
   }
 
@@ -135,7 +135,7 @@ describe.each(WAYS)('on $name', (way) => {
     if (live === 'new') await scene.expectDone(await scene.undo(), 'old');
   });
 
-  it('a restore without any of it succeeds, and its undo', async () => {
+  it('a restore without a fault succeeds, and so does its undo', async () => {
     await scene.expectDone(await scene.restore(), 'new');
     await scene.expectDone(await scene.undo(), 'old');
   });

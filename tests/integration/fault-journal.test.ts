@@ -1,4 +1,4 @@
-/** A journal that can not be acted on stops the app, touches nothing, and the app starts once the file is put right. */
+/** An unusable journal stops the app and touches nothing; once the file is repaired, the app starts. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ let good: string;
 beforeAll(async () => {
   storage = temporaryFolder('journals');
   const { host, root } = await startScene({ storage });
-  // Its way back is what an app that acts on a wrong journal would take.
+  // An app that acted on a wrong journal would roll this back.
   const { name } = await makeBackup(root);
   await root.get('things:create', { body: { title: 'third' } });
   let seen = '';
@@ -45,7 +45,7 @@ async function look(): Promise<State> {
   const target = { dialect: 'sqlite', storage: database(), tablePrefix: '', underscored: false } as const;
   return {
     database: await compare.fingerprint(target, {}),
-    // Everything below the storage folder: states aside, the journal and the database's own file included.
+    // Everything below the storage folder: inactive slots, the journal and the database's own file included.
     files: await compare.fingerprintFolder(storage),
   };
 }
@@ -67,7 +67,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     'of a future format',
     changed((journal) => ({ ...journal, format: 3 })),
     'JOURNAL_UNREADABLE',
-    /it has format 3, known is 2/,
+    /its format is 3, this version supports 2/,
     /Update Safekeep/,
   ],
   [
@@ -75,9 +75,9 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
     changed((journal) => ({ ...journal, place: { ...journal.place, storage: '/elsewhere/nocobase.sqlite' } })),
     'JOURNAL_ELSEWHERE',
     /storage \/elsewhere\/nocobase\.sqlite.*storage .*db\/nocobase\.sqlite/,
-    /Configure the database of the journal again/,
+    /Configure the app for the database of the journal/,
   ],
-])('a journal that is %s', async (_what, content, code, says, hint) => {
+])('a journal that is %s', async (_what, content, code, message, hint) => {
   writeFileSync(file, content());
   const before = await look();
   for (const attempt of ['first', 'second']) {
@@ -89,7 +89,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
       (reason: unknown) => reason,
     );
     expect(error, `the ${attempt} start`).toBeInstanceOf(SafekeepError);
-    expect(error).toMatchObject({ code, message: expect.stringMatching(says) as string });
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
     expect((error as SafekeepError).message).toContain(file);
     expect((error as SafekeepError).hint).toMatch(hint);
     expectSameState(before, await look());
@@ -109,7 +109,7 @@ it.each<[string, () => string | Buffer, string, RegExp, RegExp]>([
   }
 });
 
-/** Rows that a start and a sign-in write. */
+/** Tables that a start and a login write. */
 function withoutOwn({ tables, schema }: compare.Fingerprint): compare.Fingerprint {
   const own = /^(issuedTokens|safekeep(Runs|Backups))$/;
   return { tables: Object.fromEntries(Object.entries(tables).filter(([name]) => !own.test(name))), schema };

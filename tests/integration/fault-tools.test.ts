@@ -1,4 +1,4 @@
-/** Whatever the program that loads a dump does: the old state or the new one, and the truth about which. */
+/** Faults of the tool that loads a dump: the data is wholly old or wholly new, and the run reports which. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { IDLE_VARIABLE } from '../../src/engine/process';
 import { BEHAVIOURS, fakeTools, type FakeTools } from '../support/fake-tools';
@@ -8,8 +8,8 @@ import { logOf } from '../support/safekeep';
 /** Only where SQL is made of the dump, not where its list is read. */
 const whileLoading = (behaviour: string) => `case " $* " in *" -f "*) ${behaviour};; *) real "$@";; esac`;
 
-/** What goes wrong, how, and what is told of it. */
-type Fault = [what: string, load: string, code: string, says: RegExp];
+/** The fault, its script, and the error that it causes. */
+type Fault = [what: string, load: string, code: string, message: RegExp];
 
 const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
   postgres: [
@@ -22,16 +22,16 @@ const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
     ],
     ['writes half and fails', whileLoading(BEHAVIOURS.printsHalfAndFails), 'TOOL_FAILED', /pg_restore|PostgreSQL/],
     ['is killed', whileLoading(BEHAVIOURS.isKilled), 'TOOL_KILLED', /pg_restore.*SIGKILL/],
-    ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore said nothing for 1 seconds/],
+    ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore was idle for 1 seconds/],
   ],
   mariadb: [
     ['takes half and is content', BEHAVIOURS.takesHalfAndIsContent, 'TOOL_FAILED', /mariadb.*before the end/],
     ['is killed', BEHAVIOURS.isKilled, 'TOOL_KILLED', /mariadb.*SIGKILL/],
-    ['hangs', BEHAVIOURS.hangs, 'TOOL_TIMED_OUT', /mariadb said nothing for 1 seconds/],
+    ['hangs', BEHAVIOURS.hangs, 'TOOL_TIMED_OUT', /mariadb was idle for 1 seconds/],
   ],
 };
 
-describe.each(SERVER_WAYS.filter(({ strategy }) => strategy !== 'schema'))('on $name a load program', (way) => {
+describe.each(SERVER_WAYS.filter(({ strategy }) => strategy !== 'schema'))('on $name a load tool', (way) => {
   const family = way.dialect === 'postgres' ? 'postgres' : 'mariadb';
   let scene: FaultScene;
   let tools: FakeTools | undefined;
@@ -46,12 +46,12 @@ describe.each(SERVER_WAYS.filter(({ strategy }) => strategy !== 'schema'))('on $
   afterEach(realAgain);
   afterAll(async () => await scene?.stop());
 
-  it.each(FAULTS[family])('that %s leaves the old state', async (_what, load, code, says) => {
+  it.each(FAULTS[family])('that %s leaves the old state', async (_what, load, code, message) => {
     if (code === 'TOOL_TIMED_OUT') process.env[IDLE_VARIABLE] = '1';
     tools = fakeTools(family, { load });
     const run = await scene.restore();
     expect(run.step).toBe('stageDatabase');
-    await scene.expectWhole({ run, state: 'old', code, says });
+    await scene.expectWhole({ run, state: 'old', code, message });
   });
 
   it('that is the real one again succeeds after all of that', async () => {
@@ -59,8 +59,8 @@ describe.each(SERVER_WAYS.filter(({ strategy }) => strategy !== 'schema'))('on $
     await scene.expectDone(await scene.undo(), 'old');
   });
 
-  it('that only has something to say succeeds, and the log tells what', async () => {
-    tools = fakeTools(family, { load: BEHAVIOURS.says });
+  it('that prints a notice succeeds, and the run log contains the notice', async () => {
+    tools = fakeTools(family, { load: BEHAVIOURS.printsANotice });
     const run = await scene.restore();
     await scene.expectDone(run, 'new');
     expect(run.status).toBe('succeeded with warnings');

@@ -1,4 +1,4 @@
-/** An archive that is whole, sealed and lists everything, and of whose dump one object can not be made: no success. */
+/** An archive that is complete and sealed, but one object of its dump cannot be created: the restore fails. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -7,9 +7,9 @@ import { type FaultScene, SERVER_WAYS, startFaultScene } from '../support/fault-
 import { logOf, makeBackup } from '../support/safekeep';
 
 /** Nothing but this text becomes nothing but that one, wherever it stands in the dump. */
-type Fault = [object: string, text: string | RegExp, by: string, says: RegExp];
+type Fault = [object: string, text: string | RegExp, by: string, message: RegExp];
 
-/** Beside what the scene has: in the backup, and as it stands in the live database. */
+/** In addition to the scene: in the backup, and unchanged in the live database. */
 const MORE: Record<'postgres' | 'mariadb', string[]> = {
   postgres: [
     'ALTER TABLE things ADD CONSTRAINT things_short CHECK (length(title) < 91)',
@@ -24,7 +24,7 @@ const MORE: Record<'postgres' | 'mariadb', string[]> = {
   ],
 };
 
-// The dump of PostgreSQL is binary: what stands in its list is exchanged for texts of the same length.
+// The dump of PostgreSQL is binary: texts in its list are replaced by texts of the same length.
 const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
   postgres: [
     ['a view', /"twice"(?=\("things"\."id"\))/, '"twica"', /VIEW public\.doubled: .*twica/],
@@ -71,22 +71,25 @@ describe.each(SERVER_WAYS.filter(({ strategy }) => /^(database|tables)$/.test(st
   afterEach(() => put(whole));
   afterAll(async () => await scene?.stop());
 
-  it.each(FAULTS[family])('%s that can not be made fails the restore and is named', async (_what, text, by, says) => {
-    let changes = 0;
-    const dump = (bytes: Buffer) => {
-      const old = bytes.toString('latin1');
-      const changed = old.replace(text, by);
-      if (changed !== old) changes += 1;
-      return Buffer.from(changed, 'latin1');
-    };
-    await put(await altered(whole, { dump }));
-    expect(changes).toBe(1);
-    const run = await scene.restore();
-    expect(run.step).toBe('stageDatabase');
-    await scene.expectWhole({ run, state: 'old', code: run.error?.code ?? '', says });
-    expect(run.error?.code).toMatch(/^(TOOL_FAILED|DATABASE_FAILED)$/);
-    expect(await logOf(scene.root, run.id)).toContain(run.error?.message);
-  });
+  it.each(FAULTS[family])(
+    '%s that cannot be created fails the restore and is named',
+    async (_what, text, by, message) => {
+      let changes = 0;
+      const dump = (bytes: Buffer) => {
+        const old = bytes.toString('latin1');
+        const changed = old.replace(text, by);
+        if (changed !== old) changes += 1;
+        return Buffer.from(changed, 'latin1');
+      };
+      await put(await altered(whole, { dump }));
+      expect(changes).toBe(1);
+      const run = await scene.restore();
+      expect(run.step).toBe('stageDatabase');
+      await scene.expectWhole({ run, state: 'old', code: run.error?.code ?? '', message });
+      expect(run.error?.code).toMatch(/^(TOOL_FAILED|DATABASE_FAILED)$/);
+      expect(await logOf(scene.root, run.id)).toContain(run.error?.message);
+    },
+  );
 
   it('and the archive as it was made is restored', async () => {
     const run = await scene.restore();

@@ -71,7 +71,7 @@ describe.each(['sqlite', 'postgres', 'mariadb', 'mysql'] as const)('a backup and
     expect(readdirSync(host.storage).filter((name) => name.includes('safekeep')).length).toBeLessThanOrEqual(2);
   });
 
-  it('keeps the automatic actions of its collections closed for root after a reload', async () => {
+  it('keeps the automatic actions of its collections disabled for root after a reload', async () => {
     await host.app.restart();
     for (const collection of ['safekeepBackups', 'safekeepRuns', 'safekeepSettings']) {
       for (const action of ['updateOrCreate', 'firstOrCreate', 'move', 'query']) {

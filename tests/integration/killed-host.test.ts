@@ -1,4 +1,4 @@
-/** A real NocoBase is killed in the middle of a restore; its next start, or the command line, puts things right. */
+/** A real NocoBase is killed in the middle of a restore; its next start, or the command line, recovers it. */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -76,7 +76,7 @@ describe.each([
     return runId;
   }
 
-  it('after the switchover: its next start keeps the restored state, and it can be undone', async () => {
+  it('after the switchover: its next start keeps the restored data, and it can be undone', async () => {
     const runId = await restoreUntil('switched over', () => host.kill());
     await host.start();
     expect([await titles(), uploaded()]).toEqual(['old', 'old']);
@@ -96,7 +96,7 @@ describe.each([
 
   if (!withCommandLine) return;
 
-  it('before the switchover: the command line refuses while it lives, then discards what was staged', async () => {
+  it('before the switchover: the command line refuses while the process is alive, then discards the staged data', async () => {
     const runId = await restoreUntil('staging', async () => {
       process.kill(host.pid(), 'SIGSTOP');
       const refused = await safekeep('recover');
@@ -104,8 +104,8 @@ describe.each([
       expect(refused.code).toBe(1);
       await host.kill();
     });
-    const told = await safekeep('status');
-    expect(told.text).toContain(`Unfinished: restore ${runId}, state "staging"`);
+    const status = await safekeep('status');
+    expect(status.text).toContain(`Unfinished: restore ${runId}, state "staging"`);
     const recovered = await safekeep('recover');
     expect(recovered, recovered.text).toMatchObject({ code: 0 });
     expect(recovered.text).toContain(`The data from before run ${runId} is live`);
@@ -118,7 +118,7 @@ describe.each([
     expect(run).toMatchObject({ status: 'interrupted', error: { code: 'INTERRUPTED' } });
   });
 
-  it('after the switchover, and the app never comes up: the command line goes back when it is told to', async () => {
+  it('after the switchover, and the app never starts: the command line rolls back on request', async () => {
     const runId = await restoreUntil('switched over', () => host.kill());
     const forward = await safekeep('recover');
     expect(forward.text).toContain(`The data of run ${runId} is live`);

@@ -56,7 +56,7 @@ async function finished(runId: string): Promise<RunView> {
   }
 }
 
-test('the package holds what the host loads and nothing else', () => {
+test('the package contains the files that the host loads and nothing else', () => {
   const { files } = pack();
   expect(files).toEqual(
     expect.arrayContaining([
@@ -75,7 +75,7 @@ test('the package holds what the host loads and nothing else', () => {
   expect(files.filter((file) => /^(src|tests|scripts|node_modules)\//.test(file))).toEqual([]);
 });
 
-test('uploaded into a plain NocoBase and enabled, it backs up, and is still there after a restart', async () => {
+test('uploaded into a plain NocoBase and enabled, it makes a backup, and is still enabled after a restart', async () => {
   const { tarball } = pack();
   await upload(tarball);
   await host.api.get(`pm:enable?filterByTk=${PLUGIN_NAME}&awaitResponse=true`, { method: 'POST' });

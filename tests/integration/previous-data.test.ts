@@ -39,7 +39,7 @@ async function twoBackups(): Promise<{ wrong: BackupView; right: BackupView }> {
 }
 
 describe.each(['sqlite', 'postgres', 'mariadb'] as const)('two restores in a row on %s', (database) => {
-  it('keep the data from before both, and lead back to it straight, and from there to everything else', async () => {
+  it('keep the original data; from there and back every state can be reached directly', async () => {
     scene = await startScene({ database });
     const { root, look } = scene;
     const { wrong, right } = await twoBackups();
@@ -97,7 +97,7 @@ describe('previous data', () => {
     expectSameState(between, await look());
   });
 
-  it('is discarded on request, for good', async () => {
+  it('is discarded permanently on request', async () => {
     scene = await startScene();
     const { root, host } = scene;
     const { wrong, right } = await twoBackups();
@@ -152,7 +152,7 @@ describe('previous data', () => {
     expectSameState(original, await look());
   });
 
-  it('that cannot be read stops what would change it, and nothing else', async () => {
+  it('with an unreadable record blocks runs that would change it, and nothing else', async () => {
     scene = await startScene();
     const { root, host } = scene;
     const { wrong } = await twoBackups();
@@ -182,7 +182,7 @@ describe.runIf(process.getuid?.() === 0)('where disk space is short', () => {
     removeFolder(storage);
   });
 
-  it('a restore names the previous data that has to go, takes the newest first, and only with consent', async () => {
+  it('a restore lists the previous data to discard, newest first, and discards it only when confirmed', async () => {
     storage = temporaryFolder('room');
     disk = mountSmallDisk(path.join(storage, 'db'), 64 * MEBIBYTE);
     scene = await startScene({ storage });
@@ -243,7 +243,7 @@ describe('liveness', () => {
   }
   const other = { host: 'another-container', pid: 1, space: 'another boot', started: '1' };
 
-  it('of another node is its heartbeat: its run and its partial archive are left alone', async () => {
+  it('of another node is its heartbeat: its run and its partial archive stay untouched', async () => {
     scene = await startScene();
     const { root, host } = scene;
     const { runFile, partial, id } = await elsewhere(other);
@@ -257,7 +257,7 @@ describe('liveness', () => {
     rmSync(runFile);
   });
 
-  it('of a container that is gone ends with its heartbeat, whatever its host name was', async () => {
+  it('of a container that has ended ends with its heartbeat, regardless of its host name', async () => {
     scene = await startScene();
     const { root, host } = scene;
     const { runFile, partial, id } = await elsewhere(other);
@@ -269,7 +269,7 @@ describe('liveness', () => {
     await makeBackup(root);
   });
 
-  it('is shown by a run as long as it works', async () => {
+  it('is reported by a run while it is in progress', async () => {
     scene = await startScene();
     const { root, host } = scene;
     const { runId } = await root.get('safekeepBackups:create', { body: {} });

@@ -8,7 +8,7 @@ import { makeBackup } from '../support/safekeep';
 let scene: Scene | undefined;
 afterEach(async () => await scene?.host.stop());
 
-it('an app whose rollback fails stays in maintenance and names the way out; its next start completes the rollback', async () => {
+it('an app whose rollback fails stays in maintenance and names the recovery command; its next start completes the rollback', async () => {
   scene = await startScene({ gateway: true });
   const { host, root, look } = scene;
   const { name } = await makeBackup(root);

@@ -23,7 +23,7 @@ const NOT_COMPARED = [/^safekeep(Runs|Backups)$/, 'issuedTokens'];
 
 /**
  * What does not come along where the role that owned everything is another one: its default privileges, and that it had
- * taken a right from itself.
+ * revoked a privilege from itself.
  */
 const LOST_ELSEWHERE = {
   sqlite: [],
@@ -89,7 +89,7 @@ async function wreck({ host, target, uploads, second }: Server): Promise<void> {
   await writeFile(path.join(second, 'newer too.txt'), 'newer');
 }
 
-/** Exchanges the states of a restore (or of an undo) once more. */
+/** Undoes a restore, or an undo. */
 async function undo({ root }: TestApp, filterByTk: string): Promise<RunView> {
   const { runId } = await root.get('safekeepRuns:undo', { body: { filterByTk } });
   const run = await endOfRun(root, runId);
@@ -122,7 +122,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     storages.forEach(removeFolder);
   });
 
-  test('the backup names the file that is missing on disk, as a warning', async () => {
+  test('the backup warns of the file that is missing on disk', async () => {
     const { root } = a.host;
     expect(backup).toMatchObject({ status: 'succeeded with warnings', warnings: 1, error: null });
     expect(await logOf(root, backup.runId ?? '')).toContain(`Missing on disk: ${missing}`);
@@ -130,7 +130,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     expect(manifest?.files?.missing).toBe(1);
   });
 
-  test('a restore brings back every row, definition and file; newer files go; undo brings back what was there', async () => {
+  test('a restore brings back every row, definition and file; newer files are removed; undo brings the previous data back', async () => {
     await wreck(a);
     const wrecked = await pictureOf(a);
     const restored = await makeRestore(a.host.root, { name: backup.name });
@@ -159,7 +159,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     compare.expectSameFiles(picture.second, second);
   });
 
-  test('a backup made while someone works holds one consistent moment', async () => {
+  test('a backup made while users work contains one consistent moment', async () => {
     const writer = await zoo.startWriter(a.target);
     let [before, after, name] = [0, 0, ''];
     try {
@@ -177,7 +177,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     expect(held).toBeLessThanOrEqual(after);
   });
 
-  test('a fresh server with other ids, address, sign-in and storage becomes the same', async () => {
+  test('a fresh server with other ids, address, credentials and storage gets the same data', async () => {
     const archive = await download(a.host.root, backup.name);
     await a.host.stop();
     const database = dialect === 'postgres' ? await ownPostgres() : databases[1];
@@ -237,7 +237,7 @@ function withoutDatabase(fingerprint: compare.Fingerprint): compare.Fingerprint 
   return { ...fingerprint, schema: parts.join('\n\n') };
 }
 
-/** Users in whose name views and programs run. */
+/** Users in whose name views and routines run. */
 async function definersOf(target: DatabaseConnection): Promise<string[]> {
   const rows = await compare.withConnection(target, ({ query }) =>
     query(

@@ -19,7 +19,7 @@ const SLOT = /\.(previous|staged)$/;
 const names = (rows: BackupView[]) => rows.map(({ name }) => name);
 
 describe('the history', () => {
-  it('keeps as many backups as the settings say, and pinned ones beyond', async () => {
+  it('keeps the number of backups in the settings, and protected ones in addition', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root } = host;
     await root.get('safekeepSettings:update', { body: { maxBackups: 2 } });
@@ -36,7 +36,7 @@ describe('the history', () => {
     expect(archives.sort()).toEqual(kept.map((name) => `${name}.safekeep.zip`).sort());
   });
 
-  it('says "interrupted" of a run that the server did not survive, and shows no half archive', async () => {
+  it('marks a run as interrupted when the server was killed, and shows no partial archive', async () => {
     const first = await startApp({ plugin: SafekeepPlugin });
     const made = await makeBackup(first.root, { note: 'good' });
     const folder = path.join(first.storage, 'safekeep/main');
@@ -60,7 +60,7 @@ describe('the history', () => {
     await makeBackup(host.root);
   });
 
-  it('finds archives that were put into the folder by hand', async () => {
+  it('finds archives that were copied into the folder', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root } = host;
     const made = await makeBackup(root, { note: 'carried over' });
@@ -103,7 +103,7 @@ describe('a restore', () => {
     expect([reply.status, reply.body.errors[0].code]).toEqual([422, 'NOT_IN_BACKUP']);
   });
 
-  it('leaves out the rows of run-time tables and of its own index, and keeps everything else', async () => {
+  it('excludes rows of runtime tables and of its own index, and nothing else', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { app, root } = host;
     const fields = [{ name: 'what', type: 'string' }];
@@ -122,7 +122,7 @@ describe('a restore', () => {
   });
 
   it.each(['sqlite', 'postgres', 'mariadb'] as const)(
-    'goes back by itself when the app does not come up on %s',
+    'rolls back when the app fails to start on %s',
     async (dialect) => {
       host = await startApp({ plugin: SafekeepPlugin, database: dialect });
       const { app, root, storage } = host;
@@ -147,7 +147,7 @@ describe('a restore', () => {
 });
 
 describe('the settings', () => {
-  it('refuse what makes no sense and keep what they had', async () => {
+  it('refuse invalid values and keep the old ones', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     const { root } = host;
     for (const body of [{ maxBackups: -1 }, { maxBackups: 1.5 }, { defaultContents: [] }, { undoHours: 'long' }]) {
@@ -158,7 +158,7 @@ describe('the settings', () => {
     expect(settings).toMatchObject({ maxBackups: 30, defaultContents: ['database', 'files'], undoHours: 72 });
   });
 
-  it('decide what a new backup holds', async () => {
+  it('determine the contents of a new backup', async () => {
     host = await startApp({ plugin: SafekeepPlugin });
     mkdirSync(path.join(host.storage, 'uploads'), { recursive: true });
     await host.root.get('safekeepSettings:update', { body: { defaultContents: ['files'] } });

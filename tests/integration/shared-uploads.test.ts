@@ -99,7 +99,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     return run;
   };
 
-  it('a backup takes the files that the app’s own records name, and says so', async () => {
+  it('a backup contains the files named in the app’s own records, and logs it', async () => {
     const [mine, theirs] = [await uploadFile(a.root, 'a.txt', 'of a'), await uploadFile(main.root, 'm.txt', 'of main')];
     fs.writeFileSync(path.join(uploads, 'nobody’s'), 'no record names it');
     const { name } = await makeBackup(a.root);
@@ -221,7 +221,7 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
   });
 
   // The last one: it changes which apps there are.
-  it('who may use the folder is known as long as an app may have files there', async () => {
+  it('an app counts as a user of the folder while it can have files there', async () => {
     const sharedWith = async () => (await Safekeep.of(main.app).site()).fileRoots[0]?.sharedWith;
     const foldersFile = path.join(main.storage, 'safekeep/a/folders.json');
     const recorded = () => (JSON.parse(fs.readFileSync(foldersFile, 'utf8')) as { files: string[] }).files;

@@ -6,9 +6,9 @@ import { endOfRun, makeBackup, makeRestore } from '../support/safekeep';
 import { freshDatabase } from '../support/servers';
 
 it.each([
-  ['the right to create databases', true],
+  ['the privilege to create databases', true],
   ['none beyond its own database', false],
-])('rows of a sub-app written after the backup stay, for a role with %s', async (_rights, mayCreateDatabases) => {
+])('rows of a sub-app written after the backup stay, for a role with %s', async (_privilege, mayCreateDatabases) => {
   const database = await freshDatabase('postgres', { mayCreateDatabases });
   let host: TestApp | undefined;
   try {

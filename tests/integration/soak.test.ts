@@ -63,7 +63,7 @@ describe.each(WAYS)('many restores and undos on $name', (way) => {
       });
     const missing = (written: Iterable<string>, ...states: Set<string>[]) =>
       [...written].filter((title) => !states.some((state) => state.has(title)));
-    /** Runs it, and looks at the live data in the moment before it is exchanged. */
+    /** Runs it, and reads the live data right before the switchover. */
     const lookingAt = async (moment: Moment, run: () => Promise<RunView>) => {
       let seen = new Set<string>();
       const ambush = at(app, moment, async () => void (seen = await titles()));
@@ -114,16 +114,19 @@ describe.each(WAYS)('many restores and undos on $name', (way) => {
       }
       if (pair < PAIRS) writer.resume();
     }
-    const { acknowledged, away, odd } = writer;
+    const { acknowledged, unavailable, odd } = writer;
     expect(odd).toEqual([]);
     expect(acknowledged.length).toBeGreaterThan(PAIRS);
-    expect(away.maintenance + away.unanswered).toBeGreaterThan(0);
+    expect(unavailable.maintenance + unavailable.unanswered).toBeGreaterThan(0);
 
     const first = pairs[0];
     const last = pairs.at(-1);
     const perPair = ratesOf(pairs);
     const perReload = ratesOf(reloads);
-    console.log(way.name, JSON.stringify({ acknowledged: acknowledged.length, away, perPair, perReload, first, last }));
+    console.log(
+      way.name,
+      JSON.stringify({ acknowledged: acknowledged.length, unavailable, perPair, perReload, first, last }),
+    );
     expect(objects.made()).toBeGreaterThan(RUNS_PER_PAIR * PAIRS);
     await expect.poll(async () => (await signs()).objects, { timeout: 60_000, interval: 1000 }).toEqual({});
     expect(around.at(-1)).toEqual(around[0]);

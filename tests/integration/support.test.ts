@@ -4,7 +4,7 @@ import mysql from 'mysql2/promise';
 import { expect, inject, test } from 'vitest';
 import { freshDatabase } from '../support/servers';
 
-test('a fresh PostgreSQL database belongs to its user, who may create another beside it', async () => {
+test('a fresh PostgreSQL database belongs to its user, who can create another one', async () => {
   const fresh = await freshDatabase('postgres');
   const client = new pg.Client({ ...fresh, user: fresh.username });
   await client.connect();
@@ -20,7 +20,7 @@ test('a fresh PostgreSQL database belongs to its user, who may create another be
   expect(left.rows).toEqual([]);
 });
 
-test('a fresh MariaDB database belongs to its user, who may create another beside it', async () => {
+test('a fresh MariaDB database belongs to its user, who can create another one', async () => {
   const fresh = await freshDatabase('mariadb');
   const { host, port, username: user, password, database } = fresh;
   const connection = await mysql.createConnection({ host, port, user, password, database });
@@ -30,7 +30,7 @@ test('a fresh MariaDB database belongs to its user, who may create another besid
   await fresh.drop();
 });
 
-test('a user without the right can not create databases', async () => {
+test('a user without the privilege cannot create databases', async () => {
   for (const dialect of ['postgres', 'mariadb'] as const) {
     const fresh = await freshDatabase(dialect, { mayCreateDatabases: false });
     const { host, port, username: user, password, database } = fresh;

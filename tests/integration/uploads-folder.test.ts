@@ -1,4 +1,4 @@
-/** The folder of the uploads, whatever it is: exchanged whole, brought back whole, and refused where it can not be. */
+/** Upload folders of every kind: switched over and undone as a whole, or refused. */
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -42,7 +42,7 @@ function mount(folder: string, ...args: string[]): void {
 const tmpfs = (folder: string) => mount(folder, '-t', 'tmpfs', 'safekeep-test');
 
 const LONGEST = `${'é'.repeat(127)}x`;
-/** Names that are hard on whoever handles them; all of them are in the backup as well as live, with other content. */
+/** Names that are hard to handle; all of them are in the backup and live, with different content. */
 const NAMES = [
   'a',
   'new\nline',
@@ -61,7 +61,7 @@ function put(folder: string, names: string[], content: string): void {
   }
 }
 
-/** What lies in a folder, slots left out. */
+/** The content of a folder, without slots. */
 async function content(folder: string): Promise<compare.FolderFingerprint> {
   const all = Object.entries(await compare.fingerprintFolder(folder));
   return Object.fromEntries(all.filter(([name]) => !/^(hex:)?\.safekeep-/.test(name)));
@@ -143,7 +143,7 @@ function seed(folder: string): void {
   put(folder, [...NAMES, 'only live'], 'live');
   fs.mkdirSync(path.join(folder, 'empty/folder'), { recursive: true });
   fs.symlinkSync('/nowhere', path.join(folder, 'link'));
-  // A name that is no UTF-8: no backup holds it, an exchange moves it all the same.
+  // A name that is no UTF-8: it is in no backup, but a switchover moves it.
   fs.writeFileSync(Buffer.concat([Buffer.from(`${folder}/no UTF-8 `), Buffer.from([0xff, 0xfe])]), 'bytes');
   fs.chmodSync(folder, 0o2775);
   fs.utimesSync(folder, 1_600_000_000, 1_600_000_000);
@@ -230,7 +230,7 @@ describe('restore, undo and redo of', () => {
 });
 
 describe('merging', () => {
-  it('keeps what a backup can not hold: links, empty folders, names that are no UTF-8', async () => {
+  it('keeps what a backup cannot contain: links, empty folders, names that are not UTF-8', async () => {
     const folder = path.join(home, 'uploads');
     seed(folder);
     put(path.join(home, 'backup'), ['a', 'only in the backup'], 'backup');
@@ -247,7 +247,7 @@ describe('merging', () => {
   });
 });
 
-describe('what can not be exchanged is told by the plan, and nothing is touched:', () => {
+describe('the plan refuses what cannot be switched over, and nothing is touched:', () => {
   async function expectProblem(folder: string, reason: string, more: Partial<Site> = {}): Promise<void> {
     const { targets, problems } = await plan(folder, more);
     expect(targets).toEqual([]);
@@ -304,12 +304,12 @@ describe('what can not be exchanged is told by the plan, and nothing is touched:
       });
       const script = `import { switchoverModeOf } from ${JSON.stringify(outfile)};
       for (const one of ['a', 'b', 'c']) console.log(await switchoverModeOf(${JSON.stringify(home)} + '/' + one + '/uploads').catch((error) => error.code));`;
-      const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
         ...user,
         cwd: '/',
         encoding: 'utf8',
       });
-      expect(said.trim().split('\n')).toEqual(['FOLDER_NOT_WRITABLE', 'children', 'rename']);
+      expect(output.trim().split('\n')).toEqual(['FOLDER_NOT_WRITABLE', 'children', 'rename']);
     },
   );
 });

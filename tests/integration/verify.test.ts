@@ -1,4 +1,4 @@
-/** A verification proves a backup or refutes it, by loading it, and the app does not notice. */
+/** A verification loads a backup and reports whether it can be restored, without disturbing the app. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -44,7 +44,7 @@ const PLACES: Record<string, Place> = {
     strategy: 'database',
     broken: null,
   },
-  'postgres, as an owner without further rights': {
+  'postgres, as an owner without further privileges': {
     database: async () => await freshDatabase('postgres', { mayCreateDatabases: false }),
     strategy: 'schema',
     broken: null,
@@ -96,7 +96,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     schemasAtFirst = await schemas();
   });
 
-  /** Databases and files are looked for by the scene; sessions are given the time to say goodbye. */
+  /** The scene looks for databases and files; sessions get time to end. */
   async function leftBehind() {
     let sessions: string[] = [];
     await vi.waitFor(async () => expect((sessions = await ownSessions())).toEqual([]), 10_000).catch(() => undefined);
@@ -141,7 +141,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     return rows.find((row) => row.name === name);
   };
 
-  /** The verification of what this archive has become refutes it, and list and log say so. */
+  /** Verification of the altered archive fails, and list and run log report it. */
   async function expectRefuted(bytes: Buffer, code: string, step: string, named: string | RegExp): Promise<void> {
     writeFileSync(file, bytes);
     const run = await checking();
@@ -159,10 +159,13 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     things.rows += 1;
   };
 
-  it('a good backup is proven while someone works, and this is remembered', async () => {
+  it('an intact backup is verified while users work, and the result is stored', async () => {
     const inspected: InspectAnswer = await scene.root.get('safekeepBackups:inspect', { body: { name } });
     expect(inspected.plan.databaseStrategy).toBe(strategy);
-    expect(inspected.plan).toMatchObject({ undoHours: 72, downtime: expect.stringContaining('away') as string });
+    expect(inspected.plan).toMatchObject({
+      undoHours: 72,
+      downtime: expect.stringMatching(/away|unavailable/) as string,
+    });
     expect((await listed())?.verified).toBeNull();
 
     const target = targetOf(scene.host);
@@ -188,7 +191,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     const verified = {
       result: 'restorable',
       runId,
-      detail: `Loaded into a scratch database: ${manifest.database?.tables.length} tables, ${rows} rows match.`,
+      detail: `Loaded into a temporary database: ${manifest.database?.tables.length} tables, ${rows} rows match.`,
     };
     expect(await listed()).toMatchObject({ note: 'the good one', verified });
     expect(await scene.root.get(`safekeepBackups:get?filterByTk=${name}`)).toMatchObject({ verified });
@@ -201,12 +204,12 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     expect(await listed()).toMatchObject({ note: 'still good', verified });
   });
 
-  it('a row that is not in the dump is missed', async () => {
+  it('a row that is missing in the dump is noticed', async () => {
     const bytes = await altered(archive, { manifest: countingOneMore });
     await expectRefuted(bytes, 'STAGED_DATA_DIFFERS', 'checkStaged', 'things');
   });
 
-  it('a table that is not in the dump is missed', async () => {
+  it('a table that is missing in the dump is noticed', async () => {
     const ghost = `${database?.dialect === 'postgres' ? 'public.' : ''}ghost`;
     const bytes = await altered(archive, {
       manifest: ({ database: counted }) => void counted?.tables.push({ name: ghost, rows: 0 }),
@@ -214,12 +217,12 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     await expectRefuted(bytes, 'STAGED_DATA_DIFFERS', 'checkStaged', 'ghost');
   });
 
-  it('an uploaded file with a flipped bit is found, behind a seal that is right', async () => {
+  it('an uploaded file with a flipped bit is found, behind a valid seal', async () => {
     const bytes = resealed(flipped(archive, archive.indexOf('two two two')));
     await expectRefuted(bytes, 'ARCHIVE_DAMAGED', 'checksum', 'two.bin');
   });
 
-  it('a dump that ends in the middle is found', async () => {
+  it('a truncated dump is found', async () => {
     const bytes = await altered(archive, { dump: (dump) => dump.subarray(0, dump.length >> 1) });
     writeFileSync(file, bytes);
     const run = await checking();
@@ -229,7 +232,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   });
 
   if (broken) {
-    it('a dump of which one object can not be loaded is found', async () => {
+    it('a dump with an object that cannot be loaded is found', async () => {
       writeFileSync(file, await altered(archive, { dump: broken }));
       const run = await checking();
       expect(run.status).toBe('failed');
@@ -238,7 +241,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     });
   }
 
-  it('an archive that was cut stays in the list as what it is, and a good copy in its place is proven again', async () => {
+  it('a truncated archive stays in the list as failed, and an intact copy in its place is verified again', async () => {
     writeFileSync(file, archive.subarray(0, archive.length >> 1));
     expectFailed(await checking(), 'ARCHIVE_TRUNCATED');
     await scene.root.get('safekeepBackups:rescan', { method: 'POST' });
@@ -251,7 +254,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     expect((await listed())?.verified?.result).toBe('restorable');
   });
 
-  it('what can not be loaded here is checked byte by byte, and that is not called a proof', async () => {
+  it('a backup that cannot be loaded here has its checksums verified only, and the result shows it', async () => {
     const other = database ? 'sqlite' : 'postgres';
     const bytes = await altered(archive, {
       manifest: (manifest) => {
@@ -263,7 +266,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     expect(run).toMatchObject({ status: 'succeeded with warnings', warnings: 1, error: null });
     const { verified } = (await scene.root.get(`safekeepBackups:get?filterByTk=${name}`)) as BackupView;
     expect(verified).toMatchObject({ result: 'bytes only', runId: run.id });
-    expect(verified?.detail).toContain(`The backup is of ${other}`);
+    expect(verified?.detail).toContain(`The backup is from ${other}`);
     expect(await logOf(scene.root, run.id)).toContain('was not loaded');
   });
 
@@ -304,13 +307,13 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   }
 
   if (strategy === 'file') {
-    it('a schedule can have it done, without a user', async () => {
+    it('a schedule can start it, without a user', async () => {
       const { runId } = await startVerify(safekeep, name, { userId: null, name: null, trigger: 'schedule' });
       const run = await endOfRun(scene.root, runId);
       expect(run).toMatchObject({ status: 'succeeded', trigger: 'schedule', startedBy: null, backupName: name });
     });
 
-    it('is refused where there is no room for it, which says nothing about the backup', async () => {
+    it('is refused without enough space, and the result of the backup stays', async () => {
       const before = await listed();
       const bytes = await altered(archive, {
         manifest: (manifest) => {
@@ -324,18 +327,18 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
       expect(await listed()).toEqual(before);
     });
 
-    it('a refuted backup does not take the place of a good one when old ones are deleted', async () => {
-      const refuted = await makeBackup(scene.root, { contents: ['files'] });
-      const other = path.join(scene.backups, `${refuted.name}.safekeep.zip`);
+    it('a backup that failed verification does not displace an intact one when old ones are deleted', async () => {
+      const failed = await makeBackup(scene.root, { contents: ['files'] });
+      const other = path.join(scene.backups, `${failed.name}.safekeep.zip`);
       writeFileSync(other, flipped(readFileSync(other), 100));
-      const run = await runToEnd(scene.root, 'safekeepBackups:verify', { name: refuted.name });
+      const run = await runToEnd(scene.root, 'safekeepBackups:verify', { name: failed.name });
       expectFailed(run, 'ARCHIVE_DAMAGED');
       await scene.root.get('safekeepSettings:update', { body: { maxBackups: 2 } });
       const newest = await makeBackup(scene.root, { contents: ['files'] });
       const rows: BackupView[] = await scene.root.get('safekeepBackups:list?sort=startedAt');
-      expect(rows.map((row) => row.name)).toEqual([name, refuted.name, newest.name]);
+      expect(rows.map((row) => row.name)).toEqual([name, failed.name, newest.name]);
       await scene.root.get('safekeepSettings:update', { body: { maxBackups: 30 } });
-      for (const gone of [refuted.name, newest.name]) {
+      for (const gone of [failed.name, newest.name]) {
         await scene.root.get(`safekeepBackups:destroy?filterByTk=${gone}`, { method: 'POST' });
       }
       await scene.remember();
@@ -371,7 +374,7 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
   }
 
   it.each(['stage', 'check'] as const)(
-    'cancelled in the middle (%s) it leaves nothing and says nothing',
+    'cancelled in the middle (%s), it leaves nothing and stores no result',
     async (at) => {
       const before = await listed();
       actingAt(at);

@@ -8,7 +8,7 @@ import * as zoo from '../support/zoo';
 
 class Nothing extends Plugin {}
 
-test('no plugin of the preset registers field types the zoo does not know', () => {
+test('no plugin of the preset registers field types that the zoo lacks', () => {
   expect(zoo.pluginsWithForgottenFieldTypes()).toEqual([]);
 });
 
@@ -28,17 +28,17 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
     expect(await zoo.unseededTypes(host.app, zoo.targetOf(host))).toEqual([]);
   });
 
-  test('uploads lie in both storages, one is missing on disk', async () => {
+  test('uploads are in both storages, one is missing on disk', async () => {
     const first = Object.keys(await compare.fingerprintFolder(path.join(host.storage, 'uploads')));
     const second = Object.keys(await compare.fingerprintFolder(secondRoot));
-    // The host's own logo lies beside them.
+    // The host's own logo is in the same folder.
     expect(first.length + second.length).toBe(uploads.files + 1);
     expect(second.length).toBeGreaterThan(1);
     expect(second).not.toContain(uploads.missing);
     expect(await host.app.db.getRepository('zooFiles').count({})).toBe(2);
   });
 
-  test('a restarted host finds it unchanged and goes on counting', async () => {
+  test('a restarted host finds it unchanged and continues its counters', async () => {
     const target = zoo.targetOf(host);
     const before = await compare.fingerprint(target);
     await host.app.restart();

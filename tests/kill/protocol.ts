@@ -13,7 +13,7 @@ export interface Place {
   folder: string;
 }
 
-/** How a child ends itself at a boundary. group: with all programs it has started; process: as the kernel does when memory is short. */
+/** How a child ends itself at a boundary. group: with all tools that it started; process: as the kernel does when memory is short. */
 export type Target = 'group' | 'process';
 
 export interface Kill {
@@ -40,7 +40,7 @@ export interface RunState {
 /** What the history and the list of backups show. */
 export interface Shown {
   runs: RunState[];
-  /** Archives of the list; `whole` tells whether seal and every hash are right. */
+  /** Archives of the list; `whole`: seal and every hash match. */
   backups: { name: string; whole: boolean; hasSidecar: boolean }[];
   previous: PreviousData;
 }

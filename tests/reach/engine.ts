@@ -83,7 +83,7 @@ export class Engine {
     return this.destination.archivePath(name);
   }
 
-  /** @throws Error when the archive is not proven to be restorable */
+  /** @throws Error when the verification does not find the archive restorable */
   async verify(archive: string): Promise<void> {
     const { driver, journal, site } = this;
     const verdict = await this.reading(archive, (reader) =>
@@ -105,14 +105,14 @@ export class Engine {
       accepted: { acceptWarnings: ACCEPTED, discard: [] },
     };
     let switched: Slots | undefined;
-    const whenUp = (slots: Slots) => {
+    const whenStarted = (slots: Slots) => {
       switched = slots;
       return Promise.resolve();
     };
     const discard = () => Promise.reject(new Error('there is nothing to discard'));
     const about = { previous: NO_PREVIOUS, archive: { source: 'uploaded', verified: null }, discard } as const;
     await this.reading(archive, (reader) =>
-      restore(request, { reader, site, driver, journal, app, whenUp, ...about }, this.run()),
+      restore(request, { reader, site, driver, journal, app, whenStarted, ...about }, this.run()),
     );
     if (!switched) throw new Error('nothing was switched over');
     return switched;
@@ -121,8 +121,13 @@ export class Engine {
   /** The undo of a restore, and the undo of that. */
   async undo(slots: Slots): Promise<void> {
     const { driver, journal } = this;
-    const whenUp = () => Promise.resolve();
-    await undo(slots, { runId: this.nextId(), undoHours: UNDO_HOURS }, { driver, journal, app, whenUp }, this.run());
+    const whenStarted = () => Promise.resolve();
+    await undo(
+      slots,
+      { runId: this.nextId(), undoHours: UNDO_HOURS },
+      { driver, journal, app, whenStarted },
+      this.run(),
+    );
   }
 
   private async reading<T>(archive: string, work: (reader: ArchiveReader) => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-/** `npm run reach`: on every server and with every strategy, a backup is proven, restored, undone and redone, to the last row. */
+/** `npm run reach`: on every server and with every strategy, a backup is verified, restored, undone and redone, to the last row. */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TOOLS_PATH_VARIABLE } from '../../src/engine/databases/tools';
@@ -137,7 +137,7 @@ async function discard(engine: Engine, { database }: Slots): Promise<void> {
   if (database) await engine.driver.discard(database);
 }
 
-/** Without what is kept aside in the live database. */
+/** Without the inactive slots in the live database. */
 function ownOnly({ tables, schema }: Fingerprint): Fingerprint {
   const isOurs = (text: string) => text.includes('__safekeep_');
   return {

@@ -26,7 +26,7 @@ export interface Wanted {
   programs: string[];
 }
 
-/** Unpacks a release and installs what is missing; takes minutes the first time. @throws Error that says what is missing */
+/** Unpacks a release and installs what is missing; takes minutes the first time. @throws Error that names what is missing */
 export async function releaseWith({ suite, packages, programs }: Wanted): Promise<Release> {
   const root = path.join(REACH_FOLDER, suite);
   const missing = () => programs.filter((program) => !existsSync(path.join(root, program)));

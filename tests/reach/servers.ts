@@ -97,7 +97,7 @@ async function mysqlOfSid(): Promise<ReachServer> {
   return await startIn({ suite: 'sid', packages: ['mysql-server', 'mysql-client'], programs }, clients, {
     user: 'mysql',
     initialise: (data) => ['/usr/sbin/mysqld', '--no-defaults', '--initialize-insecure', `--datadir=${data}`],
-    // With a binary log, whoever makes a function must be trusted.
+    // With a binary log, the creator of a function must be trusted.
     command: (data, port) => ['/usr/sbin/mysqld', ...MYSQL_SETTINGS(data, port), '--mysqlx=OFF', '--log-bin-trust-function-creators=ON'], // prettier-ignore
     stopSignal: 'SIGTERM',
     answers: answersMysql,

@@ -27,7 +27,7 @@ export interface Alteration {
   manifest?: (manifest: Manifest) => void;
   /** What a part of the dump becomes. */
   dump?: (bytes: Buffer, part: string) => Buffer;
-  /** What the list says of a file. */
+  /** The line of a file in the list of entries. */
   entry?: (entry: ArchiveEntry) => ArchiveEntry;
   /** Entries put in behind the archive's own. */
   moreEntries?: Record<string, string>;
@@ -84,7 +84,7 @@ export async function entriesOf(archive: Buffer): Promise<ArchiveEntry[]> {
   });
 }
 
-/** Gives changed bytes a seal that is right again. */
+/** Gives changed bytes a valid seal. */
 export function resealed(archive: Buffer): Buffer {
   const body = archive.subarray(0, -SEAL_DIGITS);
   return Buffer.concat([body, Buffer.from(createHash('sha256').update(body).digest('hex'))]);
@@ -92,7 +92,7 @@ export function resealed(archive: Buffer): Buffer {
 
 /** Replaces a name, or any text of the same length, wherever it stands uncompressed. */
 export function replaced(archive: Buffer, text: string, by: string): Buffer {
-  if (text.length !== by.length) throw new Error('only texts of one length can be exchanged');
+  if (text.length !== by.length) throw new Error('only texts of the same length can be replaced');
   const found = archive.toString('latin1');
   if (!found.includes(text)) throw new Error(`${text} is not in the archive`);
   return resealed(Buffer.from(found.split(text).join(by), 'latin1'));
@@ -102,7 +102,7 @@ const CENTRAL_HEADER = 0x02014b50;
 const CENTRAL_HEADER_BYTES = 46;
 const EXTERNAL_ATTRIBUTES_AT = 38;
 
-/** Makes the entry of this name a symbolic link, as the ZIP's directory tells it. */
+/** Makes the entry of this name a symbolic link, according to the ZIP's directory. */
 export function asSymbolicLink(archive: Buffer, name: string): Buffer {
   const changed = Buffer.from(archive);
   const header = changed.lastIndexOf(name, undefined, 'latin1') - CENTRAL_HEADER_BYTES;

@@ -1,14 +1,14 @@
-/** A user who goes on writing through the API while the data is exchanged under him. */
+/** A user who keeps writing through the API during a switchover. */
 import type { HostApi } from '../../scripts/host-api.mjs';
 
 export interface ApiWriter {
   /** Titles that the app has acknowledged, in order. */
   readonly acknowledged: readonly string[];
-  /** How often the app said that it is in maintenance, and how often nobody answered. */
-  readonly away: { maintenance: number; unanswered: number };
+  /** How often the app reported maintenance, and how often there was no answer. */
+  readonly unavailable: { maintenance: number; unanswered: number };
   /** Answers that no client should have to understand. */
   readonly odd: readonly string[];
-  /** No write is under way when this resolves. */
+  /** No write is in progress when this resolves. */
   pause(): Promise<void>;
   resume(): void;
   stop(): Promise<void>;
@@ -18,7 +18,7 @@ export interface ApiWriter {
 export function startApiWriter(api: HostApi): ApiWriter {
   const acknowledged: string[] = [];
   const odd: string[] = [];
-  const away = { maintenance: 0, unanswered: 0 };
+  const unavailable = { maintenance: 0, unanswered: 0 };
   let counter = 0;
   let running = true;
   let atWork: Promise<void> = Promise.resolve();
@@ -27,9 +27,9 @@ export function startApiWriter(api: HostApi): ApiWriter {
     counter += 1;
     const title = `write ${counter}`;
     const reply = await api.call('things:create', { body: { title } }).catch(() => null);
-    if (!reply) away.unanswered += 1;
+    if (!reply) unavailable.unanswered += 1;
     else if (reply.status === 200) acknowledged.push(title);
-    else if (reply.status === 503) away.maintenance += 1;
+    else if (reply.status === 503) unavailable.maintenance += 1;
     else odd.push(`${reply.status} ${JSON.stringify(reply.body).slice(0, 300)}`);
     // A light load: somebody who reads before he writes.
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -46,5 +46,5 @@ export function startApiWriter(api: HostApi): ApiWriter {
     atWork = work();
   };
   resume();
-  return { acknowledged, away, odd, pause, resume, stop: pause };
+  return { acknowledged, unavailable, odd, pause, resume, stop: pause };
 }

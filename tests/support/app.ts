@@ -25,11 +25,11 @@ export interface TestAppOptions {
   install?: boolean;
   /** Default false. True: requests come through the host's gateway, which answers 503 while the app is not running. */
   gateway?: boolean;
-  /** Default 'main'. Another one needs `beside`. */
+  /** Default 'main'. Another one requires `beside`. */
   name?: string;
   /** The main app in whose process and storage folder this one runs; that one was started with `withSubApps`. */
   beside?: TestApp;
-  /** Further apps can be started beside this one. */
+  /** Further apps can be started next to this one. */
   withSubApps?: boolean;
 }
 
@@ -64,7 +64,7 @@ const HOST_PLUGINS = [
   'notification-manager',
 ];
 
-/** How the host is told about a database. */
+/** The host's configuration of a database. */
 function hostDatabase(database: FreshDatabase | null, storage: string): Record<string, unknown> {
   if (!database) return { dialect: 'sqlite', storage: path.join(storage, 'db/nocobase.sqlite') };
   const { dialect, host, port, username, password, database: name } = database;

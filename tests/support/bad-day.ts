@@ -14,7 +14,7 @@ import { targetOf } from './zoo/target';
 
 export type Reply = Awaited<ReturnType<HostApi['call']>>;
 
-/** Rows that sign-ins and Safekeep's own lists write. */
+/** Tables that logins and Safekeep's own lists write. */
 const OWN_ROWS = [/(^|\.)safekeep(Runs|Backups)$/, /(^|\.)issuedTokens$/];
 /** What a run that failed must not leave anywhere below the storage folder. */
 const LEFTOVER = /\.partial$|\.tmp$|safekeep-[a-z0-9]+\.|^journal\.json$/;

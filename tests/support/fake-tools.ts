@@ -7,14 +7,14 @@ import { findProgram, removeFolder, temporaryFolder, versionedFolders } from './
 
 export type ToolFamily = 'postgres' | 'mariadb';
 
-/** The programs of each family; the first one dumps, the second one loads. */
-const PROGRAMS: Record<ToolFamily, string[]> = {
+/** The client tools of each family: the first one dumps, the second one loads. */
+const TOOLS: Record<ToolFamily, string[]> = {
   postgres: ['pg_dump', 'pg_restore'],
   mariadb: ['mariadb-dump', 'mariadb'],
 };
 
 /**
- * What a fake does instead of its work, as lines of a shell script: `real "$@"` is the true program, `$here` a folder
+ * What a fake does instead of its work, as lines of a shell script: `real "$@"` is the real tool, `$here` a folder
  * of the fake's own.
  */
 export type Behaviour = { dump?: string; load?: string };
@@ -34,10 +34,10 @@ export const BEHAVIOURS = {
   hangs: 'head -c 2000 > /dev/null; exec sleep 600',
   /** Takes some of the input, then somebody ends it the hard way. */
   isKilled: 'head -c 2000 > /dev/null; kill -9 $$',
-  /** Does its work and has something to say about it. */
-  says: 'real "$@"; code=$?; echo "WARNING: a harmless notice" >&2; exit $code',
+  /** Does its work and prints a notice. */
+  printsANotice: 'real "$@"; code=$?; echo "WARNING: a harmless notice" >&2; exit $code',
   printsNoise: 'head -c 80000000 /dev/urandom; exit 0',
-  /** Begins, says so, and goes on when it is told to. */
+  /** Begins, reports it, and continues on a signal of the test. */
   waits: 'touch $here/started; while [ ! -e $here/go ]; do sleep 0.05; done; real "$@"',
 } as const;
 
@@ -46,25 +46,25 @@ export interface FakeTools {
   started(): Promise<void>;
   /** Lets a fake that waits go on. */
   go(): void;
-  /** The real programs are found again. */
+  /** The real tools are found again. */
   remove(): void;
 }
 
-/** From now on the host finds these programs only. `version` is what they say theirs is; null: there are none. */
+/** From now on the host finds only these tools. `version`: the version that they report; null: there are none. */
 export function fakeTools(family: ToolFamily, behaviour: Behaviour, version?: string | null): FakeTools {
   const folder = temporaryFolder('tools');
   const bin = path.join(folder, 'bin');
   mkdirSync(bin);
-  const [dump, load] = PROGRAMS[family];
-  for (const name of version === null ? [] : PROGRAMS[family]) {
+  const [dump, load] = TOOLS[family];
+  for (const name of version === null ? [] : TOOLS[family]) {
     const real = findProgram([name], versionedFolders('/usr/lib/postgresql', 'bin'), name);
     const given = name === dump ? behaviour.dump : name === load ? behaviour.load : undefined;
-    const told = typeof version !== 'string' ? 'real --version' : `echo '${versionLine(family, name, version)}'`;
+    const versionCall = typeof version !== 'string' ? 'real --version' : `echo '${versionLine(family, name, version)}'`;
     const script = [
       '#!/bin/sh',
       `here=${folder}`,
       `real() { ${real} "$@"; }`,
-      `if [ "$1" = --version ]; then ${told}; exit; fi`,
+      `if [ "$1" = --version ]; then ${versionCall}; exit; fi`,
       // In the shell's place, so that a signal reaches it.
       given ?? `exec ${real} "$@"`,
     ];

@@ -17,7 +17,7 @@ export interface Way {
   name: string;
   dialect: 'sqlite' | ServerDialect;
   strategy: string;
-  /** What the app's user may do on the server, beside its own database. */
+  /** Privileges of the app's user on the server, in addition to its own database. */
   user?: 'superuser' | 'creates databases' | 'plain';
 }
 
@@ -34,8 +34,8 @@ export interface Failure {
   /** The state that must be live. */
   state: 'old' | 'new';
   code: string;
-  /** What the message must tell. */
-  says?: RegExp;
+  /** Expected in the error message. */
+  message?: RegExp;
 }
 
 export interface FaultScene extends Scene {
@@ -136,9 +136,9 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
     },
     inventory: () => inventoryOf(scene, server, temporary),
     expectDone,
-    expectWhole: async ({ run, state, code, says }) => {
-      const told = expectFailed(run, code);
-      if (says) expect(told.message).toMatch(says);
+    expectWhole: async ({ run, state, code, message }) => {
+      const failure = expectFailed(run, code);
+      if (message) expect(failure.message).toMatch(message);
       await expectServes();
       await expectState(state);
       const titles = (await root.get('things:list?sort=id')).map(({ title }: { title: string }) => title);
@@ -160,7 +160,7 @@ export async function startFaultScene({ dialect, strategy, user }: Way): Promise
   };
 }
 
-/** What a strategy keeps aside within the live database does not belong to the state. */
+/** The inactive slots of a strategy within the live database do not belong to the state. */
 function withoutInactive({ database: { tables, schema }, files }: State): State {
   const isLive = (text: string) => !text.includes('__safekeep_');
   return {

@@ -22,7 +22,7 @@ export interface MariadbServer {
 }
 
 /**
- * Starts a private MariaDB server in a temporary folder; sign-in needs the password, over TCP and the socket alike. `more`:
+ * Starts a private MariaDB server in a temporary folder; login requires the password, over TCP and the socket alike. `more`:
  * settings of the server besides ours. `onData`: called with the folder of its data, empty yet.
  */
 export async function startMariadb(

@@ -10,7 +10,7 @@ type ControlCall = Exclude<keyof AppControl, 'leaveMaintenance'>;
 
 /**
  * step: a step of the run begins. before, after: a call of the database driver. app: the app is asked for something during
- * the exchange.
+ * the switchover.
  */
 export type Moment = `step ${string}` | `before ${DriverCall}` | `after ${DriverCall}` | `app ${ControlCall}`;
 

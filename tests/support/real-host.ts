@@ -54,7 +54,7 @@ function databaseEnvironment(database: FreshDatabase | null): Record<string, str
   };
 }
 
-/** Nothing of the test's own environment reaches the host but what every program needs. */
+/** Of the test's own environment the host gets only what every process needs. */
 function systemEnvironment(): Record<string, string> {
   const names = ['PATH', 'HOME', 'LANG', 'TMPDIR'];
   return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value));

@@ -8,7 +8,7 @@ import { FINAL_STATUSES, type RunView } from '../../src/shared/runs';
 const POLL_MS = 100;
 const GIVE_UP_MS = 110_000;
 
-/** Waits for a run to end; a server that is away (maintenance) is asked again. */
+/** Waits for a run to end; a server in maintenance is asked again. */
 export async function endOfRun(api: HostApi, runId: string, giveUpMs = GIVE_UP_MS): Promise<RunView> {
   const limit = Date.now() + giveUpMs;
   while (Date.now() < limit) {

@@ -20,7 +20,7 @@ export interface FreshDatabaseOptions {
   on?: ServerAddress;
   /** Of the database and its user; random by default. */
   name?: string;
-  /** May the user create further databases (staging beside the live one)? Default true. */
+  /** Whether the user can create further databases (for staging). Default true. */
   mayCreateDatabases?: boolean;
 }
 

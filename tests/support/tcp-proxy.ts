@@ -26,7 +26,7 @@ export interface TcpProxy {
 interface Line {
   client: Socket;
   server: Socket;
-  /** The answer is waited for, and will be thrown away. */
+  /** The answer is awaited and dropped. */
   doomed: boolean;
 }
 

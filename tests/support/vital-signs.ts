@@ -52,7 +52,7 @@ export function keepAnEyeOnRuns(app: Application): { made(): number; stop(): voi
   };
 }
 
-/** Taken when nothing is under way. */
+/** Taken while no run is in progress. */
 export async function vitalSigns(app: Application): Promise<VitalSigns> {
   // What a first collection has finalised goes with a second one.
   for (let round = 0; round < 3; round++) {

@@ -53,7 +53,7 @@ function recordItems(backup: BackupDetails, t: Translate): Items {
     [t('App'), manifest?.app.name],
     [t('NocoBase version'), backup.appVersion],
     [t('Archive format'), manifest && String(manifest.format)],
-    [t('Entries in the archive'), manifest && formatNumber(manifest.entries.count)],
+    [t('Archive entries'), manifest && formatNumber(manifest.entries.count)],
     [
       'SHA-256',
       backup.sha256 && (
@@ -104,7 +104,7 @@ function databaseItems(database: ManifestDatabase, t: Translate): Items {
     [t('Underscored names'), database.underscored ? t('Yes') : t('No')],
     [t('Character set'), [database.encoding, database.collation].filter(Boolean).join(', ')],
     [t('Time zone'), database.timeZone],
-    [t('Size of the data'), formatBytes(database.dataBytes)],
+    [t('Data size'), formatBytes(database.dataBytes)],
     [t('Database extensions'), database.extensions.map(({ name, version }) => `${name} ${version}`).join(', ')],
     [t('Database roles'), database.roles.join(', ')],
   ]);

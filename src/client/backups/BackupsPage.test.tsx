@@ -63,7 +63,7 @@ describe('the Backups tab', () => {
   it('shows a role that may only look nothing else to press', async () => {
     serve(host, [aBackup()]);
     const { name } = aBackup();
-    renderPage(<BackupsPage />, { ...host, can: (right: string) => right === 'see' });
+    renderPage(<BackupsPage />, { ...host, can: (permission: string) => permission === 'see' });
     const row = (await screen.findByTestId(`safekeep-backup:${name}`)).closest('tr');
     for (const control of ['new-backup', 'restore-file', `restore:${name}`, `download:${name}`, `more:${name}`]) {
       expect(screen.queryByTestId(`safekeep-${control}`), control).toBeNull();
@@ -74,7 +74,10 @@ describe('the Backups tab', () => {
 
   it('shows a role without the permission to delete no way to remove a protection', async () => {
     serve(host, [aBackup({ name: 'kept', isProtected: true }), aBackup({ name: 'free' })]);
-    renderPage(<BackupsPage />, { ...host, can: (right: string) => right === 'see' || right === 'create' });
+    renderPage(<BackupsPage />, {
+      ...host,
+      can: (permission: string) => permission === 'see' || permission === 'create',
+    });
     fireEvent.click(await screen.findByTestId('safekeep-more:kept'));
     await screen.findByTestId('safekeep-edit-note');
     expect(screen.queryByTestId('safekeep-protect')).toBeNull();
@@ -190,7 +193,7 @@ describe('the Backups tab', () => {
       return aBackup({ name: result, verified: { at: '2026-11-20T11:00:00.000Z', runId: 'run-7', result, detail } });
     };
 
-    it('stands beside the status, and a backup that failed it is no success and cannot be restored', async () => {
+    it('is shown next to the status; a backup that failed it cannot be restored', async () => {
       serve(host, [
         verified('restorable', 'Loaded into a scratch database: 87 tables, 12,345 rows match.'),
         verified('bytes only', 'pg_restore is missing'),
@@ -214,9 +217,9 @@ describe('the Backups tab', () => {
     });
 
     it('is what a successful backup has to pass to be named as the last one', async () => {
-      const refuted = { ...verified('failed', 'Damaged.'), startedAt: '2026-11-20T11:00:00.000Z' };
+      const unusable = { ...verified('failed', 'Damaged.'), startedAt: '2026-11-20T11:00:00.000Z' };
       const failed = aBackup({ name: 'b', status: 'failed', startedAt: '2026-11-20T12:00:00.000Z' });
-      serve(host, [failed, refuted, aBackup({ startedAt: '2026-10-01T12:00:00.000Z' })]);
+      serve(host, [failed, unusable, aBackup({ startedAt: '2026-10-01T12:00:00.000Z' })]);
       renderPage(<BackupsPage />, host);
       const alert = await screen.findByTestId('safekeep-backup-alert');
       expect(alert.textContent).toMatch(/Last successful backup: \d+ (Sep|Oct) 2026/);

@@ -3,7 +3,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BackupView } from '../../shared/api';
 import { HistoryPage } from '../history/HistoryPage';
-import type { Right } from '../host';
+import type { Permission } from '../host';
 import { aBackup, aManifest, anInspection, aRun } from '../testing/fixtures';
 import { fakeHost, prepareBrowser, renderPage, sentTo, type FakeHost } from '../testing/render-page';
 import { BackupsPage } from './BackupsPage';
@@ -43,8 +43,8 @@ const opener = async () => {
   if (!link) throw new Error('the row has nothing to press');
   return link;
 };
-const openDetails = async (rights?: Right[]) => {
-  renderPage(<BackupsPage />, rights ? { ...host, can: (right) => rights.includes(right) } : host);
+const openDetails = async (permissions?: Permission[]) => {
+  renderPage(<BackupsPage />, permissions ? { ...host, can: (permission) => permissions.includes(permission) } : host);
   press(await opener());
   await screen.findByText('Overview');
 };

@@ -25,11 +25,11 @@ export function EmptyBackups({ filtered, onCreate }: { filtered: boolean; onCrea
       styles={{ image: { height: 64 } }}
       style={{ padding: `${token.paddingXL}px 0` }}
       description={
-        <div style={{ maxWidth: 460, margin: '0 auto' }}>
+        <div style={{ maxWidth: 520, margin: '0 auto', textWrap: 'balance' }}>
           <Typography.Title level={5}>{t('No backups yet')}</Typography.Title>
           <Typography.Text type="secondary">
-            <div>{t('A backup holds the database and the uploaded files in one archive.')}</div>
-            {canCreate && <div>{t('Create the first one now, then download it to a second place.')}</div>}
+            <div>{t('A backup contains the database and the uploaded files in one archive.')}</div>
+            {canCreate && <div>{t('Create the first one now, then download a copy to another location.')}</div>}
           </Typography.Text>
         </div>
       }

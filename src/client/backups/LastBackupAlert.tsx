@@ -11,7 +11,7 @@ export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => vo
   const health = useBackupHealth();
   const failed = health?.failed;
   if (!failed) return null;
-  const { lastGood } = health;
+  const { lastSuccessful } = health;
   return (
     <Alert
       type="error"
@@ -28,8 +28,8 @@ export function LastBackupAlert({ onDetails }: { onDetails: (name: string) => vo
           {failed.error && <div>{failed.error.message}</div>}
           {failed.error?.hint && <div>{failed.error.hint}</div>}
           <div>
-            {lastGood
-              ? t('Last successful backup: {{time}}', { time: formatMoment(lastGood.startedAt, t) })
+            {lastSuccessful
+              ? t('Last successful backup: {{time}}', { time: formatMoment(lastSuccessful.startedAt, t) })
               : t('There is no successful backup yet.')}
           </div>
         </>

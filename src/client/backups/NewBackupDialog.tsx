@@ -124,7 +124,7 @@ function ContentsField() {
     >
       <Checkbox.Group {...testId('create-contents')}>
         <Space direction="vertical">
-          <Explained sentence={t('All tables of this app, at one consistent moment')}>
+          <Explained sentence={t('All tables of this app, in one consistent snapshot')}>
             <Checkbox value="database" {...testId('create-contents', 'database')}>
               {t('Database')}
             </Checkbox>

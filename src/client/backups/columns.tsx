@@ -37,7 +37,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Contents'),
       dataIndex: 'contents',
       width: 188,
-      leaves: 4,
+      dropOrder: 4,
       render: (_, { contents }) => <ContentTags contents={contents} />,
     },
     { title: t('Status'), dataIndex: 'status', width: 160, render: (_, backup) => <StatusCell backup={backup} /> },
@@ -45,7 +45,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Trigger'),
       dataIndex: 'trigger',
       width: 120,
-      leaves: 3,
+      dropOrder: 3,
       ellipsis: true,
       render: (_, backup) => <TriggerCell backup={backup} />,
     },
@@ -53,7 +53,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Stored on'),
       dataIndex: 'destinations',
       width: 108,
-      leaves: 1,
+      dropOrder: 1,
       ellipsis: true,
       render: (_, { destinations }) => destinations.map((place) => destinationLabel(place, t)).join(t(', ')) || '–',
     },
@@ -61,7 +61,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Duration'),
       dataIndex: 'durationMs',
       width: 104,
-      leaves: 2,
+      dropOrder: 2,
       ...sortable('durationMs'),
       render: (_, { startedAt, finishedAt, status }) =>
         finishedAt || status === 'running' ? <Elapsed startedAt={startedAt} finishedAt={finishedAt} /> : '–',
@@ -70,7 +70,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
       title: t('Size'),
       dataIndex: 'bytes',
       width: 92,
-      leaves: 5,
+      dropOrder: 5,
       align: 'right',
       ...sortable('bytes'),
       render: (_, { bytes }) => (bytes === null ? '–' : formatBytes(bytes)),
@@ -89,7 +89,7 @@ export function useBackupColumns(actions: ActionHandlers, sort: string): Fitting
 function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void }) {
   const t = useT();
   const { token } = theme.useToken();
-  const isRefuted = backup.verified?.result === 'failed';
+  const hasFailedVerification = backup.verified?.result === 'failed';
   return (
     <div style={{ minWidth: 0 }} {...testId('backup', backup.name)}>
       <Flex gap={token.marginXXS} align="center" style={{ minWidth: 0 }}>
@@ -101,7 +101,7 @@ function BackupCell({ backup, onOpen }: { backup: BackupView; onOpen: () => void
         <Tooltip title={formatTime(backup.startedAt)} placement="topLeft">
           <TextButton
             ellipsis
-            delete={isRefuted}
+            delete={hasFailedVerification}
             onPress={onOpen}
             style={{ fontVariantNumeric: 'tabular-nums', flexShrink: 0 }}
           >

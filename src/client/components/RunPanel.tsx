@@ -57,7 +57,7 @@ export function UnavailableAlert({ unavailable, isRestoring }: { unavailable: Fa
       description={
         <>
           {message && <div>{message}</div>}
-          {t('Leave this page open: it reconnects by itself and shows the result.')}
+          {t('Leave this page open: it reconnects automatically and shows the result.')}
         </>
       }
       {...testId('run-unavailable')}

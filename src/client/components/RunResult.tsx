@@ -102,7 +102,7 @@ function resultText(
           run.status === 'interrupted'
             ? t('{{kind}}: interrupted', { kind })
             : isOnPreviousData(run)
-              ? t('{{kind}}: failed; the app runs on the data it had before', { kind })
+              ? t('{{kind}}: failed; live data is unchanged', { kind })
               : t('{{kind}}: failed', { kind }),
         text: [run.error?.message ?? '', run.error?.hint ?? ''].filter(Boolean),
       };

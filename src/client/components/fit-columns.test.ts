@@ -4,8 +4,8 @@ import { fitColumns } from './fit-columns';
 const columns = [
   { key: 'name' },
   { key: 'status', width: 100 },
-  { key: 'trigger', width: 80, leaves: 1 },
-  { key: 'duration', width: 90, leaves: 2 },
+  { key: 'trigger', width: 80, dropOrder: 1 },
+  { key: 'duration', width: 90, dropOrder: 2 },
 ];
 const fit = (available?: number) => {
   const { columns: shown, minWidth } = fitColumns(columns, available, 200);

@@ -4,7 +4,7 @@ import type { TableColumnType } from 'antd';
 export interface FittingColumn<Row> extends TableColumnType<Row> {
   width?: number;
   /** Such columns leave when there is no room for all, the lowest number first; the details have what they show. */
-  leaves?: number;
+  dropOrder?: number;
 }
 
 /** The host's floating button covers so many px at the right end of a table. */
@@ -28,13 +28,16 @@ export function fitColumns<Row>(
   const widthOf = (shown: readonly FittingColumn<Row>[]) =>
     shown.reduce((sum, { width }) => sum + (width ?? restWidth), 0);
   const leaving = columns
-    .filter(({ leaves }) => leaves !== undefined)
-    .sort((a, b) => (a.leaves ?? 0) - (b.leaves ?? 0));
+    .filter(({ dropOrder }) => dropOrder !== undefined)
+    .sort((a, b) => (a.dropOrder ?? 0) - (b.dropOrder ?? 0));
   let shown = [...columns];
   for (const next of leaving) {
     if (!available || widthOf(shown) <= available) break;
     shown = shown.filter((column) => column !== next);
   }
-  const headings = shown.map(({ leaves: _, ...column }) => ({ ...column, onHeaderCell: () => ({ style: ONE_LINE }) }));
+  const headings = shown.map(({ dropOrder: _, ...column }) => ({
+    ...column,
+    onHeaderCell: () => ({ style: ONE_LINE }),
+  }));
   return { columns: headings, minWidth: widthOf(shown) };
 }

@@ -3,7 +3,7 @@ import { Tag, theme } from 'antd';
 import type { CheckStatus } from '../../shared/api';
 import type { Content, RunStatus } from '../../shared/runs';
 import { useT } from '../i18n';
-import { STATUS_COLORS, statusLabel, VERDICT_COLORS, verdictLabel } from '../labels';
+import { STATUS_COLORS, statusLabel, CHECK_STATUS_COLORS, checkStatusLabel } from '../labels';
 
 export function StatusTag({ status }: { status: RunStatus }) {
   const t = useT();
@@ -14,11 +14,11 @@ export function StatusTag({ status }: { status: RunStatus }) {
   );
 }
 
-export function VerdictTag({ status }: { status: CheckStatus }) {
+export function CheckStatusTag({ status }: { status: CheckStatus }) {
   const t = useT();
   return (
-    <Tag bordered={false} color={VERDICT_COLORS[status]} style={{ marginInlineEnd: 0 }}>
-      {verdictLabel(status, t)}
+    <Tag bordered={false} color={CHECK_STATUS_COLORS[status]} style={{ marginInlineEnd: 0 }}>
+      {checkStatusLabel(status, t)}
     </Tag>
   );
 }

@@ -86,7 +86,7 @@ describe('the History tab', () => {
 
   it('shows no undo to a role that cannot restore', async () => {
     host.answer('safekeepRuns:list', () => ({ data: [done({ undo: AVAILABLE })], meta: { count: 1 } }));
-    renderPage(<HistoryPage />, { ...host, can: (right) => right === 'see' });
+    renderPage(<HistoryPage />, { ...host, can: (permission) => permission === 'see' });
     expect(await text('undo-state:run-1')).toMatch(/^until /);
     expect(screen.queryByTestId('safekeep-undo:run-1')).toBeNull();
     expect(document.querySelectorAll('[data-testid^="safekeep-"]:disabled')).toHaveLength(0);
@@ -152,7 +152,7 @@ describe('the History tab', () => {
     ).toBe('skipped');
   });
 
-  it('shows on which data the app runs after a failed restore, with message and hint in full', async () => {
+  it('reports whether a failed restore left the live data unchanged, with message and hint in full', async () => {
     const error = {
       code: 'RESTORED_APP_UNHEALTHY',
       message: 'The app failed to start on the restored data.',
@@ -169,8 +169,8 @@ describe('the History tab', () => {
       const shown = await within(await screen.findByTestId('safekeep-run-drawer')).findByTestId('safekeep-run-result');
       return shown.textContent ?? '';
     };
-    expect(await result('back')).toContain(`the app runs on the data it had before${error.message}${error.hint}`);
-    expect(await result('early')).toContain('the app runs on the data it had before');
-    expect(await result('lost')).not.toContain('the app runs on the data');
+    expect(await result('back')).toContain(`live data is unchanged${error.message}${error.hint}`);
+    expect(await result('early')).toContain('live data is unchanged');
+    expect(await result('lost')).not.toContain('live data is unchanged');
   });
 });

@@ -16,6 +16,9 @@ import { PreviousActions } from '../previous/PreviousActions';
 import { usePrevious } from '../previous/PreviousProvider';
 import { testId } from '../test-ids';
 
+/** A fact with a line of its own, or what is left of one. */
+const LINE = { span: 'filled' as const };
+
 /** One run with its facts, steps, run log, and the data it replaced. */
 export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void }) {
   const t = useT();
@@ -30,13 +33,8 @@ export function RunDrawer({ run, onClose }: { run: RunView; onClose: () => void 
     { key: 'trigger', label: t('Trigger'), children: triggerLabel(run.trigger, t) },
     { key: 'source', label: t('Backup'), children: sourceText(run, t) },
     { key: 'contents', label: t('Contents'), children: run.contents.length > 0 && <ContentTags {...run} /> },
-    { key: 'note', label: t('Note'), children: run.note },
-    {
-      key: 'file',
-      label: t('File name'),
-      span: 'filled' as const,
-      children: run.backupName && `${run.backupName}.safekeep.zip`,
-    },
+    { key: 'note', label: t('Note'), children: run.note, ...LINE },
+    { key: 'file', label: t('File name'), children: run.backupName && `${run.backupName}.safekeep.zip`, ...LINE },
   ];
   return (
     <Drawer

@@ -41,7 +41,7 @@ export function useRunColumns(onOpen: (id: string) => void): FittingColumn<RunVi
       title: t('Started by'),
       dataIndex: 'startedBy',
       width: 128,
-      leaves: 1,
+      dropOrder: 1,
       ellipsis: true,
       render: (_, run) => starterLabel(run, t),
     },

@@ -29,7 +29,7 @@ export interface BackupHealth {
   /** The newest backup when it did not succeed. */
   failed: BackupView | null;
   /** The newest one that did and whose verification has not failed. */
-  lastGood: BackupView | null;
+  lastSuccessful: BackupView | null;
 }
 
 const GOOD: readonly RunStatus[] = ['succeeded', 'succeeded with warnings'];
@@ -45,8 +45,8 @@ export function useBackupHealth(): BackupHealth | null {
   const { data } = useLoad(
     async () => {
       const [[last = null], good] = await Promise.all([newest(ENDED, 1), newest(GOOD, 20)]);
-      const lastGood = good.find(({ verified }) => verified?.result !== 'failed') ?? null;
-      return { failed: last && BAD.includes(last.status) ? last : null, lastGood };
+      const lastSuccessful = good.find(({ verified }) => verified?.result !== 'failed') ?? null;
+      return { failed: last && BAD.includes(last.status) ? last : null, lastSuccessful };
     },
     'health',
     revision,

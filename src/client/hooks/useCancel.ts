@@ -2,7 +2,7 @@ import { useMemoizedFn } from 'ahooks';
 import { App } from 'antd';
 import type { RunView } from '../../shared/runs';
 import { useApi } from '../api/useApi';
-import { useHost, type Right } from '../host';
+import { useHost, type Permission } from '../host';
 import { useT } from '../i18n';
 import { isFinal } from '../live/live-runs';
 import { useRuns } from '../live/RunsProvider';
@@ -11,7 +11,7 @@ import { useReport } from './useReport';
 
 /** From these steps on a run cannot be cancelled. */
 const POINT_OF_NO_RETURN = ['switchover', 'reload', 'healthCheck', 'drop'];
-const RIGHTS: Record<RunView['kind'], Right> = {
+const PERMISSIONS: Record<RunView['kind'], Permission> = {
   backup: 'create',
   restore: 'restore',
   undo: 'restore',
@@ -30,7 +30,7 @@ export function useCancel() {
 
   /** True as well while it is being cancelled: its button then shows that. */
   const mayCancel = (run: RunView) =>
-    !isFinal(run) && !POINT_OF_NO_RETURN.includes(run.step) && host.can(RIGHTS[run.kind]);
+    !isFinal(run) && !POINT_OF_NO_RETURN.includes(run.step) && host.can(PERMISSIONS[run.kind]);
 
   const cancel = useMemoizedFn((run: RunView) =>
     modal.confirm({

@@ -1,5 +1,6 @@
 import { Alert, Button, Flex, Modal, Spin } from 'antd';
 import { CancelButton } from '../components/CancelButton';
+import { TALL_DIALOG } from '../components/dialog-styles';
 import { RunPanel, UnavailableAlert } from '../components/RunPanel';
 import { useT } from '../i18n';
 import { runLabel } from '../labels';
@@ -28,8 +29,7 @@ export function WatchedRunDialog() {
       zIndex={Z_INDEX}
       onCancel={close}
       maskClosable={hasEnded}
-      style={{ top: 40 }}
-      styles={{ body: { maxHeight: 'calc(100vh - 210px)', overflowY: 'auto' } }}
+      {...TALL_DIALOG}
       destroyOnClose
       footer={
         <Flex justify="space-between" gap="small">

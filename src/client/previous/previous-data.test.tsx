@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LiveOrigin, PreviousView } from '../../shared/api';
 import { BackupsPage } from '../backups/BackupsPage';
 import { HistoryPage } from '../history/HistoryPage';
-import type { Right } from '../host';
+import type { Permission } from '../host';
 import { SettingsPage } from '../settings/SettingsPage';
 import { anOrigin, aRun, previousData, refusal } from '../testing/fixtures';
 import { fakeHost, prepareBrowser, renderPage, sentTo, type FakeHost } from '../testing/render-page';
@@ -40,8 +40,8 @@ describe('previous data', () => {
 
   const keep = (live: LiveOrigin | null, ...previous: PreviousView[]) =>
     host.answer('safekeepRuns:previous', () => ({ data: { live, previous } }));
-  const show = (rights?: readonly Right[]) => {
-    const able = rights ? { ...host, can: (right: Right) => rights.includes(right) } : host;
+  const show = (permissions?: readonly Permission[]) => {
+    const able = permissions ? { ...host, can: (permission: Permission) => permissions.includes(permission) } : host;
     renderPage(<BackupsPage />, able);
   };
   const undone = () => host.requests.filter(({ url }) => url === 'safekeepRuns:undo').map(({ params }) => params);

@@ -20,7 +20,7 @@ export function useDiscard(): (data: Replaced) => void {
       content: (
         <>
           <p>{previousTitle(data, t)}</p>
-          {t('It is deleted permanently and can no longer be brought back.')}
+          {t('The data is deleted permanently. This cannot be undone.')}
         </>
       ),
       okText: t('Discard'),

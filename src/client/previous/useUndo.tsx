@@ -44,7 +44,7 @@ export function useUndo() {
           {hours > 0 ? (
             <p>
               {t(
-                'The live data, with everything entered since then, becomes previous data and is kept for {{hours}} hours.',
+                'The live data, including everything entered since then, becomes previous data and is kept for {{hours}} hours.',
                 {
                   hours,
                 },
@@ -52,7 +52,9 @@ export function useUndo() {
             </p>
           ) : (
             <Typography.Paragraph type="danger">
-              {t('The live data, with everything entered since then, is lost: the settings keep no previous data.')}
+              {t(
+                'The live data, including everything entered since then, is lost: the settings keep no previous data.',
+              )}
             </Typography.Paragraph>
           )}
           {!isNewest && states.length > 1 && <p>{t('Other previous data stays available.')}</p>}

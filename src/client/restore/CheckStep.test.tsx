@@ -55,7 +55,7 @@ describe('the check', () => {
     await open();
     fireEvent.click(button('accept:plugins'));
     expect(button('restore-next').disabled).toBe(true);
-    expect(screen.getByRole('alert').textContent).toContain('fix the problems marked as blocking');
+    expect(screen.getByRole('alert').textContent).toContain('Fix the problems marked as blocking first.');
   });
 
   describe('of the archive', () => {
@@ -85,7 +85,7 @@ describe('the check', () => {
 
     it('offers no verification to a role that cannot start one', async () => {
       checks = [NEVER];
-      scene.host.can = (right) => right !== 'create';
+      scene.host.can = (permission) => permission !== 'create';
       await open();
       expect(archive()?.textContent).toContain('Never verified');
       expect(screen.queryByTestId('safekeep-verify-first')).toBeNull();

@@ -8,7 +8,7 @@ import { formatMoment } from '../format';
 import { useT } from '../i18n';
 import { filesModeSentence } from '../labels';
 import { testId } from '../test-ids';
-import { archiveText, ArchiveVerdict } from './ArchiveVerdict';
+import { archiveText, ArchiveStatus } from './ArchiveStatus';
 import { ChecksTable } from './ChecksTable';
 import type { FilesMode, RestorePlan } from './useRestorePlan';
 
@@ -56,7 +56,7 @@ export function CheckStep({ plan, onKeep }: Props) {
           type="error"
           showIcon
           role="alert"
-          message={t('Unable to restore: fix the problems marked as blocking first.')}
+          message={t('Cannot restore this backup. Fix the problems marked as blocking first.')}
         />
       )}
       {!isBlocked && open > 0 && (
@@ -75,7 +75,7 @@ export function CheckStep({ plan, onKeep }: Props) {
           onAccept={accept}
           archive={{
             text: (check) => archiveText(check, plan.backup, t),
-            verdict: (check) => <ArchiveVerdict check={check} backup={plan.backup} onVerified={plan.inspectAgain} />,
+            status: (check) => <ArchiveStatus check={check} backup={plan.backup} onVerified={plan.inspectAgain} />,
           }}
         />
       </Spin>

@@ -2,7 +2,7 @@ import { CheckCircleFilled } from '@ant-design/icons';
 import { Checkbox, Collapse, Flex, Table, theme, Typography, type TableColumnType } from 'antd';
 import type { ReactNode } from 'react';
 import type { CheckView } from '../../shared/api';
-import { VerdictTag } from '../components/tags';
+import { CheckStatusTag } from '../components/tags';
 import { useT } from '../i18n';
 import { checkLabel } from '../labels';
 import { testId } from '../test-ids';
@@ -13,8 +13,8 @@ interface Props {
   warnings: readonly string[];
   accepted: readonly string[];
   onAccept: (code: string, yes: boolean) => void;
-  /** What is known of the archive itself, and the verdict on it. */
-  archive: { text: (check: CheckView) => string; verdict: (check: CheckView) => ReactNode };
+  /** What is known of the archive itself, and its status. */
+  archive: { text: (check: CheckView) => string; status: (check: CheckView) => ReactNode };
 }
 
 /** The backup and this app side by side. The archive and every problem first; what passed is folded. */
@@ -89,14 +89,14 @@ function useColumns(
       render: value,
     },
     {
-      title: t('Verdict'),
+      title: t('Result'),
       dataIndex: 'status',
       render: (_, check) =>
         isArchive(check) ? (
-          archive.verdict(check)
+          archive.status(check)
         ) : (
           <Flex vertical align="flex-start" gap={token.marginXXS}>
-            <VerdictTag status={check.status} />
+            <CheckStatusTag status={check.status} />
             {check.remedy && (
               <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
                 {check.remedy}

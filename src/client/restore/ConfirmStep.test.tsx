@@ -90,7 +90,10 @@ describe('what a restore does', () => {
     expect(await planOf()).toEqual([
       ['Restored', 'Database, Uploaded files'],
       ['Database', 'The backup is loaded into a new file.'],
-      ['Uploaded files', 'The folders become exactly as they were; files added since the backup are removed.'],
+      [
+        'Uploaded files',
+        'The folders return to their state at the time of the backup; files added since then are removed.',
+      ],
       ['Downtime', 'The app is unavailable for a few seconds.'],
       ['Disk space', 'About 1.0 MB more, until the undo window closes.'],
       ['Undo', 'The previous data is kept for 72 hours. Until then, you can undo the restore.'],
@@ -100,14 +103,14 @@ describe('what a restore does', () => {
   });
 
   it('cannot be undone where the settings keep no previous data', async () => {
-    expect((await planOf({ undoHours: 0 })).at(-2)).toEqual(['Disk space', 'About 1.0 MB more, while it runs.']);
+    expect((await planOf({ undoHours: 0 })).at(-2)).toEqual(['Disk space', 'About 1.0 MB more, during the restore.']);
     expect(screen.getByTestId('safekeep-restore-no-undo').textContent).toContain('cannot be undone');
   });
 
   it('names the apps that share a folder', async () => {
     await planOf({ sharedFolders: [{ folder: 'storage/uploads', apps: ['shop', 'hr'] }] });
     expect(screen.getByTestId('safekeep-shared-folder').textContent).toBe(
-      'Shared with shop, hr: in storage/uploads, only files named in records of this app are replaced.',
+      "storage/uploads is shared with shop, hr: only files that this app's records name are replaced.",
     );
   });
 });

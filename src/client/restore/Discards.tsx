@@ -29,8 +29,8 @@ export function Discards({ discards, isAccepted, onAccept, onUndo, onSave }: Pro
       description={
         <Flex vertical gap={token.marginXS}>
           {discards.map((state) => (
-            <Flex key={state.id} wrap justify="space-between" gap={token.marginXS} {...testId('discards', state.id)}>
-              <Typography.Text type="danger">
+            <Flex key={state.id} wrap gap={token.marginXS} {...testId('discards', state.id)}>
+              <Typography.Text type="danger" style={{ flex: '1 1 320px' }}>
                 {previousTitle(state, t)} ({contentsLabel(state.contents, t)}
                 {state.bytes === null ? '' : `, ${formatBytes(state.bytes)}`})
               </Typography.Text>

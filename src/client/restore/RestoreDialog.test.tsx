@@ -118,10 +118,24 @@ describe('a local file', () => {
     expect(sentTo(scene.host, 'safekeepBackups:inspect')).toEqual([{ uploadId: 'u' }]);
   });
 
-  it('is warned of as the data of somebody else', async () => {
+  it('comes with a warning about archives of others, next to the button', async () => {
     chooseFile('main.safekeep.zip');
     await scene.next();
-    expect(screen.getByTestId('safekeep-foreign-archive').textContent).toContain('functions and triggers');
+    const warning = screen.getByTestId('safekeep-foreign-archive');
+    expect(warning.textContent).toBe(
+      "The archive's data and SQL run with the app's database privileges: restore only archives that you trust.",
+    );
+    expect(warning.closest('.ant-modal-footer')?.contains(button('restore-submit'))).toBe(true);
+  });
+
+  it('comes without that warning where only its files are restored', async () => {
+    chooseFile('main.safekeep.zip');
+    await screen.findByTestId('safekeep-checks');
+    fireEvent.click(screen.getByLabelText('Only the uploaded files'));
+    await waitFor(() => expect(button('restore-next').disabled).toBe(false));
+    fireEvent.click(button('restore-next'));
+    expect(screen.getByTestId('safekeep-confirm-name')).toBeTruthy();
+    expect(screen.queryByTestId('safekeep-foreign-archive')).toBeNull();
   });
 
   it('can be kept in the list, and is then restored from there', async () => {

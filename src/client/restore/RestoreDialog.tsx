@@ -1,8 +1,9 @@
 import { App, Button, Flex, Modal, Steps, theme } from 'antd';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { PreviousView, RestoreRequest } from '../../shared/api';
 import { toFailure, type Failure } from '../api/failure';
 import { useApi } from '../api/useApi';
+import { TALL_DIALOG } from '../components/dialog-styles';
 import { FailureAlert } from '../components/FailureAlert';
 import { formatMoment } from '../format';
 import { useReturnFocus } from '../hooks/useReturnFocus';
@@ -14,6 +15,7 @@ import { useVerification } from '../live/useVerification';
 import { useUndo } from '../previous/useUndo';
 import { testId } from '../test-ids';
 import { CheckStep } from './CheckStep';
+import { Confirmation } from './Confirmation';
 import { ConfirmStep } from './ConfirmStep';
 import { UploadStep } from './UploadStep';
 import { useRestorePlan } from './useRestorePlan';
@@ -56,6 +58,14 @@ export function RestoreDialog({ source, onClose, onStarted, onSavePrevious, onKe
   const plan = useRestorePlan(target);
   const isVerifying = useVerification(name) !== null;
   const step = target ? wantedStep : 'upload';
+  // An upload that was kept in the list is as foreign as before.
+  const isForeign = source.kind === 'file' || plan.backup?.trigger === 'upload';
+  // Each step begins at its top, where what matters most stands.
+  const content = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const body = content.current?.parentElement;
+    if (body) body.scrollTop = 0;
+  }, [step]);
   const steps: Step[] = source.kind === 'file' ? ['upload', 'check', 'confirm'] : ['check', 'confirm'];
   const { inspection, request } = plan;
   const isReady = plan.isReady && !isVerifying;
@@ -107,38 +117,48 @@ export function RestoreDialog({ source, onClose, onStarted, onSavePrevious, onKe
       title={source.kind === 'file' ? t('Restore from local file') : t('Restore')}
       onCancel={close}
       maskClosable={false}
-      style={{ top: 40 }}
-      styles={{ body: { paddingTop: token.paddingXS, maxHeight: 'calc(100vh - 210px)', overflowY: 'auto' } }}
+      {...TALL_DIALOG}
       footer={
-        <Flex justify="flex-end" gap="small">
-          <Button onClick={close}>{t('Cancel')}</Button>
-          {step === 'confirm' && (
-            <Button onClick={() => go('check')} disabled={isStarting} {...testId('restore-back')}>
-              {t('Back')}
-            </Button>
+        <Flex vertical gap={token.marginSM}>
+          {step === 'confirm' && inspection && (
+            <Confirmation
+              appName={inspection.appName}
+              isForeign={isForeign && plan.contents.includes('database')}
+              typedName={typedName}
+              onType={setTypedName}
+              onEnter={confirm}
+            />
           )}
-          {step === 'check' && (
-            <Button type="primary" disabled={!isReady} onClick={() => go('confirm')} {...testId('restore-next')}>
-              {t('Next')}
-            </Button>
-          )}
-          {step === 'confirm' && (
-            <Button
-              type="primary"
-              danger
-              loading={isStarting}
-              disabled={!isConfirmed}
-              onClick={confirm}
-              {...testId('restore-submit')}
-            >
-              {t('Restore')}
-            </Button>
-          )}
+          <Flex justify="flex-end" gap="small">
+            <Button onClick={close}>{t('Cancel')}</Button>
+            {step === 'confirm' && (
+              <Button onClick={() => go('check')} disabled={isStarting} {...testId('restore-back')}>
+                {t('Back')}
+              </Button>
+            )}
+            {step === 'check' && (
+              <Button type="primary" disabled={!isReady} onClick={() => go('confirm')} {...testId('restore-next')}>
+                {t('Next')}
+              </Button>
+            )}
+            {step === 'confirm' && (
+              <Button
+                type="primary"
+                danger
+                loading={isStarting}
+                disabled={!isConfirmed}
+                onClick={confirm}
+                {...testId('restore-submit')}
+              >
+                {t('Restore')}
+              </Button>
+            )}
+          </Flex>
         </Flex>
       }
       modalRender={(node) => <div {...testId('restore-dialog')}>{node}</div>}
     >
-      <Flex vertical gap={token.margin}>
+      <Flex ref={content} vertical gap={token.margin}>
         <Steps size="small" current={steps.indexOf(step)} items={steps.map((key) => ({ title: labels[key] }))} />
         <FailureAlert failure={failure} />
         {step === 'upload' && <UploadStep upload={upload} />}
@@ -149,10 +169,6 @@ export function RestoreDialog({ source, onClose, onStarted, onSavePrevious, onKe
           <ConfirmStep
             plan={plan}
             inspection={inspection}
-            isForeign={source.kind === 'file'}
-            typedName={typedName}
-            onType={setTypedName}
-            onEnter={confirm}
             onUndoFirst={(state) => {
               close();
               void undo(state);

@@ -26,7 +26,7 @@ export function UploadStep({ upload }: { upload: Upload }) {
 function hintFor({ code, hint }: Failure, file: File | null, t: Translate): string {
   if (code !== 'NOT_A_ZIP' || !file) return hint;
   return file.name.endsWith('.safekeep.zip')
-    ? t('The file is damaged or is something else that was renamed. Copy or download it again.')
+    ? t('The file is damaged or is not a backup. Copy or download it again.')
     : t('Choose a file whose name ends with .safekeep.zip.');
 }
 
@@ -48,7 +48,7 @@ function Picker({ onPick }: { onPick: (file: File) => void }) {
         </p>
         <p className="ant-upload-text">{t('Drop a backup file here, or click to choose one')}</p>
         <p className="ant-upload-hint">
-          {t('Its name ends with .safekeep.zip. Nothing changes until you confirm the last step.')}
+          {t('The file name ends with .safekeep.zip. Nothing is changed until you confirm the last step.')}
         </p>
       </FilePicker.Dragger>
     </div>

@@ -34,7 +34,7 @@ export function WhatWillHappen({ plan, contents, filesMode }: Props) {
       children:
         plan.undoHours > 0
           ? t('About {{size}} more, until the undo window closes.', { size })
-          : t('About {{size}} more, while it runs.', { size }),
+          : t('About {{size}} more, during the restore.', { size }),
     },
     { key: 'undo', label: t('Undo'), children: <Undo hours={plan.undoHours} t={t} /> },
   ];
@@ -71,7 +71,7 @@ function Files({ plan: { sharedFolders }, filesMode }: Pick<Props, 'plan' | 'fil
       <div>{filesModeSentence(filesMode, t)}</div>
       {sharedFolders.map(({ folder, apps }) => (
         <div key={folder} {...testId('shared-folder')}>
-          {t('Shared with {{apps}}: in {{folder}}, only files named in records of this app are replaced.', {
+          {t("{{folder}} is shared with {{apps}}: only files that this app's records name are replaced.", {
             folder,
             apps: apps.join(t(', ')),
           })}

@@ -3,7 +3,7 @@ import { Button, Flex, Table, theme, Typography } from 'antd';
 import type { ToolsAnswer } from '../../shared/api';
 import { useApi } from '../api/useApi';
 import { FailureAlert } from '../components/FailureAlert';
-import { VerdictTag } from '../components/tags';
+import { CheckStatusTag } from '../components/tags';
 import { useLoad } from '../hooks/useLoad';
 import { useT } from '../i18n';
 import { testId } from '../test-ids';
@@ -42,7 +42,7 @@ export function ClientTools() {
               title: t('State'),
               dataIndex: 'status',
               width: 110,
-              render: (_, { status }) => <VerdictTag status={status} />,
+              render: (_, { status }) => <CheckStatusTag status={status} />,
             },
             {
               title: t('Found'),

@@ -21,7 +21,7 @@ export function ServerFacts({ facts }: { facts: SettingsAnswer }) {
         items={[
           {
             key: 'folder',
-            label: t('Folder of the archives'),
+            label: t('Archive folder'),
             children: (
               <Typography.Text
                 code

@@ -50,7 +50,7 @@ export function SettingsForm({ settings }: { settings: SettingsAnswer }) {
       <Form.Item
         name="defaultContents"
         label={t('Contents of a new backup')}
-        extra={t('Can be chosen differently for each backup.')}
+        extra={t('Each backup can have its own choice.')}
         rules={[{ required: true, type: 'array', min: 1, message: t('Choose at least one.') }]}
       >
         <Checkbox.Group
@@ -61,7 +61,7 @@ export function SettingsForm({ settings }: { settings: SettingsAnswer }) {
       <Form.Item
         name="undoHours"
         label={t('Undo window')}
-        extra={t('Previous data is kept for this long after a restore and takes disk space meanwhile. 0 keeps none.')}
+        extra={t('How long previous data is kept after a restore. It uses disk space during that time. 0 keeps none.')}
         rules={[{ required: true, message: t('Enter a number.') }]}
       >
         <InputNumber min={0} max={8760} addonAfter={t('hours')} {...number} {...testId('undo-hours')} />

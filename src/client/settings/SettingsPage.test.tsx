@@ -32,7 +32,7 @@ describe('the Settings tab', () => {
   });
 
   it('shows everybody else the settings, and asks for no tools', async () => {
-    renderPage(<SettingsPage />, { ...host, can: (right) => right === 'see' });
+    renderPage(<SettingsPage />, { ...host, can: (permission) => permission === 'see' });
     const facts = await screen.findByTestId('safekeep-settings-facts');
     expect(facts.textContent).toContain('Maximum number of backups30');
     expect(facts.textContent).toContain('Undo window72 hours');

@@ -9,7 +9,7 @@ import english from '../../../locale/en-US.json';
 import { PLUGIN_NAME } from '../../shared/api';
 import { RunsProvider } from '../live/RunsProvider';
 import { PreviousProvider } from '../previous/PreviousProvider';
-import { HostProvider, type HostRequest, type Right, type SafekeepHost } from '../host';
+import { HostProvider, type HostRequest, type Permission, type SafekeepHost } from '../host';
 
 // What React and antd have deferred must be over before the file's window goes.
 afterEach(async () => {
@@ -30,7 +30,7 @@ export interface FakeHost extends SafekeepHost {
 
 const emptyPage: Answer = () => ({ data: [], meta: { count: 0 } });
 
-export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost {
+export function fakeHost(permissions: readonly Permission[] | 'all' = 'all'): FakeHost {
   const answers = new Map<string, Answer>([
     ['safekeepBackups:list', emptyPage],
     ['safekeepRuns:list', emptyPage],
@@ -53,7 +53,7 @@ export function fakeHost(privileges: readonly Right[] | 'all' = 'all'): FakeHost
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    can: (right) => privileges === 'all' || privileges.includes(right),
+    can: (permission) => permissions === 'all' || permissions.includes(permission),
     resolveUrl: (url) => url,
   };
 }

@@ -98,7 +98,7 @@ describe('an archive of format 1', () => {
     expect(found['files/local/a\\b%\n😀.jpg']?.equals(photo)).toBe(true);
   });
 
-  it('is an ordinary ZIP for unzip and tells its seal in the comment', async () => {
+  it('is an ordinary ZIP for unzip, with the seal in its comment', async () => {
     const file = path.join(folder, 'plain.safekeep.zip');
     await write(file);
     expect(execFileSync('unzip', ['-t', file]).toString()).toContain('No errors detected');
@@ -107,7 +107,7 @@ describe('an archive of format 1', () => {
     expect(execFileSync('unzip', ['-z', file]).toString()).toContain(`safekeep seal sha256 ${seal}`);
   });
 
-  it('reports the size and hash of the file as it lies on disk', async () => {
+  it('reports the size and hash of the file as it is on disk', async () => {
     const file = path.join(folder, 'hash.safekeep.zip');
     const writer = new ArchiveWriter(file);
     await writer.add('database/dump.pgdump', Readable.from([dump]), { compression: 'fast' });
@@ -150,7 +150,7 @@ describe('an archive of format 1', () => {
     expect(await codeOf(readAll(file))).toBe('FORMAT_TOO_NEW');
   });
 
-  it('is not produced when its source fails half way', async () => {
+  it('is not produced when its source fails halfway', async () => {
     const file = path.join(folder, 'failing.safekeep.zip');
     const writer = new ArchiveWriter(file);
     const source = Readable.from(
@@ -166,7 +166,7 @@ describe('an archive of format 1', () => {
     expect(await codeOf(readAll(file))).not.toBe('no error');
   });
 
-  it('fails with the reason of the disk when it can not be written', async () => {
+  it('fails with the error of the disk when it cannot be written', async () => {
     const writer = new ArchiveWriter('/dev/full/x');
     await expect(writer.add('database/d', Readable.from([dump]), { compression: 'fast' })).rejects.toThrow('ENOTDIR');
     await writer.abort();
@@ -185,7 +185,7 @@ describe('a file that is no backup', () => {
     return file;
   }
 
-  it('is told apart: no ZIP at all, and a ZIP without manifest', async () => {
+  it('is distinguished: not a ZIP, and a ZIP without a manifest', async () => {
     const text = path.join(folder, 'note.txt');
     writeFileSync(text, 'hello');
     expect(await codeOf(readAll(text))).toBe('NOT_A_ZIP');
@@ -234,7 +234,7 @@ describe('names', () => {
 });
 
 describe('a compressed dump', () => {
-  it('that can not be decompressed is a damaged archive, whichever decoder reads it', async () => {
+  it('that cannot be decompressed is a damaged archive for every decoder', async () => {
     const garbage = () => Readable.from([Buffer.from('certainly not zstd')]);
     await expect(decode('database/dump.pgdump.zst', garbage()).toArray()).rejects.toMatchObject({
       code: 'ARCHIVE_DAMAGED',

@@ -1,4 +1,4 @@
-/** Compression of the database dump: zstd where the runtime has it, else the ZIP container's own fast deflate. */
+/** Compression of the database dump: zstd where the runtime has it, otherwise the ZIP container's own fast deflate. */
 import { Decompress } from 'fzstd';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -6,7 +6,7 @@ import * as zlib from 'node:zlib';
 import { SafekeepError } from '../errors';
 import { ZSTD_EXTENSION } from './format';
 
-/** The parts of node:zlib that Node 22.15 brought; Node 20 and its type declarations lack them. */
+/** Added to node:zlib by Node 22.15; Node 20 and its type declarations lack it. */
 interface ZstdZlib {
   createZstdCompress?(options: { params: Record<number, number | boolean> }): Transform;
   createZstdDecompress?(): Transform;
@@ -23,18 +23,18 @@ export function bestCodec(): Codec {
 export function zstdCompressor(): Transform {
   const { createZstdCompress, constants } = zstd;
   if (!createZstdCompress || constants.ZSTD_c_compressionLevel === undefined) {
-    throw new SafekeepError('INTERNAL', { detail: 'this Node.js has no zstd' });
+    throw new SafekeepError('INTERNAL', { detail: { text: 'this version of Node.js has no zstd' } });
   }
   return createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag ?? 201]: 1 },
   });
 }
 
-/** Decodes an entry's bytes as its name asks. Errors of the input and of the codec destroy the returned stream. */
+/** Decodes the bytes of an entry by its extension. Errors of the input and of the codec destroy the returned stream. */
 export function decode(entryName: string, raw: Readable): Readable {
   if (!entryName.endsWith(ZSTD_EXTENSION)) return raw;
   const decoder = zstd.createZstdDecompress?.() ?? portableZstdDecoder();
-  // What goes wrong here goes on as the error of the decoder.
+  // An error here surfaces as the error of the decoder.
   pipeline(raw, decoder).catch(() => undefined);
   return Readable.from(decodedChunks(decoder), { objectMode: false, highWaterMark: 1 << 20 });
 }
@@ -48,10 +48,10 @@ async function* decodedChunks(decoder: Transform): AsyncGenerator<Buffer> {
 }
 
 function unreadable(cause: unknown): SafekeepError {
-  return new SafekeepError('ARCHIVE_DAMAGED', { detail: 'the compressed dump can not be read' }, { cause });
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'the compressed dump cannot be read' } }, { cause });
 }
 
-/** zstd for a Node.js without it, so that a backup made on Node 22 can be restored on Node 20. */
+/** zstd for a Node.js without it: a backup made on Node 22 can be restored on Node 20. */
 export function portableZstdDecoder(): Transform {
   const decoder = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -1,6 +1,6 @@
 /**
- * The constants of archive format 1. This file is a contract: archives in the world depend on every line of it
- * (docs/archive-format.md explains them).
+ * The constants of archive format 1. This file is a contract: existing archives depend on every line of it
+ * (see docs/archive-format.md).
  */
 export const FORMAT = 1;
 export const ARCHIVE_EXTENSION = '.safekeep.zip';
@@ -11,25 +11,25 @@ export const MANIFEST_ENTRY = 'manifest.json';
 export const ENTRIES_ENTRY = 'entries.jsonl';
 export const DATABASE_PREFIX = 'database/';
 export const FILES_PREFIX = 'files/';
-/** Ending of an entry that is a zstd stream; without it the ZIP container compresses. */
+/** Extension of an entry that is a zstd stream; without it the ZIP container compresses. */
 export const ZSTD_EXTENSION = '.zst';
 
 /**
  * The seal: the ZIP archive's comment is this text and 64 hex digits, the sha256 of every byte of the file before
- * those digits. It tells a damaged file from a whole one in one sequential read.
+ * those digits. One sequential read shows whether the file is intact.
  */
 export const SEAL_TEXT = 'safekeep seal sha256 ';
 export const SEAL_DIGITS = 64;
 
 const NAME = /^([A-Za-z0-9_-]{1,64})_(\d{8}T\d{6}Z)_([a-z]{6})$/;
 
-/** `<app>_<UTC yyyymmddThhmmssZ>_<6 letters>`; what an app's name may not bring into a file name becomes a dash. */
+/** `<app>_<UTC yyyymmddThhmmssZ>_<6 letters>`; any other character of the app's name becomes a dash. */
 export function backupName(app: string, at: Date, randomLetters: string): string {
   const stamp = at.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
   return `${app.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 64) || 'app'}_${stamp}_${randomLetters}`;
 }
 
-/** True for a name that `backupName` could have made; only such names are ever joined to a folder. */
+/** True for a name of the form that `backupName` makes; only such names are ever joined to a folder. */
 export function isBackupName(name: string): boolean {
   return NAME.test(name);
 }

@@ -1,4 +1,4 @@
-/** The schemas through which everything that comes out of an archive passes. */
+/** The schemas that validate everything read from an archive. */
 import { z } from 'zod';
 import type { ArchiveEntry, Manifest } from '../../shared/manifest';
 import { SafekeepError } from '../errors';
@@ -79,7 +79,7 @@ export function parseManifest(text: string): Manifest {
   return checkManifest(parseJson(text));
 }
 
-/** The same for a manifest that is parsed JSON already. @throws NOT_A_BACKUP, FORMAT_TOO_NEW, ARCHIVE_DAMAGED */
+/** The same for parsed JSON. @throws NOT_A_BACKUP, FORMAT_TOO_NEW, ARCHIVE_DAMAGED */
 export function checkManifest(json: unknown): Manifest {
   const format = z.object({ format: z.number().int().positive() }).safeParse(json);
   if (!format.success) throw new SafekeepError('NOT_A_BACKUP');
@@ -89,9 +89,9 @@ export function checkManifest(json: unknown): Manifest {
   const manifest = manifestSchema.safeParse(json);
   if (!manifest.success) {
     const issue = manifest.error.issues[0];
-    throw new SafekeepError('ARCHIVE_DAMAGED', {
-      detail: `manifest.json, ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
-    });
+    const params = { place: issue?.path.join('.') ?? '', issue: issue?.message ?? '' };
+    const detail = { text: 'manifest.json is invalid at {{place}}: {{issue}}', params };
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
   }
   return manifest.data;
 }
@@ -99,7 +99,8 @@ export function checkManifest(json: unknown): Manifest {
 /** @throws ARCHIVE_DAMAGED */
 export function parseEntry(line: string): ArchiveEntry {
   const entry = entrySchema.safeParse(parseJson(line));
-  if (!entry.success) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'entries.jsonl can not be read' });
+  if (!entry.success)
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'its list of entries is invalid' } });
   return entry.data;
 }
 
@@ -107,6 +108,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'a JSON text in it can not be read' }, { cause });
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'it contains invalid JSON' } }, { cause });
   }
 }

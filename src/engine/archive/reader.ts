@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import type { ArchiveEntry, Manifest } from '../../shared/manifest';
+import type { Message } from '../../shared/runs';
 import { SafekeepError } from '../errors';
 import { decode } from './codec';
 import {
@@ -20,13 +21,13 @@ import {
 import { parseEntry, parseManifest } from './manifest';
 import { type ArchiveSource, readRange } from './source';
 
-/** A manifest holds facts, not file lists; whatever is larger is not one of ours. */
+/** A manifest contains facts, not lists of files: a larger one is not from Safekeep. */
 const MAX_MANIFEST_BYTES = 64 << 20;
 const METHOD_STORED = 0;
 const METHOD_DEFLATED = 8;
 const LOCAL_HEADER_MAGIC = 'PK\x03\x04';
 
-/** Reads an archive in place. What comes out of it is checked against the manifest on the way. */
+/** Reads an archive in place and checks its content against the manifest on the way. */
 export class ArchiveReader {
   private constructor(
     private readonly source: ArchiveSource,
@@ -56,12 +57,13 @@ export class ArchiveReader {
   }
 
   /**
-   * Reads every byte of the file once and compares it with the seal: finds any flipped bit and any cut.
+   * Reads every byte of the file once and compares it with the seal: finds any flipped bit and any truncation.
    * @throws ARCHIVE_DAMAGED
    */
   async checkSeal(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
     const end = this.source.size - SEAL_DIGITS;
-    if (end < SEAL_TEXT.length) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'it has no seal' });
+    if (end < SEAL_TEXT.length)
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'it has no archive checksum' } });
     const hash = createHash('sha256');
     await pipeline(
       this.source.read(0, end),
@@ -75,19 +77,19 @@ export class ArchiveReader {
     );
     const seal = (await readRange(this.source, end - SEAL_TEXT.length, this.source.size)).toString('latin1');
     if (seal !== SEAL_TEXT + hash.digest('hex')) {
-      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its bytes do not match its seal' });
+      throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'it does not match its archive checksum' } });
     }
   }
 
   /**
-   * Reads all there is and keeps nothing: list of entries, seal, and the hash of every entry.
-   * @throws ARCHIVE_DAMAGED, and what the signal is aborted with
+   * Checks everything and keeps nothing: list of entries, seal, and the hash of every entry.
+   * @throws ARCHIVE_DAMAGED, and the reason of the signal
    */
-  async checkAll(signal: AbortSignal, tell: (done: number, total: number) => void): Promise<ArchiveEntry[]> {
+  async checkAll(signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<ArchiveEntry[]> {
     const entries = await this.entries();
     const total = this.source.size + entries.reduce((sum, entry) => sum + entry.bytes, 0);
     let done = 0;
-    const onBytes = (more: number) => tell((done += more), total);
+    const onBytes = (more: number) => onProgress((done += more), total);
     await this.checkSeal(signal, onBytes);
     for (const entry of entries) {
       signal.throwIfAborted();
@@ -104,7 +106,7 @@ export class ArchiveReader {
   }
 
   /**
-   * Every entry but the list and the manifest, as the archive lists them; the list itself is checked first.
+   * Every entry except the list and the manifest, as listed in the archive; the list itself is checked first.
    * @throws ARCHIVE_DAMAGED when list and ZIP directory disagree
    */
   async entries(): Promise<ArchiveEntry[]> {
@@ -117,21 +119,23 @@ export class ArchiveReader {
     const unlisted = this.directory.size - 2;
     const unknown = entries.find((entry) => this.directory.get(entry.name)?.uncompressedSize !== entry.bytes);
     if (unknown || entries.length !== count || total !== bytes || entries.length !== unlisted) {
-      const detail = `its list of entries does not match its content${unknown ? ` (${unknown.name})` : ''}`;
+      const detail: Message = unknown
+        ? { text: 'its list of entries does not match its content: {{entry}}', params: { entry: unknown.name } }
+        : { text: 'its list of entries does not match its content' };
       throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
     }
     return entries;
   }
 
-  /** The bytes of an entry as unzip would extract them. The stream fails with ARCHIVE_DAMAGED instead of ending when they are not the listed ones. */
+  /** The bytes of an entry as unzip would extract them. Where they differ from the list, the stream fails with ARCHIVE_DAMAGED instead of ending. */
   async openEntry(entry: ArchiveEntry): Promise<Readable> {
     const found = this.directory.get(entry.name);
-    if (!found) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${entry.name} is missing` });
+    if (!found) throw missing(entry.name);
     const raw = await this.zip.openReadStreamPromise(found).catch((cause: Error) => {
       throw damaged(entry.name, cause);
     });
     const checked = checking(entry, raw);
-    // What goes wrong here goes on as the error of `checked`.
+    // An error here surfaces as the error of `checked`.
     pipeline(raw, checked).catch(() => undefined);
     return checked;
   }
@@ -140,7 +144,7 @@ export class ArchiveReader {
   async openDatabasePart(part: string, entries: readonly ArchiveEntry[]): Promise<Readable> {
     const name = DATABASE_PREFIX + part;
     const entry = entries.find((candidate) => candidate.name === name || candidate.name === name + ZSTD_EXTENSION);
-    if (!entry) throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${name} is missing` });
+    if (!entry) throw missing(name);
     return decode(entry.name, await this.openEntry(entry));
   }
 }
@@ -155,11 +159,16 @@ async function* linesOf(text: Readable): AsyncGenerator<string> {
   if (rest) yield rest;
 }
 
-function damaged(name: string, cause: Error): SafekeepError {
-  return new SafekeepError('ARCHIVE_DAMAGED', { detail: `${name} can not be read` }, { cause });
+function missing(entry: string): SafekeepError {
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: '{{entry}} is missing', params: { entry } } });
 }
 
-/** Passes the bytes on and ends only when they are the listed ones; an error of `raw` becomes ARCHIVE_DAMAGED. */
+function damaged(entry: string, cause: Error): SafekeepError {
+  const detail = { text: '{{entry}} cannot be read', params: { entry } };
+  return new SafekeepError('ARCHIVE_DAMAGED', { detail }, { cause });
+}
+
+/** Passes the bytes on and ends only when they match the list; an error of `raw` becomes ARCHIVE_DAMAGED. */
 function checking(entry: ArchiveEntry, raw: Readable): Transform {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -172,7 +181,8 @@ function checking(entry: ArchiveEntry, raw: Readable): Transform {
     },
     flush(done) {
       const same = bytes === entry.bytes && hash.digest('hex') === entry.sha256;
-      done(same ? null : new SafekeepError('ARCHIVE_DAMAGED', { detail: `${entry.name} is not what was backed up` }));
+      const detail = { text: '{{entry}} does not match its checksum', params: { entry: entry.name } };
+      done(same ? null : new SafekeepError('ARCHIVE_DAMAGED', { detail }));
     },
     destroy(error, done) {
       done(error && error === raw.errored ? damaged(entry.name, error) : error);
@@ -198,7 +208,7 @@ async function openZip(source: ArchiveSource): Promise<ZipFile> {
   });
 }
 
-/** The ZIP's directory by entry name; refuses whatever Safekeep would never have written. */
+/** The ZIP's directory by entry name; rejects entries that Safekeep never writes. */
 async function readDirectory(zip: ZipFile): Promise<Map<string, Entry>> {
   const directory = new Map<string, Entry>();
   const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -206,25 +216,29 @@ async function readDirectory(zip: ZipFile): Promise<Map<string, Entry>> {
     for await (const entry of zip.eachEntry()) {
       const name = utf8.decode(entry.fileNameRaw);
       checkEntry(name, entry);
-      if (directory.has(name)) throw new SafekeepError('UNSAFE_ENTRY', { entry: `${name} (twice)` });
+      if (directory.has(name)) throw unsafe({ text: '{{name}} (more than once)', params: { name } });
       directory.set(name, entry);
     }
   } catch (cause) {
     if (cause instanceof SafekeepError) throw cause;
-    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: 'its directory can not be read' }, { cause });
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: { text: 'its directory cannot be read' } }, { cause });
   }
   return directory;
 }
 
 function checkEntry(name: string, entry: Entry): void {
-  const refuse = (reason: string) => {
-    throw new SafekeepError('UNSAFE_ENTRY', { entry: reason ? `${name} (${reason})` : name });
-  };
-  if (!isSafeRelativePath(name.startsWith(FILES_PREFIX) ? decodeEntryPath(name) : name)) refuse('');
+  const params = { name };
+  if (!isSafeRelativePath(name.startsWith(FILES_PREFIX) ? decodeEntryPath(name) : name)) throw unsafe(name);
   const fileType = (entry.externalFileAttributes >>> 16) & 0o170000;
-  if (fileType !== 0 && fileType !== 0o100000) refuse('not a regular file');
-  if (entry.isEncrypted()) refuse('encrypted');
-  if (entry.compressionMethod !== METHOD_STORED && entry.compressionMethod !== METHOD_DEFLATED) refuse('compression');
+  if (fileType !== 0 && fileType !== 0o100000) throw unsafe({ text: '{{name}} (not a regular file)', params });
+  if (entry.isEncrypted()) throw unsafe({ text: '{{name}} (encrypted)', params });
+  if (entry.compressionMethod !== METHOD_STORED && entry.compressionMethod !== METHOD_DEFLATED) {
+    throw unsafe({ text: '{{name}} (unknown compression)', params });
+  }
+}
+
+function unsafe(entry: string | Message): SafekeepError {
+  return new SafekeepError('UNSAFE_ENTRY', { entry });
 }
 
 async function readManifest(zip: ZipFile, directory: ReadonlyMap<string, Entry>): Promise<Manifest> {
@@ -238,7 +252,8 @@ async function readManifest(zip: ZipFile, directory: ReadonlyMap<string, Entry>)
   }
   const bytes = Buffer.concat(chunks);
   if (zlib.crc32(bytes) !== entry.crc32) {
-    throw new SafekeepError('ARCHIVE_DAMAGED', { detail: `${MANIFEST_ENTRY} does not match its checksum` });
+    const detail = { text: '{{entry}} does not match its checksum', params: { entry: MANIFEST_ENTRY } };
+    throw new SafekeepError('ARCHIVE_DAMAGED', { detail });
   }
   return parseManifest(bytes.toString('utf8'));
 }

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { notFound } from '../errors';
 
-/** Random access to the bytes of an archive, wherever it lies. */
+/** Random access to the bytes of an archive at any location. */
 export interface ArchiveSource {
   readonly size: number;
-  /** Bytes from `start` up to but without `end`. Several reads may be under way at once. */
+  /** Bytes from `start` (inclusive) to `end` (exclusive). Several reads can run at once. */
   read(start: number, end: number): Readable;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export async function openLocalArchive(file: string): Promise<ArchiveSource> {
     throw cause;
   });
   const { size } = await handle.stat();
-  // A stream that is destroyed closes its descriptor whatever `autoClose` says; this one belongs to the handle.
+  // A stream that is destroyed closes its descriptor regardless of `autoClose`; this one belongs to the handle.
   const fs = { read, close: (_fd: number, done: (error: null) => void) => done(null) };
   return {
     size,

@@ -7,12 +7,12 @@ import type { ArchiveEntry, Manifest } from '../../shared/manifest';
 import { bestCodec, type Codec, zstdCompressor } from './codec';
 import { ENTRIES_ENTRY, MANIFEST_ENTRY, SEAL_DIGITS, SEAL_TEXT, ZSTD_EXTENSION } from './format';
 
-/** Size of the ZIP end record, whose last two bytes are the length of the comment that follows. */
+/** Size of the ZIP end record; its last two bytes are the length of the comment that follows. */
 const END_RECORD_BYTES = 22;
 const MEBIBYTE = 1 << 20;
 
 export interface AddOptions {
-  /** 'store' for bytes that are compressed already, 'fast' for text such as dumps. */
+  /** 'store' for data that is already compressed, 'fast' for text such as dumps. */
   compression: 'store' | 'fast';
   mtimeMs?: number;
   mode?: number;
@@ -22,8 +22,8 @@ export interface AddOptions {
 export type ManifestWithoutEntries = Omit<Manifest, 'entries'>;
 
 /**
- * Writes an archive of format 1 in one streaming pass to a new file. Entries are added one after the other; the order
- * is the caller's. Nothing is valid before `finish` has resolved: it syncs the file to disk.
+ * Writes an archive of format 1 in one streaming pass to a new file. Entries are added one after the other, in the
+ * caller's order. The file is valid only after `finish` has resolved, which syncs it to disk.
  */
 export class ArchiveWriter {
   private readonly zip = archiver('zip', { zlib: { level: 1 }, highWaterMark: MEBIBYTE });
@@ -52,8 +52,8 @@ export class ArchiveWriter {
   }
 
   /**
-   * Adds one entry and resolves with what was written. `name` gets '.zst' appended where the codec is zstd. An error of
-   * `source` is thrown as it is and makes the archive unusable: call `abort`.
+   * Adds one entry and resolves with its line in the list. Where the codec is zstd, '.zst' is appended to `name`. An error of
+   * `source` is thrown unchanged and makes the archive unusable: call `abort`.
    */
   async add(name: string, source: Readable, options: AddOptions): Promise<ArchiveEntry> {
     const asZstd = options.compression === 'fast' && this.codec === 'zstd';
@@ -88,7 +88,7 @@ export class ArchiveWriter {
     return { bytes: this.sealed.bytes, sha256: this.sealed.digest, manifest: whole };
   }
 
-  /** Gives up; the caller removes the file. */
+  /** Stops writing; the caller removes the file. */
   async abort(): Promise<void> {
     this.zip.abort();
     this.sealed.destroy();
@@ -120,7 +120,7 @@ export class ArchiveWriter {
       const onEntry = () => settle();
       this.zip.on('entry', onEntry);
       this.zip.on('error', settle);
-      // A failing disk ends the pipeline behind the ZIP, which itself would wait for ever.
+      // A failing disk ends the pipeline behind the ZIP, which itself would wait forever.
       this.written.catch(settle);
     });
     this.zip.append(counted, {
@@ -144,7 +144,7 @@ class SealingTransform extends Transform {
   bytes = 0;
   digest = '';
   private readonly hash: Hash = createHash('sha256');
-  /** The last bytes seen, which may be the end record. */
+  /** The last bytes seen: possibly the end record. */
   private held: Buffer = Buffer.alloc(0);
 
   constructor() {

@@ -17,7 +17,7 @@ import { messageSchema } from '../messages';
 import { HEARTBEAT_TIMEOUT_MS } from '../owner';
 import { ownedSuffix } from '../temporary-name';
 
-/** Names are handed in by the caller, who knows what a backup is called; this file only knows where it lies. */
+/** The naming rules come from the caller; this file only knows the location of a backup. */
 export interface ArchiveNaming {
   extension: string;
   partialExtension: string;
@@ -26,13 +26,13 @@ export interface ArchiveNaming {
   parseManifest(manifest: unknown): Manifest;
 }
 
-/** What lies beside an archive: a cache for lists and guards, never trusted over the archive. */
+/** The file next to an archive: a cache for lists and checks, never trusted over the archive. */
 export interface Sidecar {
   bytes: number;
   /** Hex, of the whole archive. */
   sha256: string;
   manifest: Manifest;
-  /** The administrator's, may differ from the manifest's. */
+  /** Set by the administrator; can differ from the note in the manifest. */
   note: string;
   isProtected: boolean;
   runId: string | null;
@@ -45,8 +45,8 @@ export interface Sidecar {
 }
 
 /**
- * ok: it describes the archive. missing: there is none, or it is no sidecar. mismatch: it describes an archive of another
- * size. unreadable: it is there and cannot be read now; nothing is known about the archive then, so it is never replaced.
+ * ok: it describes the archive. missing: there is no sidecar. mismatch: it describes an archive of another size. unreadable:
+ * it exists and cannot be read now; it is never replaced then.
  */
 export type SidecarState = 'ok' | 'missing' | 'mismatch' | 'unreadable';
 
@@ -56,11 +56,11 @@ export interface StoredBackup {
   /** null unless the state is 'ok'. */
   sidecar: Sidecar | null;
   sidecarState: SidecarState;
-  /** What was set by hand and outlives a sidecar that no longer describes the archive. */
-  byHand: Pick<Sidecar, 'note' | 'isProtected'> | null;
+  /** Set by the administrator; kept even when the sidecar no longer describes the archive. */
+  annotations: Pick<Sidecar, 'note' | 'isProtected'> | null;
 }
 
-/** A folder on this server that keeps archives. */
+/** A folder on this server that holds archives. */
 export class LocalDestination {
   private changing: Promise<unknown> = Promise.resolve();
 
@@ -80,7 +80,7 @@ export class LocalDestination {
     return path.join(this.folder, this.checked(name) + this.naming.extension);
   }
 
-  /** Where an archive is written before it is whole. */
+  /** The file that an archive is written to until it is complete. */
   partialPath(name: string): string {
     return this.archivePath(name) + this.naming.partialExtension;
   }
@@ -90,12 +90,12 @@ export class LocalDestination {
     return bavail * bsize;
   }
 
-  /** Makes a finished, synced partial archive an archive. */
+  /** Turns a complete, synced partial archive into an archive. */
   async publish(name: string): Promise<void> {
     await renameDurably(this.partialPath(name), this.archivePath(name));
   }
 
-  /** Adds a finished file as the archive of this name; the file itself stays. @throws NAME_TAKEN, NO_SPACE */
+  /** Adds a complete file as the archive of this name; the file itself stays. @throws NAME_TAKEN, NO_SPACE */
   async adopt(file: string, name: string): Promise<void> {
     const archive = this.archivePath(name);
     const taken = (cause: NodeJS.ErrnoException) =>
@@ -105,7 +105,7 @@ export class LocalDestination {
       try {
         await copyFile(file, this.partialPath(name), constants.COPYFILE_EXCL);
         await syncFile(this.partialPath(name));
-        // Reserves the name: a rename would replace what is there.
+        // Reserves the name: a rename would replace an existing file.
         await (await open(archive, 'wx')).close();
         await this.publish(name);
       } catch (cause) {
@@ -122,9 +122,8 @@ export class LocalDestination {
   }
 
   /**
-   * Changes a sidecar, one change after the other. The archive is not looked at: one that has become too short keeps
-   * what was known of it.
-   * @returns the new one; null when there was none
+   * Changes a sidecar, one change after the other. The archive is not read: a truncated one keeps its facts.
+   * @returns the new sidecar; null when there was none
    * @throws SIDECAR_UNREADABLE
    */
   async changeSidecar(name: string, change: (sidecar: Sidecar) => Sidecar): Promise<Sidecar | null> {
@@ -155,17 +154,17 @@ export class LocalDestination {
     if (!stats?.isFile()) return null;
     const found = { name, bytes: stats.size };
     const sidecar = await this.readSidecar(name);
-    if (sidecar === 'unreadable') return { ...found, sidecar: null, sidecarState: 'unreadable', byHand: null };
-    if (!sidecar) return { ...found, sidecar: null, sidecarState: 'missing', byHand: null };
-    const byHand = { note: sidecar.note, isProtected: sidecar.isProtected };
-    // An archive that was found damaged may have another size than it had: it stays in the list, as what it is.
+    if (sidecar === 'unreadable') return { ...found, sidecar: null, sidecarState: 'unreadable', annotations: null };
+    if (!sidecar) return { ...found, sidecar: null, sidecarState: 'missing', annotations: null };
+    const annotations = { note: sidecar.note, isProtected: sidecar.isProtected };
+    // An archive that failed verification can have changed its size; it stays in the list.
     const fits = sidecar.bytes === stats.size || sidecar.verified?.result === 'failed';
     return fits
-      ? { ...found, sidecar, sidecarState: 'ok', byHand }
-      : { ...found, sidecar: null, sidecarState: 'mismatch', byHand };
+      ? { ...found, sidecar, sidecarState: 'ok', annotations }
+      : { ...found, sidecar: null, sidecarState: 'mismatch', annotations };
   }
 
-  /** Removes sidecar and archive. Nothing happens when they are gone already. */
+  /** Removes sidecar and archive, where they exist. */
   async remove(name: string): Promise<void> {
     await rm(this.sidecarPath(name), { force: true });
     await rm(this.archivePath(name), { force: true });
@@ -177,8 +176,8 @@ export class LocalDestination {
   }
 
   /**
-   * Removes what killed processes have left: temporary files, and partial archives. Of these, `lifeOf` tells whether a run
-   * still makes the backup; one that no run is known for goes when nothing has been written to it for a while.
+   * Removes the leftovers of killed processes: temporary files and partial archives. A partial archive stays while `lifeOf`
+   * reports its run as alive, or, for an unknown run, while it is still being written to.
    * @returns the names of the partial archives
    */
   async removeLeftovers(lifeOf: (name: string) => 'alive' | 'dead' | 'unknown'): Promise<string[]> {
@@ -189,15 +188,15 @@ export class LocalDestination {
       if (!file.endsWith(ending)) continue;
       const life = lifeOf(file.slice(0, -ending.length));
       const stats = await stat(path.join(this.folder, file)).catch(() => null);
-      const isSilent = stats !== null && Date.now() - stats.mtimeMs > HEARTBEAT_TIMEOUT_MS;
-      if (life === 'alive' || (life === 'unknown' && !isSilent)) continue;
+      const isIdle = stats !== null && Date.now() - stats.mtimeMs > HEARTBEAT_TIMEOUT_MS;
+      if (life === 'alive' || (life === 'unknown' && !isIdle)) continue;
       await rm(path.join(this.folder, file), { force: true });
       removed.push(file);
     }
     return removed;
   }
 
-  /** Tells at once whether the folder can be written to. @throws FOLDER_NOT_WRITABLE */
+  /** Checks that the folder can be written to. @throws FOLDER_NOT_WRITABLE */
   async probe(): Promise<void> {
     const file = path.join(this.folder, `.probe-${ownedSuffix()}.tmp`);
     try {
@@ -219,7 +218,7 @@ export class LocalDestination {
     return name;
   }
 
-  /** null when there is none, or nothing that is a sidecar; it is written anew from the archive then. */
+  /** null when there is none or it is invalid; it is then recreated from the archive. */
   private async readSidecar(name: string): Promise<Sidecar | null | 'unreadable'> {
     const text = await readFile(this.sidecarPath(name), 'utf8').catch((error: NodeJS.ErrnoException) =>
       error.code === 'ENOENT' ? null : 'unreadable',
@@ -240,7 +239,7 @@ const verifiedSchema: z.ZodType<Verification> = z.object({
   result: z.enum(['restorable', 'bytes only', 'failed']),
   detail: messageSchema,
 });
-/** `pinned` is what 0.1.0 called it before its release. */
+/** Before the release of 0.1.0 the name was `pinned`. */
 const renamed = (json: unknown): unknown =>
   typeof json === 'object' && json !== null && 'pinned' in json ? { isProtected: json.pinned, ...json } : json;
 const sidecarSchema = z.preprocess(

@@ -6,7 +6,7 @@ import { ownerSchema, thisProcess } from '../owner';
 
 const codeSchema = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
 
-/** An error as it is stored: translated only when it is shown. A code of another version becomes INTERNAL. */
+/** A stored error: translated only when it is shown. An unknown code, of another version, becomes INTERNAL. */
 export const storedErrorSchema = z
   .object({ code: z.string(), params: paramsSchema })
   .transform(({ code, params }): StoredError => {
@@ -18,13 +18,13 @@ export interface StoredError {
   params: Params;
 }
 
-/** The record of a run as its file has it: the truth that survives a restore. */
+/** The record of a run, as stored in its file: the source of truth, which a restore does not touch. */
 export const runRecordSchema = z.object({
   id: z.string().regex(/^[0-9]{8}T[0-9]{6}Z-[a-z]{6}$/),
   kind: z.enum(['backup', 'restore', 'undo', 'verify', 'prune']),
   status: z.enum(['pending', 'running', 'succeeded', 'succeeded with warnings', 'failed', 'cancelled', 'interrupted']),
   step: z.string(),
-  /** The steps that have begun, in order. */
+  /** The steps begun so far, in order. */
   steps: z.array(z.string()).default([]),
   percent: z.number(),
   progress: z.object({ done: z.number(), total: z.number(), unit: z.enum(['bytes', 'rows', 'files', 'steps']) }),
@@ -43,17 +43,17 @@ export const runRecordSchema = z.object({
   error: storedErrorSchema.nullable(),
   startedBy: z.string().nullable(),
   userId: z.union([z.string(), z.number()]).nullable(),
-  /** The process that works on it; it touches the file while it does. */
+  /** The process that works on the run; it touches the file as a heartbeat. */
   owner: ownerSchema.default({ host: '', pid: 0, space: '', started: '' }),
   /** Undos only: the run whose previous data was brought back, and whether that run was a restore (undo) or an undo (redo). */
   undoOf: z.string().nullable().default(null),
   direction: z.enum(['undo', 'redo']).optional(),
-  /** True once the administrator has removed the failed backup from the list. */
+  /** True once the user removed the failed backup from the list. */
   dismissed: z.boolean(),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
 
-/** A run that has not begun to work, in this process. */
+/** The record of a run that this process is about to start. */
 export function newRecord(known: Pick<RunRecord, 'id' | 'kind' | 'trigger'> & Partial<RunRecord>): RunRecord {
   return {
     status: 'pending',
@@ -84,7 +84,7 @@ export function isFinal(record: Pick<RunRecord, 'status'>): boolean {
   return record.status !== 'pending' && record.status !== 'running';
 }
 
-/** Whether a run makes the backup of a name, once runs of processes that are gone have ended. */
+/** Whether a run is making the backup of a name. Runs of processes that have ended must be marked as ended before. */
 export function lifeByRecords(records: readonly RunRecord[]): (backupName: string) => 'alive' | 'dead' | 'unknown' {
   return (name) => {
     const record = records.find(({ kind, backupName }) => kind === 'backup' && backupName === name);

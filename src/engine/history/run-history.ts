@@ -7,7 +7,7 @@ import { type Life, lifeOf } from '../owner';
 import { type RunRecord, runRecordSchema } from './record';
 
 const ID = runRecordSchema.shape.id;
-/** How much of a log one answer carries. */
+/** Limit of one answer. */
 const LOG_PAGE_BYTES = 256 * 1024;
 
 export class RunHistory {
@@ -21,13 +21,13 @@ export class RunHistory {
     await writeFileAtomically(this.file(record.id, 'json'), JSON.stringify(record));
   }
 
-  /** null when there is none, or none that can be read. */
+  /** null when there is no record, or an unreadable one. */
   async load(id: string): Promise<RunRecord | null> {
     if (!ID.safeParse(id).success) return null;
     try {
       return runRecordSchema.parse(JSON.parse(await readFile(this.file(id, 'json'), 'utf8')));
     } catch {
-      // A record of another version or a foreign file: the history goes on without it.
+      // A record of another version, or a foreign file: ignored.
       return null;
     }
   }
@@ -42,13 +42,13 @@ export class RunHistory {
     return records.filter((record) => record !== null);
   }
 
-  /** A heartbeat of the process that works on a run. */
+  /** The heartbeat of the process that works on a run. */
   async touch(id: string): Promise<void> {
     const now = new Date();
     await utimes(this.file(id, 'json'), now, now);
   }
 
-  /** Whether the process that works on a run still does. */
+  /** Whether the process that works on a run is still alive. */
   async life(record: Pick<RunRecord, 'id' | 'owner'>): Promise<Life> {
     const stats = await stat(this.file(record.id, 'json')).catch(() => null);
     return await lifeOf(record.owner, stats?.mtime ?? new Date(0));
@@ -59,7 +59,7 @@ export class RunHistory {
     await appendFile(this.file(id, 'jsonl'), text, { mode: 0o600 });
   }
 
-  /** Whole lines of the log from a byte offset on; `nextOffset` is where the next call goes on. */
+  /** Whole lines of the log from a byte offset on; the next call continues at `nextOffset`. */
   async readLog(id: string, offset: number): Promise<{ lines: LogLine[]; nextOffset: number }> {
     if (!ID.safeParse(id).success) return { lines: [], nextOffset: 0 };
     const handle = await open(this.file(id, 'jsonl'), 'r').catch(() => null);

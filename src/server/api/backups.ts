@@ -25,7 +25,7 @@ import { listRows } from './list';
 import { previousViews } from './previous';
 import { action, type Action, inputOf, keyOf, parse, readAction } from './respond';
 import { viewOf as viewOfRun } from './runs';
-import { backupView, type BackupRow, checkView, tell, type Translate } from './views';
+import { backupView, type BackupRow, checkView, translated, type Translate } from './views';
 
 const contents = z.array(z.enum(['database', 'files'])).min(1);
 const createSchema = z
@@ -38,7 +38,9 @@ const createSchema = z
 const updateSchema = z.object({ note: z.string().max(500).optional(), isProtected: z.boolean().optional() });
 const sourceSchema = z
   .object({ name: z.string().optional(), uploadId: z.string().optional(), contents: contents.optional() })
-  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), { message: 'give either name or uploadId' });
+  .refine(({ name, uploadId }) => Boolean(name) !== Boolean(uploadId), {
+    message: 'either name or uploadId is required',
+  });
 const filesModeSchema = z.object({ filesMode: z.enum(['mirror', 'merge']).optional() });
 const restoreSchema = sourceSchema
   .and(filesModeSchema)
@@ -68,7 +70,7 @@ export const backupActions: Record<string, Action> = {
   update: action(async ({ safekeep, translate, ctx }) => {
     const { name } = await rowOf(safekeep, keyOf(ctx));
     const change = parse(updateSchema, inputOf(ctx));
-    // An unprotected backup is deleted by the next one that is too many: that takes the right to delete.
+    // Retention deletes unprotected backups: removing the protection requires the permission to delete.
     const mayDelete = Boolean(ctx.can({ resource: BACKUPS, action: 'destroy' }));
     if (change.isProtected === false && !mayDelete) throw new SafekeepError('FORBIDDEN');
     await safekeep.catalog.change(name, change);
@@ -79,7 +81,7 @@ export const backupActions: Record<string, Action> = {
     const row = await rowOf(safekeep, keyOf(ctx));
     const stored = await safekeep.destination.get(row.name);
     if (stored?.sidecarState === 'unreadable') throw new SafekeepError('SIDECAR_UNREADABLE', { file: row.name });
-    if (stored?.byHand?.isProtected ?? row.isProtected) throw new SafekeepError('PROTECTED', { name: row.name });
+    if (stored?.annotations?.isProtected ?? row.isProtected) throw new SafekeepError('PROTECTED', { name: row.name });
     const active = safekeep.runs.active?.record;
     if (active?.backupName === row.name) throw busyWith(active);
     const run = row.runId ? await safekeep.history.load(row.runId) : null;
@@ -96,8 +98,8 @@ export const backupActions: Record<string, Action> = {
   inspect: action(async ({ safekeep, translate, ctx }): Promise<InspectAnswer> => {
     const { manifest, inspection } = await inspectBackup(safekeep, parse(sourceSchema, inputOf(ctx)));
     const { checks, planning, extraBytes, sharedFolders, discards } = inspection;
-    const summary = tell(planning?.summary ?? { text: 'Only files are restored.' }, translate);
-    const downtime = tell(planning?.downtime ?? RELOAD_ONLY, translate);
+    const summary = translated(planning?.summary ?? { text: 'Only files are restored.' }, translate);
+    const downtime = translated(planning?.downtime ?? RELOAD_ONLY, translate);
     const { undoHours } = await readSettings(safekeep.app);
     const previous = await safekeep.previous.read();
     const discarded = previous.states.filter(({ id }) => discards.includes(id));
@@ -137,7 +139,7 @@ async function viewOf(safekeep: Safekeep, row: BackupRow, translate: Translate):
   return (await viewerOf(safekeep, translate))(row);
 }
 
-/** Shows rows of one moment: the run in progress and where the live data came from. */
+/** Views of rows at one moment, with the run in progress and the origin of the live data. */
 async function viewerOf(safekeep: Safekeep, translate: Translate): Promise<(row: BackupRow) => BackupView> {
   const active = safekeep.runs.active?.record;
   const making = active?.kind === 'backup' ? await viewOfRun(safekeep, active, translate) : null;
@@ -146,7 +148,7 @@ async function viewerOf(safekeep: Safekeep, translate: Translate): Promise<(row:
 }
 
 async function rowOf(safekeep: Safekeep, name: string): Promise<BackupRow> {
-  // A name that no backup can have is not shown to the database, which may choke on it (NUL).
+  // An invalid name is not passed to the database, which can fail on it (NUL).
   const row = isBackupName(name) ? await safekeep.index.backup(name) : null;
   if (!row) throw notFound('backup', name);
   return row;

@@ -16,7 +16,7 @@ const listSchema = z.object({
 
 /**
  * A page of rows in the shape of the host's own list action: rows, count, page, pageSize, totalPage.
- * @throws BAD_REQUEST for a sort or filter that the collection does not understand
+ * @throws BAD_REQUEST for a sort or filter that the collection does not support
  */
 export async function listRows<Row, View>(
   ctx: Context,
@@ -28,13 +28,16 @@ export async function listRows<Row, View>(
   const wanted = { filter: filter as Filter | undefined, sort, limit: pageSize, offset: (page - 1) * pageSize };
   const known = new Set(Object.keys(repository.collection.model.rawAttributes));
   const unknown = sort.find((field) => !known.has(field.replace(/^[-+]/, '')));
-  if (unknown !== undefined) throw new SafekeepError('BAD_REQUEST', { detail: `sort: there is no field ${unknown}` });
+  if (unknown !== undefined) {
+    const detail = { text: 'sort: there is no field {{field}}', params: { field: unknown } };
+    throw new SafekeepError('BAD_REQUEST', { detail });
+  }
   const [rows, count] = (await repository.findAndCount(wanted).catch(refuseFilter)) as [Model[], number];
   const totalPage = Math.ceil(count / pageSize);
   return { rows: rows.map((row) => view(row.toJSON() as Row)), count, page, pageSize, totalPage };
 }
 
-/** The host turns a filter into SQL without checking it, so that the database is the first to refuse it. */
+/** The host turns a filter into SQL without checking it, so the database is the first to reject it. */
 function refuseFilter(cause: Error): never {
   if (/Connection|Timeout/.test(cause.name)) throw cause;
   throw new SafekeepError('BAD_REQUEST', { detail: `filter: ${cause.message}` }, { cause });

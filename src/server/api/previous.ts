@@ -27,7 +27,7 @@ export async function previousViews(
   }
 }
 
-/** What going back to a state would change. */
+/** The contents that would change if a state became live. */
 function contentsThatDiffer({ live }: PreviousData, { versions }: PreviousState): Content[] {
   const differing = Object.keys(versions).filter((part) => versions[part] !== live.versions[part]);
   const contents: Content[] = [];

@@ -1,4 +1,4 @@
-/** What all actions share: the caller, the language, parsed input, and errors with code, message and hint. */
+/** Shared by all actions: caller, language, parsed input, and errors with code, message and hint. */
 import type { Context } from '@nocobase/actions';
 import { z } from 'zod';
 import { SafekeepError, toSafekeepError } from '../../engine/errors';
@@ -17,7 +17,7 @@ export interface Call {
   ctx: Context;
 }
 
-/** An action that only reads: any HTTP method may call it. */
+/** An action that only reads; any HTTP method is allowed. */
 export function readAction(work: (call: Call) => Promise<unknown>): Action {
   return async (ctx, next) => {
     await answer(ctx, work);
@@ -26,7 +26,7 @@ export function readAction(work: (call: Call) => Promise<unknown>): Action {
 }
 
 /**
- * An action that changes something, on disk or in the database: called with POST only, so that no link or picture can.
+ * An action that changes something, on disk or in the database. Only POST is allowed, so that no link or image can call it.
  * A SafekeepError becomes its HTTP status and `{ errors: [...] }`.
  */
 export function action(work: (call: Call) => Promise<unknown>): Action {
@@ -55,16 +55,15 @@ async function answer(ctx: Context, work: (call: Call) => Promise<unknown>): Pro
   }
 }
 
-/** Input parsed by a schema, once, at the door. @throws BAD_REQUEST */
+/** Parses input once, where it enters. @throws BAD_REQUEST */
 export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input ?? {});
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const detail = issue ? `${issue.path.join('.') || 'body'}: ${issue.message}` : 'not valid';
-  throw new SafekeepError('BAD_REQUEST', { detail });
+  const [issue] = parsed.error.issues;
+  throw new SafekeepError('BAD_REQUEST', { detail: `${issue?.path.join('.') || 'body'}: ${issue?.message ?? ''}` });
 }
 
-/** Body and query of a call, as the host merges them: `values` is the body. */
+/** Body and query of a call; the host passes the body as `values`. */
 export function inputOf(ctx: Context): Record<string, unknown> {
   const { values, ...query } = ctx.action.params;
   const body = typeof values === 'object' && values !== null && !Buffer.isBuffer(values) ? (values as object) : {};

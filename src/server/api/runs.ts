@@ -64,7 +64,7 @@ export const runActions: Record<string, Action> = {
   }),
 };
 
-/** The active run as it is now, any other as its file has it. */
+/** The active run in its current state, any other from its file. */
 async function recordOf(safekeep: Safekeep, id: string): Promise<RunRecord> {
   const active = safekeep.runs.active?.record;
   const record = active?.id === id ? active : await safekeep.history.load(id);

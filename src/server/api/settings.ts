@@ -3,7 +3,7 @@ import type { SettingsAnswer, ToolsAnswer } from '../../shared/api';
 import type { Safekeep } from '../safekeep';
 import { readSettings, settingsSchema, writeSettings } from '../settings';
 import { action, type Action, inputOf, parse, readAction } from './respond';
-import { tell, type Translate } from './views';
+import { translated, type Translate } from './views';
 
 export const settingsActions: Record<string, Action> = {
   get: readAction(async ({ safekeep }) => await answer(safekeep)),
@@ -13,7 +13,7 @@ export const settingsActions: Record<string, Action> = {
     return await answer(safekeep);
   }),
 
-  /** Starts every client tool once to ask for its version. */
+  /** Runs every client tool once to find out its version. */
   tools: action(async ({ safekeep, translate }): Promise<ToolsAnswer> => {
     const driver = safekeep.driver();
     try {
@@ -35,6 +35,6 @@ function toolView(tool: ToolReport, translate: Translate): ToolsAnswer['tools'][
     name: tool.name,
     status: tool.status === 'ok' ? 'ok' : 'blocking',
     detail,
-    remedy: tool.status === 'ok' ? '' : tell(remedy, translate),
+    remedy: tool.status === 'ok' ? '' : translated(remedy, translate),
   };
 }

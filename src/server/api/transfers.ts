@@ -1,4 +1,4 @@
-/** Archives on their way in and out. */
+/** Upload and download of archives. */
 import { type Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { z } from 'zod';
@@ -50,7 +50,7 @@ export const transferActions: Record<string, Action> = {
     return { name: manifest.name };
   }),
 
-  /** Streams an archive for a ticket; understands one byte range. */
+  /** Streams an archive for a ticket; supports one byte range. */
   download: readAction(async ({ safekeep, ctx }) => {
     const { ticket } = parse(downloadSchema, ctx.action.params);
     const name = await safekeep.tickets.check(ticket, Date.now());
@@ -58,7 +58,7 @@ export const transferActions: Record<string, Action> = {
     const stored = await safekeep.destination.get(name);
     if (!stored) throw notFound('backup', name);
     const source = await openLocalArchive(safekeep.destination.archivePath(name));
-    // A download that goes on must go on with the same bytes.
+    // A resumed download must continue with the same bytes.
     const etag = `"${stored.sidecar?.sha256 ?? stored.bytes}"`;
     const ifRange = ctx.get('If-Range');
     const wanted = ifRange === '' || ifRange === etag ? ctx.get('Range') : '';

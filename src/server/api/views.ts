@@ -1,4 +1,4 @@
-/** Records and rows as the API tells them. */
+/** Records and rows as the API returns them. */
 import { type SafekeepError, type ErrorCode, ERRORS } from '../../engine/errors';
 import { fill } from '../../engine/messages';
 import { isExpired, type PreviousData } from '../../engine/previous';
@@ -17,10 +17,10 @@ import type {
 } from '../../shared/runs';
 import { fromStoredError, type RunRecord, type StoredError, storedErrorSchema } from '../../engine/history/record';
 
-/** The user's language: an English sentence in, the translated one out, `{{places}}` left as they are. */
+/** Translates an English sentence into the user's language; `{{places}}` stay unchanged. */
 export type Translate = (sentence: string) => string;
 
-export function tell(message: Message, translate: Translate): string {
+export function translated(message: Message, translate: Translate): string {
   return message.text === '' ? '' : fill(translate(message.text), message.params, translate);
 }
 
@@ -29,8 +29,8 @@ export function apiError(error: SafekeepError, translate: Translate): ApiError {
   const { code, params } = error;
   return {
     code: code satisfies ErrorCode,
-    message: tell({ text: message, params }, translate),
-    hint: tell({ text: hint, params }, translate),
+    message: translated({ text: message, params }, translate),
+    hint: translated({ text: hint, params }, translate),
     params: Object.fromEntries(
       Object.entries(params).map(([name, value]) => [
         name,
@@ -45,7 +45,7 @@ export function storedApiError(stored: unknown, translate: Translate): ApiError 
   return parsed.success ? apiError(fromStoredError(parsed.data), translate) : null;
 }
 
-/** What a run's view needs besides its record. */
+/** The input of a run's view in addition to its record. */
 export interface RunViewContext {
   translate: Translate;
   isCancelling: boolean;
@@ -61,7 +61,7 @@ export function runView(record: RunRecord, { translate, isCancelling, undo }: Ru
   return { ...state, ...about, warnings, error, undo };
 }
 
-/** Whether what a run replaced can be brought back; null for a run that replaced nothing. */
+/** Whether the data that a run replaced can be brought back; null for a run that replaced none. */
 export function undoView({ states, endings }: PreviousData, runId: string, now: Date): UndoView | null {
   const state = states.find(({ id }) => id === runId);
   if (state && isExpired(now)(state)) return { state: 'expired', at: state.until };
@@ -80,7 +80,7 @@ export interface BackupRow {
   isProtected: boolean;
   startedAt: Date | string;
   finishedAt: Date | string | null;
-  /** bigInt columns come back as text from some databases. */
+  /** Some databases return bigInt columns as text. */
   durationMs: number | string | null;
   bytes: number | string | null;
   sha256: string | null;
@@ -119,7 +119,7 @@ export function backupView(
     appVersion: row.appVersion,
     dialect: row.dialect,
     destinations: row.destinations,
-    verified: row.verified && { ...row.verified, detail: tell(row.verified.detail, translate) },
+    verified: row.verified && { ...row.verified, detail: translated(row.verified.detail, translate) },
     run,
     live: live?.backupName === row.name ? live : null,
   };
@@ -129,12 +129,12 @@ export function checkView(check: Check, translate: Translate): CheckView {
   return {
     code: check.code,
     status: check.status,
-    backup: tell(check.backup, translate),
-    current: tell(check.current, translate),
-    remedy: tell(check.remedy, translate),
+    backup: translated(check.backup, translate),
+    current: translated(check.current, translate),
+    remedy: translated(check.remedy, translate),
   };
 }
 
 export function logLineView(line: LogLine, translate: Translate) {
-  return { at: line.at, level: line.level, step: line.step, message: tell(line.message, translate) };
+  return { at: line.at, level: line.level, step: line.step, message: translated(line.message, translate) };
 }

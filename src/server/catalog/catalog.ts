@@ -19,7 +19,7 @@ export class Catalog {
     private readonly index: RowIndex,
   ) {}
 
-  /** @throws NOT_FOUND, and what ArchiveReader.open throws */
+  /** @throws NOT_FOUND, and the errors of ArchiveReader.open */
   async open(name: string): Promise<ArchiveReader> {
     const source = await openLocalArchive(this.destination.archivePath(name)).catch((error: unknown) => {
       if (!(error instanceof SafekeepError) || error.code !== 'NOT_FOUND') throw error;
@@ -29,8 +29,8 @@ export class Catalog {
   }
 
   /**
-   * Compares an opened archive with what the list says about it, without reading its data.
-   * @param source what was opened: a backup of the list or an upload
+   * Compares an opened archive with the list, without reading its data.
+   * @param source the opened archive: a backup of the list, or an upload
    */
   async identify(
     reader: ArchiveReader,
@@ -40,7 +40,7 @@ export class Catalog {
     const stored = await this.destination.get(name);
     if (stored?.sidecar) {
       const { manifest, verified = null } = stored.sidecar;
-      // Both have passed the same schema, which also orders their fields.
+      // Both were parsed by the same schema, which also orders their fields.
       const isSame = JSON.stringify(manifest) === JSON.stringify(reader.manifest);
       return { source: isSame ? 'listed' : 'replaced', verified };
     }
@@ -50,23 +50,23 @@ export class Catalog {
     return { source: isOther ? 'replaced' : 'listed', verified: row?.verified ?? null };
   }
 
-  /** Makes the rows what the folder and the records of the runs hold. */
+  /** Rebuilds the rows from the folder and the records of runs. */
   async reconcile(records: readonly RunRecord[]): Promise<void> {
     await this.index.rebuild(await this.destination.list(), records);
   }
 
-  /** As `reconcile`; archives without a sidecar that describes them get one. @returns how many backups there are */
+  /** As `reconcile`; archives without a matching sidecar get one. @returns the number of backups */
   async rescan(): Promise<number> {
     for (const stored of await this.destination.list()) {
       if (stored.sidecarState === 'missing' || stored.sidecarState === 'mismatch') await this.makeSidecar(stored);
-      if (stored.sidecarState === 'unreadable') this.warn(stored.name, 'its sidecar file cannot be read now');
+      if (stored.sidecarState === 'unreadable') this.warn(stored.name, 'its sidecar file cannot be read');
     }
     const found = await this.destination.list();
     await this.index.rebuild(found, await this.history.all());
     return found.length;
   }
 
-  /** Changes what was set by hand, in the sidecar and in the list. @throws NOT_FOUND, SIDECAR_UNREADABLE */
+  /** Changes facts of a backup, in the sidecar and in the list. @throws NOT_FOUND, SIDECAR_UNREADABLE */
   async change(name: string, change: Partial<Sidecar>): Promise<void> {
     const sidecar = await this.destination.changeSidecar(name, (own) => ({ ...own, ...change }));
     if (!sidecar) throw notFound('backup', name);
@@ -78,7 +78,7 @@ export class Catalog {
     await this.index.removeBackup(name);
   }
 
-  /** Moves a finished file in as an archive of this name and lists it. @throws NAME_TAKEN */
+  /** Adds a complete file to the folder as an archive and lists it. @throws NAME_TAKEN */
   async adopt(file: string, manifest: Manifest): Promise<void> {
     await this.destination.adopt(file, manifest.name);
     const stored = await this.destination.get(manifest.name);
@@ -86,7 +86,7 @@ export class Catalog {
     await this.reconcile(await this.history.all());
   }
 
-  /** Deletes what retention does not keep. Judged by the sidecars: the rows may be of another time. */
+  /** Deletes the backups that retention does not keep. The sidecars decide: rows can be outdated. */
   async applyRetention(maxBackups: number): Promise<RetentionDecision[]> {
     const successful = (await this.destination.list()).flatMap(({ name, sidecar }) => {
       if (!sidecar || sidecar.verified?.result === 'failed') return [];
@@ -98,14 +98,14 @@ export class Catalog {
     return removed;
   }
 
-  private async makeSidecar({ name, bytes, byHand }: StoredBackup): Promise<void> {
+  private async makeSidecar({ name, bytes, annotations }: StoredBackup): Promise<void> {
     try {
       const reader = await this.open(name);
       try {
         const { manifest } = reader;
         const sha256 = await reader.sha256();
-        // A sidecar may be gone and its row not.
-        const known = byHand ?? (await this.index.backup(name));
+        // The row can still exist without its sidecar.
+        const known = annotations ?? (await this.index.backup(name));
         const { note = manifest.note, isProtected = false } = known ?? {};
         const { createdAt } = manifest;
         const times = { startedAt: createdAt, finishedAt: createdAt };

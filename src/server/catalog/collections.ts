@@ -1,6 +1,6 @@
 /**
- * Indexes for lists. The truth lies in files (sidecars beside the archives, records of the runs), so the rows of the
- * first two are left out of every backup and made anew after a restore.
+ * Indexes for lists. The source of truth is in files (sidecars of the archives, records of the runs), so the rows of the first
+ * two are in no backup and are rebuilt after a restore.
  */
 import type { CollectionOptions } from '@nocobase/database';
 import { PLUGIN_NAME } from '../../shared/api';

@@ -1,8 +1,8 @@
 import type Database from '@nocobase/database';
 
 /**
- * Writes a row with this primary key, whether it is there or not. Not findOrCreate: its transaction reads before it
- * writes, which SQLite refuses while someone else writes.
+ * Updates the row with this primary key, or creates it. Not findOrCreate: its transaction reads before it writes, which SQLite
+ * refuses while another connection writes.
  */
 export async function putRow(
   db: Database,
@@ -13,6 +13,6 @@ export async function putRow(
   const { model } = db.getCollection(collection);
   const where = { [model.primaryKeyAttribute]: key };
   const [changed] = await model.update(values, { where });
-  // MySQL counts only rows that became different.
+  // MySQL counts only rows whose values changed.
   if (changed === 0 && !(await model.findByPk(key))) await model.create({ ...where, ...values });
 }

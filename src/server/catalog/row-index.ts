@@ -1,6 +1,6 @@
 /**
- * The rows behind the lists. Written best-effort, as the truth lies in files: a row that can not be written is logged, and
- * written again before the list is shown; at each start all rows are made anew.
+ * The rows behind the lists. They are written best-effort, as files are the source of truth: a failure is logged and retried
+ * before the list is shown; every start rebuilds all rows.
  */
 import type { Model, Repository } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
@@ -22,7 +22,7 @@ export class RowIndex {
 
   constructor(private readonly app: Application) {}
 
-  /** Writes what could not be written before, as after an outage of the database. */
+  /** Writes the rows that could not be written before, for example while the database was unavailable. */
   async catchUp(): Promise<void> {
     for (const { collection, key, values } of [...this.missed.values()]) await this.save(collection, key, values);
   }
@@ -62,7 +62,7 @@ export class RowIndex {
     return row ? (row.toJSON() as BackupRow) : null;
   }
 
-  /** Makes the rows what the files say. Of an archive whose sidecar cannot be used now, the row stays as it is. */
+  /** Rebuilds the rows from the files. The row of an archive without a usable sidecar stays unchanged. */
   async rebuild(stored: readonly StoredBackup[], runs: readonly RunRecord[]): Promise<void> {
     this.missed.clear();
     const statuses = new Map((await this.rows(RUNS, ['id', 'status'])).map(({ id, status }) => [String(id), status]));
@@ -96,7 +96,7 @@ export class RowIndex {
       this.missed.delete(row);
     } catch (error) {
       this.missed.set(row, { collection, key, values });
-      this.app.log.warn(`Safekeep: a row of ${collection} (${key}) could not be written: ${String(error)}`);
+      this.app.log.warn(`Safekeep: cannot write the row ${key} of ${collection}: ${String(error)}`);
     }
   }
 

@@ -1,29 +1,27 @@
-/** The app around the data: maintenance, connections, reload. Survives the reloads it causes, so it holds nothing but the app. */
+/** Maintenance, connections and reload of the app. Survives the reloads that it causes, so it holds references only to the app. */
 import { type Application, AppSupervisor } from '@nocobase/server';
 import type { RunContext } from '../../engine/context';
-import { SafekeepError } from '../../engine/errors';
+import { ERRORS, SafekeepError } from '../../engine/errors';
 import type { AppControl } from '../../engine/switchover';
 import { stopBackground, type BackgroundJobs } from './background';
 import { MaintenanceText } from './maintenance-text';
 import { notifyOtherNodes } from './other-nodes';
 
-/** Requests in flight get so long to end before the switch. */
+/** Time limit for requests in progress to end before the switchover. */
 const DRAIN_LIMIT_MS = 10_000;
 const DRAIN_POLL_MS = 50;
 const FOLLOW_POLL_MS = 500;
 
 /**
- * The host closes all open pages' dialogs and reloads them once when a command of this name ends; every request is
- * answered with 503 while it runs.
+ * When a command of this name ends, the host closes the dialogs of all open pages and reloads the pages once. While it runs,
+ * every request is answered with 503.
  */
 const COMMAND = { name: 'restore' };
 
-/** What is left to do when neither the restored nor the previous data works; docs/recovery.md. */
-const HELD_TEXT =
-  'Safekeep: the rollback of a restore failed. Stop NocoBase, run ' +
-  '"node storage/plugins/nocobase-plugin-safekeep/dist/cli/index.js recover" in its working folder, then start it again.';
+/** Shown when neither the restored nor the previous data works; docs/recovery.md. */
+const HELD_TEXT = `Safekeep: the rollback of a restore failed. ${ERRORS.ROLLBACK_FAILED.hint}`;
 
-/** What `restart` and `upgrade` of the host are made of. */
+/** Internals that `restart` and `upgrade` of the host use. */
 interface HostInternals {
   _loaded: boolean;
   _started: Date | null;
@@ -37,20 +35,20 @@ export class HostControl implements AppControl {
   private maintaining = false;
   /** Maintenance lasts until the process ends. */
   private isHeld = false;
-  /** Versions of app and plugins in the data the app ran on before the switch. */
+  /** Versions of app and plugins in the data before the switchover. */
   private versionsBefore: string | null = null;
   private readonly text: MaintenanceText;
 
   constructor(
     private readonly app: Application,
     private readonly jobs: BackgroundJobs,
-    /** How many requests are being answered right now, without the restore's own. */
+    /** Number of requests in progress, without Safekeep's own. */
     private readonly requestsInFlight: () => number,
   ) {
     this.text = new MaintenanceText(app);
   }
 
-  /** From the beginning of maintenance to its end, also while the host serves again already. */
+  /** From the beginning of maintenance to its end, even while the host already serves requests again. */
   get isMaintaining(): boolean {
     return this.maintaining;
   }
@@ -61,7 +59,8 @@ export class HostControl implements AppControl {
     await this.stopBackground(run);
     if (!what.database) return;
     const count = await this.jobs.park();
-    if (count > 0) run.log('warn', { text: '{{count}} waiting jobs belong to the replaced data', params: { count } });
+    if (count > 0)
+      run.log('warn', { text: 'Waiting background jobs of the replaced data: {{count}}', params: { count } });
   }
 
   async leaveMaintenance(): Promise<void> {
@@ -78,13 +77,13 @@ export class HostControl implements AppControl {
     this.text.begin();
     this.text.change(HELD_TEXT);
     const { app } = this;
-    // A reload that failed halfway may have left the host serving, or in an error of its own.
+    // After a failed reload the host can be serving, or in an error state of its own.
     await AppSupervisor.getInstance().setAppStatus(app.name, 'commanding');
     await app.setMaintaining({ status: 'command_running', command: COMMAND });
     this.text.change(HELD_TEXT);
   }
 
-  /** Shown to everyone who waits, in front of what the host itself shows. */
+  /** Shown to all users during maintenance, before the host's own text. */
   maintenanceText(text: string): void {
     if (!this.isHeld) this.text.change(text);
   }
@@ -93,13 +92,13 @@ export class HostControl implements AppControl {
     if (!this.app.db.closed()) await this.app.db.close();
   }
 
-  /** Runs the host's upgrade where the data that is live now knows other versions; otherwise loading it anew is enough. */
+  /** Runs the host's upgrade where the versions in the live data differ; otherwise a reload is enough. */
   async reload(data: 'new' | 'previous'): Promise<void> {
     const { app } = this;
     if (data === 'previous') await this.jobs.reinstate();
-    // An app that had started and is taken back lets nothing in while it is loaded again.
+    // During a rollback an app that has started must not accept requests until it is reloaded.
     await AppSupervisor.getInstance().setAppStatus(app.name, 'commanding');
-    await this.putAway();
+    await this.unload();
     if (data === 'previous' || (await this.versions()) === this.versionsBefore) {
       await this.startAnew();
     } else {
@@ -110,7 +109,7 @@ export class HostControl implements AppControl {
     await notifyOtherNodes(app);
   }
 
-  /** On the other nodes of a cluster: out of the way while one of them exchanges the data, then on with what is live. */
+  /** On the other nodes of a cluster: stops using the data during the switchover, then loads the live data. */
   async follow(switchoverIsOver: () => Promise<boolean>, run: Pick<RunContext, 'log'>): Promise<void> {
     if (this.maintaining) return;
     try {
@@ -118,7 +117,7 @@ export class HostControl implements AppControl {
       await this.stopBackground(run);
       await this.disconnect();
       while (!(await switchoverIsOver())) await new Promise((resolve) => setTimeout(resolve, FOLLOW_POLL_MS));
-      await this.putAway();
+      await this.unload();
       await this.startAnew();
     } finally {
       await this.leaveMaintenance();
@@ -129,10 +128,10 @@ export class HostControl implements AppControl {
     const { app } = this;
     this.maintaining = true;
     this.text.begin();
-    app.setMaintainingMessage('waiting for requests under way');
+    app.setMaintainingMessage('waiting for requests in progress');
     await app.setMaintaining({ status: 'command_begin', command: COMMAND });
     await app.setMaintaining({ status: 'command_running', command: COMMAND });
-    // Asks the database, which may be away: whatever follows from that is maintenance already.
+    // Queries the database, which can be unavailable: by now the app is in maintenance.
     this.versionsBefore = await this.versions();
     const limit = Date.now() + DRAIN_LIMIT_MS;
     while (this.requestsInFlight() > 0 && Date.now() < limit) {
@@ -140,19 +139,19 @@ export class HostControl implements AppControl {
     }
     const count = this.requestsInFlight();
     if (count === 0) return;
-    run.log('warn', { text: '{{count}} requests did not end in time and are cut off', params: { count } });
+    run.log('warn', { text: 'Requests aborted because they did not end in time: {{count}}', params: { count } });
   }
 
   private async stopBackground(run: Pick<RunContext, 'log'>): Promise<void> {
     const ended = await stopBackground(this.app);
-    if (!ended) run.log('warn', { text: 'A job of the app did not end in time and is cut off' });
+    if (!ended) run.log('warn', { text: 'A background job of the app was aborted because it did not end in time' });
   }
 
   /**
-   * Drops everything the app has loaded. Its connection pool is never opened again: whatever still holds it can not write to
-   * the data that is live now.
+   * Unloads everything that the app has loaded. Its connection pool is never opened again, so code that still holds it cannot
+   * write to the live data.
    */
-  private async putAway(): Promise<void> {
+  private async unload(): Promise<void> {
     const host = internalsOf(this.app);
     await host.disposeServices();
     await this.disconnect();
@@ -176,14 +175,14 @@ export class HostControl implements AppControl {
 
   async healthCheck(): Promise<void> {
     const { app } = this;
-    if (!(await app.isStarted())) throw new SafekeepError('INTERNAL', { detail: 'the app has not started' });
+    if (!(await app.isStarted())) throw new SafekeepError('INTERNAL', { detail: { text: 'the app has not started' } });
     await app.db.sequelize.authenticate();
     if ((await app.version.get()) !== app.getPackageVersion()) {
-      throw new SafekeepError('INTERNAL', { detail: 'the version of the data is not that of the app' });
+      throw new SafekeepError('INTERNAL', { detail: { text: 'the versions of data and app differ' } });
     }
     const users = app.db.getCollection('users');
     if (users && (await users.repository.count()) === 0) {
-      throw new SafekeepError('INTERNAL', { detail: 'there are no users' });
+      throw new SafekeepError('INTERNAL', { detail: { text: 'the data contains no users' } });
     }
   }
 }

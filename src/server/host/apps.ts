@@ -1,4 +1,4 @@
-/** The other apps of this NocoBase and their folders: those that run here, and those that have left something behind. */
+/** The other apps of this NocoBase and their folders: apps that run here, and apps that left files. */
 import { type Application, AppSupervisor } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { readdir, readFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import type { OtherApp, ReservedFolder } from '../../engine/files/rules';
 import { resolveDocumentRoot } from '../../engine/files/storages';
 import { databaseFolders, documentRootBases, localStoragesOf } from './folders';
 
-/** In an app's Safekeep folder: the folders that it uses, for while it is stopped. */
+/** In an app's Safekeep folder: the folders that it uses, for the time when it is stopped. */
 const FOLDERS_FILE = 'folders.json';
 
 const foldersSchema = z.object({ files: z.array(z.string()), database: z.array(z.string()) });
@@ -24,8 +24,8 @@ export function runningApps(): Map<string, Application> {
 }
 
 /**
- * Every other app that may keep files here. An app counts as long as it is registered with the main app, or a folder of its
- * name is left in `apps` or `safekeep`: one that is stopped, or was removed, may still own files.
+ * Every other app that can have files here. An app counts while it is registered with the main app, or while a folder of its
+ * name exists in `apps` or `safekeep`: a stopped or removed app can still own files.
  */
 export async function otherAppsOf(app: Application): Promise<{ apps: OtherApp[]; reserved: ReservedFolder[] }> {
   const running = runningApps();
@@ -48,13 +48,13 @@ export async function otherAppsOf(app: Application): Promise<{ apps: OtherApp[];
   };
 }
 
-/** Writes down the folders that an app uses now. To be called when it has started. */
+/** Records the folders that an app uses. Call when it has started. */
 export async function recordFolders(app: Application, safekeepFolder: string): Promise<void> {
   const folders = await foldersOfRunning(app);
   if (folders) await writeFolders(safekeepFolder, folders);
 }
 
-/** Writes down a folder as soon as a storage of the app is given it. */
+/** Records a folder as soon as a storage of the app uses it. */
 export function watchFolders(app: Application, safekeepFolder: string): void {
   const add = async (storage: { toJSON(): object }) => {
     const { type, options } = app.environment.renderJsonTemplate(storage.toJSON()) as StorageValues;
@@ -85,7 +85,7 @@ async function foldersOfRunning(app: Application): Promise<AppFolders | null> {
   return { files, database: (await databaseFolders(app)).map(({ folder }) => folder) };
 }
 
-/** null where there is no such file, or none that can be understood. */
+/** null where the file is missing or invalid. */
 async function readFolders(safekeepFolder: string): Promise<AppFolders | null> {
   const text = await readFile(path.join(safekeepFolder, FOLDERS_FILE), 'utf8').catch(() => '{}');
   try {
@@ -99,7 +99,7 @@ async function writeFolders(safekeepFolder: string, folders: AppFolders): Promis
   await writeFileAtomically(path.join(safekeepFolder, FOLDERS_FILE), `${JSON.stringify(folders, null, 2)}\n`);
 }
 
-/** Names in the main app's list of sub-apps; empty where it has none, or cannot be asked: who has started has left a folder. */
+/** Names in the main app's list of sub-apps; empty where there is none or it cannot be read: started apps have a folder anyway. */
 async function registeredNames(main: Application | undefined): Promise<string[]> {
   if (!main?.db?.hasCollection('applications')) return [];
   const rows: { name: string }[] = await main.db

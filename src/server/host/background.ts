@@ -1,15 +1,15 @@
-/** Background work of the host: what it does by itself must not reach the data that a restore brings. */
+/** Background work of the host, which must not touch the restored data. */
 import type { Application } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { readFile, rename, rm } from 'node:fs/promises';
 
-/** How long jobs under way may take to end, milliseconds. */
+/** Time limit for jobs in progress to end, milliseconds. */
 const LIMIT_MS = 10_000;
 
 /**
- * Stops timers, schedulers and queues while the app still works with its own data, so that what they write down at their end
- * goes there. What does not end within the limit finds its connections closed.
- * @returns false when something went on beyond the limit
+ * Stops timers, schedulers and queues while the app still uses its own data, so that their last writes go there. After the
+ * limit their connections are closed.
+ * @returns false when a job did not end within the limit
  */
 export async function stopBackground(app: Application): Promise<boolean> {
   const stopping = (async () => {
@@ -20,14 +20,15 @@ export async function stopBackground(app: Application): Promise<boolean> {
     stopping.then(() => true),
     new Promise<false>((resolve) => setTimeout(() => resolve(false), LIMIT_MS).unref()),
   ]);
-  if (!ended) stopping.catch((error: Error) => app.log.warn(`Safekeep: a job ended late: ${error.message}`));
+  if (!ended)
+    stopping.catch((error: Error) => app.log.warn(`Safekeep: a background job failed late: ${error.message}`));
   retire(app);
   return ended;
 }
 
 /**
- * The host makes new managers with every reload, but the old ones wake with every start too, with the old plugins' handlers:
- * they would take the new app's jobs, or begin old ones on the new data.
+ * The host creates new managers with every reload, but the old ones restart with every start as well, with the handlers of the
+ * old plugins: they would take jobs of the new app, or run old ones on the new data.
  */
 function retire({ cronJobManager, eventQueue, pubSubManager }: Application): void {
   for (const job of [...cronJobManager.jobs]) cronJobManager.removeJob(job);
@@ -43,7 +44,7 @@ function retire({ cronJobManager, eventQueue, pubSubManager }: Application): voi
   Object.assign(pubSubManager, { adapter: undefined });
 }
 
-/** The jobs that wait in the host's own queue; they name rows of the data they were made for. */
+/** The jobs that wait in the host's own queue; they refer to rows of the data that they were created for. */
 export class BackgroundJobs {
   private readonly file: string;
   private readonly inactive: string;
@@ -53,7 +54,7 @@ export class BackgroundJobs {
     this.inactive = `${folder}/waiting-jobs.json`;
   }
 
-  /** @returns how many there are */
+  /** @returns the number of jobs */
   async park(): Promise<number> {
     const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -64,7 +65,7 @@ export class BackgroundJobs {
     return Object.values(JSON.parse(text) as Record<string, unknown[]>).flat().length;
   }
 
-  /** For the way back: their data is live again. */
+  /** For a rollback: the data of the jobs is live again. */
   async reinstate(): Promise<void> {
     await rename(this.inactive, this.file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;

@@ -1,4 +1,4 @@
-/** What happens before a command of the host works with the data. */
+/** Recovery before a command of the host uses the data. */
 import { Application } from '@nocobase/server';
 import { SafekeepError } from '../../engine/errors';
 import { recoverAtStart } from '../runs/recovery';
@@ -9,8 +9,8 @@ const WAIT_MS = 1_000;
 let isRegistered = false;
 
 /**
- * Every command of every app, `start` among them, first ends what a killed restore left half way: before the app reads its
- * list of plugins, and after it has found its database.
+ * Every command of every app, including `start`, first completes or rolls back a killed restore: after the app has found its
+ * database, and before it reads its list of plugins.
  */
 export function recoverBeforeCommands(): void {
   if (isRegistered) return;
@@ -22,7 +22,7 @@ export function recoverBeforeCommands(): void {
   });
 }
 
-/** An app that starts waits for a restore that another node is at; other commands leave that restore alone. */
+/** An app that starts waits for a restore on another node; other commands ignore that restore. */
 async function recoverFirst(app: Application, isStart: boolean): Promise<void> {
   for (;;) {
     try {

@@ -3,7 +3,7 @@ import type { Dialect } from '../../shared/manifest';
 import type { DatabaseConnection } from '../../engine/databases/driver';
 import { SafekeepError } from '../../engine/errors';
 
-/** TLS options as the host keeps them; more than sequelize's own type knows. */
+/** TLS options of the host; more than the type of sequelize contains. */
 interface TlsOptions {
   mode?: string;
   rejectUnauthorized?: boolean | string;
@@ -12,7 +12,7 @@ interface TlsOptions {
   key?: string;
 }
 
-/** How the app reaches its database, read from the options the host started it with. */
+/** The app's database connection, from the options that the host started it with. */
 export function connectionOf(db: Database): DatabaseConnection {
   const { options } = db;
   const ssl = (options.dialectOptions as { ssl?: TlsOptions | boolean } | undefined)?.ssl;
@@ -40,5 +40,7 @@ export function connectionOf(db: Database): DatabaseConnection {
 
 function dialectOf(dialect: string | undefined): Dialect {
   if (dialect === 'postgres' || dialect === 'mysql' || dialect === 'mariadb' || dialect === 'sqlite') return dialect;
-  throw new SafekeepError('BAD_REQUEST', { detail: `the database dialect ${String(dialect)} is not supported` });
+  throw new SafekeepError('BAD_REQUEST', {
+    detail: { text: 'the database dialect {{dialect}} is not supported', params: { dialect: String(dialect) } },
+  });
 }

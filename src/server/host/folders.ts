@@ -6,7 +6,7 @@ import { resolveFolder } from '../../engine/files/roots';
 import type { ReservedFolder } from '../../engine/files/rules';
 import { type DocumentRootBases, type LocalStorage, resolveDocumentRoot } from '../../engine/files/storages';
 
-/** A storage as the File manager keeps it in memory, variables filled in. */
+/** A storage in the File manager's memory, with variables filled in. */
 interface CachedStorage {
   id: string | number;
   name: string;
@@ -27,7 +27,7 @@ export function documentRootBases(): DocumentRootBases {
   return { ...bases, default: resolveDocumentRoot(process.env.LOCAL_STORAGE_DEST ?? '', bases) };
 }
 
-/** The local file storages of an app that runs here; null while its File manager has not read them. */
+/** The local file storages of an app that runs here; null until its File manager has read them. */
 export async function localStoragesOf(app: Application): Promise<LocalStorage[] | null> {
   const cached = [...(fileManagerOf(app)?.storagesCache?.values() ?? [])];
   if (cached.length === 0) return null;
@@ -43,14 +43,14 @@ export async function localStoragesOf(app: Application): Promise<LocalStorage[] 
   );
 }
 
-/** Folders that the operator opens for file storages, with all below them. */
+/** Folders that the operator allows for file storages, including their subfolders. */
 export async function allowedRoots(): Promise<string[]> {
   const named = (process.env.LOCAL_STORAGE_ALLOWED_ROOTS ?? '').split(',').map((folder) => folder.trim());
   const bases = documentRootBases();
   return await Promise.all(named.filter(Boolean).map((folder) => realFolder(resolveDocumentRoot(folder, bases))));
 }
 
-/** Below STORAGE_PATH, what is not for uploads. */
+/** Folders below STORAGE_PATH that are not for uploads. */
 const KEPT_IN_STORAGE = [
   'plugins',
   'apps',
@@ -64,19 +64,19 @@ const KEPT_IN_STORAGE = [
   '.license',
 ];
 
-/** Folders that are not for uploads, without those of databases. */
+/** Folders that are not for uploads, except those of databases. */
 export async function reservedFolders(): Promise<ReservedFolder[]> {
   const { LOGGER_BASE_PATH, NODE_MODULES_PATH, APP_PACKAGE_ROOT } = process.env;
   const kept = [...KEPT_IN_STORAGE.map((name) => storagePathJoin(name)), resolvePluginStoragePath(), LOGGER_BASE_PATH];
-  const program = ['node_modules', 'packages', NODE_MODULES_PATH, APP_PACKAGE_ROOT];
+  const installation = ['node_modules', 'packages', NODE_MODULES_PATH, APP_PACKAGE_ROOT];
   return [
     ...(await reserve('own', kept)),
-    ...(await reserve('program', program)),
+    ...(await reserve('program', installation)),
     ...(await reserve('working', [process.cwd()])),
   ];
 }
 
-/** The database file may be a link: both folders are reserved. */
+/** The database file can be a link: both folders are reserved. */
 export async function databaseFolders(app: Application): Promise<ReservedFolder[]> {
   const { dialect, storage } = app.db.options;
   if (dialect !== 'sqlite' || !storage || storage === ':memory:') return [];
@@ -84,7 +84,7 @@ export async function databaseFolders(app: Application): Promise<ReservedFolder[
   return await reserve('database', [path.dirname(file), path.dirname(await realFolder(file))]);
 }
 
-/** Each folder where it is named, and where it lies when that is a link. */
+/** Each folder by the path that was configured, and by the real path where that is a link. */
 async function reserve(use: ReservedFolder['use'], named: (string | undefined)[]): Promise<ReservedFolder[]> {
   const folders = named.filter(Boolean).map((folder) => path.resolve(folder ?? ''));
   const places = folders.map(async (folder) => {
@@ -94,7 +94,7 @@ async function reserve(use: ReservedFolder['use'], named: (string | undefined)[]
   return [...new Set(real)].map((folder) => ({ folder, use }));
 }
 
-/** A folder that cannot be resolved is taken as it is named. */
+/** A path that cannot be resolved stays as configured. */
 async function realFolder(folder: string): Promise<string> {
   return await resolveFolder(folder).catch(() => folder);
 }

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 
-/** The text of the host's maintenance dialog: ours first, and after it what the host says while it loads. */
+/** The text of the host's maintenance dialog: Safekeep's text, then the host's own while it loads. */
 export class MaintenanceText {
   private ours = 'Safekeep';
   private hosts = '';
@@ -10,9 +10,9 @@ export class MaintenanceText {
 
   begin(): void {
     this.isShown = true;
-    // The app object survives every reload, and so does a method of its own.
-    this.app.setMaintainingMessage = (said: string) => {
-      this.hosts = said;
+    // The app object survives every reload, and so does a method set on it.
+    this.app.setMaintainingMessage = (text: string) => {
+      this.hosts = text;
       this.show();
     };
   }

@@ -1,4 +1,4 @@
-/** What the host's users see of a run while it works. */
+/** Notifications about a run in progress. */
 import type { RunRecord } from '../../engine/history/record';
 import { RUN_MESSAGE } from '../../shared/api';
 import { maintenanceText } from '../../shared/maintenance';
@@ -6,7 +6,7 @@ import type { RunView } from '../../shared/runs';
 import { runView } from '../api/views';
 import type { Safekeep } from '../safekeep';
 
-/** A message to the user who started the run, and the step in the maintenance dialog; every other page polls. */
+/** Sends a message to the user who started the run, and shows the step in the maintenance dialog; all other pages poll. */
 export function notify({ app, control, runs }: Safekeep, record: RunRecord): void {
   control.maintenanceText(maintenanceText(record));
   // Any message clears the host's maintenance dialog.

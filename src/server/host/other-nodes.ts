@@ -1,15 +1,15 @@
-/** Other nodes of a cluster, reached by the host's sync messages; where it has no adapter for them there are none. */
+/** Other nodes of a cluster, notified by the host's sync messages, where it has an adapter for them. */
 import type { Application } from '@nocobase/server';
 import { PLUGIN_NAME } from '../../shared/api';
 
-/** The data is about to be exchanged, or has been: stop working with it, and load what is live then. */
+/** A switchover is about to begin or has ended: stop using the data, then load the live data. */
 export const SWITCHOVER_MESSAGE = { type: 'safekeep:switchover' };
 
-/** Those that do not hear it lose their connections by the switch itself. */
+/** Nodes that miss the message lose their connections by the switchover itself. */
 export async function notifyOtherNodes(app: Application): Promise<void> {
   try {
     await app.syncMessageManager.publish(PLUGIN_NAME, SWITCHOVER_MESSAGE);
   } catch (error) {
-    app.log.warn(`Safekeep: other nodes were not reached: ${(error as Error).message}`);
+    app.log.warn(`Safekeep: cannot notify other nodes: ${(error as Error).message}`);
   }
 }

@@ -1,4 +1,4 @@
-/** Whose the files of folders are that several apps use, by the records of now. */
+/** Which app owns the files in shared folders, by the current records. */
 import type { Application } from '@nocobase/server';
 import path from 'node:path';
 import { driverFor } from '../../engine/databases';
@@ -13,8 +13,8 @@ import { localStoragesOf } from './folders';
 import { scopeOf } from './site';
 
 /**
- * For each folder of mode 'files', by its path: the files that records of this app name, and those that records of the other
- * apps in this process name. An app whose database cannot be asked claims nothing.
+ * For each folder of mode 'files', by its path: the files named in records of this app, and those named in records of other
+ * apps in this process. An app whose database cannot be read owns none.
  * @throws DATABASE_UNREACHABLE for this app's own database
  */
 export async function ownershipOf(
@@ -35,7 +35,7 @@ export async function ownershipOf(
   );
 }
 
-/** Absolute paths of the files that records of an app name. */
+/** Absolute paths of the files named in records of an app. */
 async function filesOf(app: Application, driver: DatabaseDriver): Promise<string[]> {
   const storages = (await localStoragesOf(app)) ?? [];
   if (!driver.fileRecords || storages.length === 0) return [];

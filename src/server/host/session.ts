@@ -1,11 +1,11 @@
 import type { Context } from '@nocobase/actions';
 
-/** The host keeps the sign-ins that it has issued here. */
+/** Collection of the access tokens that the host has issued. */
 const ISSUED_TOKENS = 'issuedTokens';
 
 /**
- * A restore brings back the sign-ins of its time, so whoever restores would be signed out and never see the result.
- * Returns what puts that one sign-in back afterwards, provided that the same user (id and name) is still there.
+ * A restore replaces the access tokens, so the user who started it would be signed out and not see the result. Returns a
+ * function that adds that user's token again, provided that the restored data contains the same user (id, name, address).
  */
 export async function keepSession(ctx: Context): Promise<() => Promise<void>> {
   const { app } = ctx;

@@ -1,4 +1,4 @@
-/** What the engine must know about this NocoBase, gathered from the running app. */
+/** The facts about this NocoBase that the engine needs, gathered from the running app. */
 import type Database from '@nocobase/database';
 import type { Collection } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
@@ -30,7 +30,7 @@ export async function siteOf(app: Application, ownFolder: string): Promise<Site>
   };
 }
 
-/** Tables whose rows stay out: run-time data, and Safekeep's own indexes. */
+/** The scope of a dump; rows of runtime tables and of Safekeep's own indexes are excluded. */
 export function scopeOf(db: Database): DumpScope {
   const isPostgres = db.options.dialect === 'postgres';
   const main = db.options.schema ?? 'public';
@@ -50,7 +50,7 @@ export function scopeOf(db: Database): DumpScope {
   };
 }
 
-/** Nothing for a collection that is no file collection, or lacks the columns that make it one. */
+/** Empty for a collection that is not a file collection or lacks its columns. */
 function fileTableOf({ name, options, model }: Collection, table: string): FileTable[] {
   if (options.template !== 'file') return [];
   const column = (attribute: string) => model.rawAttributes[attribute]?.field ?? null;
@@ -72,7 +72,7 @@ function pluginsOf(app: Application, wanted: (plugin: HostPlugin) => boolean): {
     .sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** Slow hashes of the application's secrets: equal secrets give equal prints, and a print gives nothing away. */
+/** Slow hashes of the app's secrets: equal secrets have equal fingerprints, and a fingerprint reveals nothing about its secret. */
 async function keyFingerprintsOf(app: Application): Promise<Record<string, string>> {
   const encryption = (app.aesEncryptor as unknown as { key?: Buffer } | undefined)?.key;
   const secrets: Record<string, string | Buffer | undefined> = { APP_KEY: process.env.APP_KEY, aes_key: encryption };

@@ -8,7 +8,7 @@ export interface Actor {
   trigger: Trigger;
 }
 
-/** The actor as the record of a run has it. */
+/** The actor in the form of a run's record. */
 export function startedBy({ userId, name, trigger }: Actor): {
   userId: string | number | null;
   startedBy: string | null;

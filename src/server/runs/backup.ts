@@ -11,8 +11,8 @@ import { type Actor, startedBy } from './actor';
 import type { RunRecorder } from './recorder';
 
 /**
- * Starts a backup of live data, or of previous data, which is protected at once: nobody can make it again. Retention is applied
- * once it has succeeded.
+ * Starts a backup of live data, or of previous data: that is protected from the beginning, as it cannot be made again. Retention
+ * is applied after success.
  * @throws BUSY, NOTHING_TO_UNDO when the previous data is not kept
  */
 export async function startBackup(
@@ -35,7 +35,7 @@ export async function startBackup(
     try {
       await safekeep.index.saveBackup(rowOfRun(run.record));
       const about = { name, contents, note, trigger, runId: id, startedAt, startedBy: by };
-      // Again, now that nothing else can change it.
+      // Again, now that no other run can change the previous data.
       const wanted = { ...about, isProtected: Boolean(previous), inactive: (await inactive()) || undefined };
       const sidecar = await backup(wanted, await safekeep.site(), driver, safekeep.destination, run);
       await safekeep.index.saveBackup(rowOfSidecar(name, sidecar));
@@ -45,7 +45,7 @@ export async function startBackup(
     await applyRetention(safekeep, run);
   };
   const recorder = await safekeep.runs.begin({ ...origin, ...startedBy(actor) }, work, async (record) => {
-    // A published archive is a successful backup, whatever failed after it.
+    // A published archive is a successful backup, even if a later step failed.
     if (!(await safekeep.destination.get(name))) await safekeep.index.saveBackup(rowOfRun(record));
   });
   return { runId: recorder.record.id, backupName: name };

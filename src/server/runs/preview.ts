@@ -5,7 +5,7 @@ import type { Safekeep } from '../safekeep';
 import { openSource } from './restore';
 import { losses } from '../../engine/losses';
 
-/** What a restore would lose. Changes nothing. @throws what `openSource` throws, NOT_IN_BACKUP */
+/** The losses of a restore. Changes nothing. @throws the errors of `openSource`, NOT_IN_BACKUP */
 export async function previewRestore(
   safekeep: Safekeep,
   request: Pick<RestoreRequest, 'name' | 'uploadId' | 'contents' | 'filesMode'>,

@@ -1,4 +1,4 @@
-/** Previous data of an app: what runs replaced, until it is brought back, discarded, or its undo window closes. */
+/** Previous data of an app: data that runs replaced, until it is brought back or discarded, or its undo window closes. */
 import type { SteppedRun } from '../../engine/context';
 import { notFound, SafekeepError } from '../../engine/errors';
 import type { RunRecord } from '../../engine/history/record';
@@ -11,7 +11,7 @@ import { sweep } from './recovery';
 
 type Log = Pick<SteppedRun<string>, 'log'>;
 
-/** Records what a run replaced, so that it can be brought back. */
+/** Records the data that a run replaced, so that it can be brought back. */
 export async function keep(
   safekeep: Safekeep,
   record: Pick<RunRecord, 'id'> & Partial<Pick<RunRecord, 'kind' | 'startedBy' | 'backupName' | 'backupAt'>>,
@@ -25,8 +25,8 @@ export async function keep(
 }
 
 /**
- * Discards previous data whose undo window has closed, what could not be discarded before, and abandoned uploads. Takes a run
- * of its own where there is something to do, so that it never works beside another.
+ * Discards previous data whose undo window has closed, slots that could not be discarded before, and abandoned uploads. Where
+ * there is work, it starts a run, so that it never works at the same time as another run.
  */
 export async function housekeep(safekeep: Safekeep, now: Date): Promise<void> {
   if (safekeep.runs.active) return;
@@ -34,7 +34,7 @@ export async function housekeep(safekeep: Safekeep, now: Date): Promise<void> {
   const data = await safekeep.previous.read();
   const hasWork = data.states.some(isExpired(now)) || unreferenced(data).length > 0 || (await isJournalLeft(safekeep));
   if (!hasWork) return;
-  const nobody = { trigger: 'schedule' as const, startedBy: null, userId: null };
+  const automatic = { trigger: 'schedule' as const, startedBy: null, userId: null };
   const work = async (run: SteppedRun<string>) => {
     await run.step('prune', async () => {
       await sweep(safekeep);
@@ -42,15 +42,15 @@ export async function housekeep(safekeep: Safekeep, now: Date): Promise<void> {
       await discardUnreferencedOf(safekeep, run);
     });
   };
-  const recorder = await safekeep.runs.begin({ kind: 'prune', ...nobody }, work).catch((error: unknown) => {
-    // Someone else was faster; the next housekeeping comes.
+  const recorder = await safekeep.runs.begin({ kind: 'prune', ...automatic }, work).catch((error: unknown) => {
+    // Another run began first; the next housekeeping will do it.
     if (error instanceof SafekeepError && error.code === 'BUSY') return null;
     throw error;
   });
   if (recorder) await safekeep.runs.idle();
 }
 
-/** Housekeeping as soon as the run in progress has ended: what it left is not discarded while anyone waits for it. */
+/** Housekeeping once the run in progress has ended: no user waits for data to be discarded. */
 export function housekeepLater(safekeep: Safekeep): void {
   const later = async () => {
     await safekeep.runs.idle();
@@ -59,13 +59,13 @@ export function housekeepLater(safekeep: Safekeep): void {
   later().catch((error: Error) => safekeep.app.log.warn(`Safekeep: ${error.message}`));
 }
 
-/** Whether an earlier run of a process that is gone, or of this one, could not clean up. */
+/** Whether the cleanup of an earlier run failed, of this process or of one that has ended. */
 async function isJournalLeft({ journal }: Safekeep): Promise<boolean> {
   const found = await journal.read();
   return found !== null && (await journal.life(found)) !== 'alive';
 }
 
-/** Discards previous data for good. @throws BUSY, NOT_FOUND, NOTHING_TO_UNDO */
+/** Discards previous data permanently. @throws BUSY, NOT_FOUND, NOTHING_TO_UNDO */
 export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor): Promise<{ runId: string }> {
   const data = await safekeep.previous.read();
   if (!data.states.some((state) => state.id === id)) {
@@ -78,7 +78,7 @@ export async function startDiscard(safekeep: Safekeep, id: string, actor: Actor)
   return { runId: record.id };
 }
 
-/** Within a run: discards states and what only they hold. */
+/** Within a run: discards states and the slots that only they need. */
 export async function discardPrevious(safekeep: Safekeep, ids: readonly string[], run: Log): Promise<void> {
   await safekeep.previous.change((data) => without(data, ({ id }) => ids.includes(id), 'discarded', new Date()));
   await discardUnreferencedOf(safekeep, run);

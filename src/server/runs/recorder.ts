@@ -1,14 +1,14 @@
 import type { SteppedRun } from '../../engine/context';
-import { SafekeepError, toSafekeepError } from '../../engine/errors';
+import { messageOf, SafekeepError, toSafekeepError } from '../../engine/errors';
 import { type RunRecord, toStoredError } from '../../engine/history/record';
 import type { RunHistory } from '../../engine/history/run-history';
 import { HEARTBEAT_MS } from '../../engine/owner';
 import { type LogLevel, type LogLine, type Message, type Progress, STEPS } from '../../shared/runs';
 
-/** Progress is passed on at most this often. */
+/** Minimum interval between notifications of progress. */
 const PROGRESS_INTERVAL_MS = 400;
 
-/** Keeps the record and the log of one run and notifies listeners. The engine sees it as its SteppedRun. */
+/** Keeps the record and the log of one run and notifies its listener. For the engine it is the SteppedRun. */
 export class RunRecorder implements SteppedRun<string> {
   private readonly abort = new AbortController();
   private cancellable = true;
@@ -62,7 +62,7 @@ export class RunRecorder implements SteppedRun<string> {
 
   progress(progress: Progress): void {
     const { record } = this;
-    // What still arrives after a cancel is of work that is being thrown away.
+    // Progress after a cancel belongs to work that is being discarded.
     if (this.abort.signal.aborted) return;
     record.progress = progress;
     const share = progress.total > 0 ? Math.min(1, progress.done / progress.total) : 0;
@@ -91,12 +91,12 @@ export class RunRecorder implements SteppedRun<string> {
     this.changed();
     await this.flush();
     this.heartbeat = setInterval(() => {
-      // A record that cannot be touched now is written by the next step.
+      // The next step writes a record that cannot be touched now.
       this.history.touch(this.record.id).catch(() => undefined);
     }, HEARTBEAT_MS).unref();
   }
 
-  /** Writes how the run ended to disk and returns it; nobody is notified before `publish`. The first call stands. */
+  /** Writes the result of the run to disk and returns it; `publish` notifies the listener. Only the first call counts. */
   async conclude(error?: unknown): Promise<RunRecord> {
     this.ended ??= this.end(error);
     return await this.ended;
@@ -112,7 +112,7 @@ export class RunRecorder implements SteppedRun<string> {
       const reason = toSafekeepError(error);
       ended.status = reason.code === 'CANCELLED' ? 'cancelled' : 'failed';
       ended.error = toStoredError(reason);
-      this.log('error', { text: '{{error}}', params: { error: reason.message } });
+      this.log('error', messageOf(reason));
     }
     this.write(() => this.history.save(ended));
     await this.flush();
@@ -125,7 +125,7 @@ export class RunRecorder implements SteppedRun<string> {
     this.onChange(this.record);
   }
 
-  /** Resolves when everything recorded so far is on disk. */
+  /** Resolves when all records so far are on disk. */
   async flush(): Promise<void> {
     await this.writing;
   }
@@ -139,10 +139,10 @@ export class RunRecorder implements SteppedRun<string> {
     this.write(() => this.history.save(this.record));
   }
 
-  /** One write after the other; a disk that refuses the record must not end the run it is about. */
+  /** One write after the other; a failure to write the record must not end the run. */
   private write(work: () => Promise<void>): void {
     this.writing = this.writing.then(work).catch((error: Error) => {
-      process.emitWarning(`Safekeep: the record of run ${this.record.id} could not be written: ${error.message}`);
+      process.emitWarning(`Safekeep: cannot write the record of run ${this.record.id}: ${error.message}`);
     });
   }
 

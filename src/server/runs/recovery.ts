@@ -1,11 +1,11 @@
-/** Recovery of an app's data, as the server runs it. */
+/** Recovery of an app's data on the server. */
 import { slotsOf } from '../../engine/moves';
 import { confirm, recover, type RecoveryParts } from '../../engine/recovery';
 import { applyStorageRoots } from '../host/storage-roots';
 import type { Safekeep } from '../safekeep';
 import { keep } from './previous';
 
-/** Before an app works with its data: completes what a killed restore left halfway. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
+/** Before an app uses its data: completes or rolls back a killed restore. @throws JOURNAL_IN_USE, JOURNAL_UNREADABLE, … */
 export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
   if (safekeep.runs.active || !(await safekeep.journal.read())) return;
   const { app } = safekeep;
@@ -18,7 +18,7 @@ export async function recoverAtStart(safekeep: Safekeep): Promise<void> {
   }
 }
 
-/** The app runs: a restore that was completed at this start stands from now on. */
+/** The app runs: a restore that was completed at this start is final. */
 export async function confirmRecovery(safekeep: Safekeep): Promise<void> {
   if (safekeep.runs.active || !(await safekeep.journal.read())) return;
   await withRecovery(safekeep, (parts) =>
@@ -29,7 +29,7 @@ export async function confirmRecovery(safekeep: Safekeep): Promise<void> {
   );
 }
 
-/** What an earlier run could not clean up. @throws while it still cannot be */
+/** Cleans up after an earlier run whose cleanup failed. @throws if that fails again */
 export async function sweep(safekeep: Safekeep): Promise<void> {
   await withRecovery(safekeep, (parts) => recover(parts, { before: 'work' }));
 }

@@ -1,5 +1,5 @@
 import type { ArchiveReader } from '../../engine/archive/reader';
-import { refuseUnlessFit } from '../../engine/compatibility';
+import { requireCompatible } from '../../engine/compatibility';
 import { SafekeepError } from '../../engine/errors';
 import type { Slots } from '../../engine/moves';
 import type { FolderPlan } from '../../engine/files/slots';
@@ -17,14 +17,14 @@ import { sweep } from './recovery';
 
 type Source = Pick<RestoreRequest, 'name' | 'uploadId'>;
 
-/** @throws what opening an archive throws, NOT_FOUND, UPLOAD_INCOMPLETE */
+/** @throws the errors of ArchiveReader.open, NOT_FOUND, UPLOAD_INCOMPLETE */
 export async function openSource(safekeep: Safekeep, { name, uploadId }: Source): Promise<ArchiveReader> {
   return uploadId === undefined ? await safekeep.catalog.open(name ?? '') : await safekeep.uploads.open(uploadId);
 }
 
 /**
  * Compares a backup with this app; changes nothing.
- * @throws what `openSource` throws, NOT_IN_BACKUP
+ * @throws the errors of `openSource`, NOT_IN_BACKUP
  */
 export async function inspectBackup(
   safekeep: Safekeep,
@@ -44,7 +44,7 @@ export async function inspectBackup(
   }
 }
 
-/** Refuses at once what does not fit; the rest is a run. @throws BUSY, INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK, … */
+/** Refuses an incompatible backup at once; otherwise starts a run. @throws BUSY, INCOMPATIBLE, WARNINGS_NOT_ACCEPTED, PREVIOUS_AT_RISK, … */
 export async function startRestore(
   safekeep: Safekeep,
   request: RestoreRequest,
@@ -53,7 +53,7 @@ export async function startRestore(
 ): Promise<{ runId: string }> {
   const { acceptWarnings = [], discard = [], filesMode = 'mirror', uploadId = null } = request;
   const { manifest, inspection } = await inspectBackup(safekeep, request);
-  refuseUnlessFit(inspection.checks, inspection.discards, { acceptWarnings, discard });
+  requireCompatible(inspection.checks, inspection.discards, { acceptWarnings, discard });
   const contents = request.contents ?? manifest.contents;
   const about = {
     kind: 'restore' as const,
@@ -80,7 +80,7 @@ export async function startRestore(
         undoHours,
         accepted: { acceptWarnings, discard },
       };
-      const whenUp = async (slots: Slots, storageRoots: Record<string, string>) => {
+      const whenStarted = async (slots: Slots, storageRoots: Record<string, string>) => {
         await onRestored();
         await applyStorageRoots(safekeep.app, storageRoots);
         await keep(safekeep, run.record, slots, undoHours);
@@ -90,7 +90,7 @@ export async function startRestore(
       const archive = await safekeep.catalog.identify(reader, request);
       const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
       const site = await safekeep.site();
-      const parts = { reader, site, driver, journal, app: control, ownership, whenUp, previous, archive };
+      const parts = { reader, site, driver, journal, app: control, ownership, whenStarted, previous, archive };
       await restore(wanted, { ...parts, discard: (ids) => discardPrevious(safekeep, ids, run) }, run);
       if (uploadId) await safekeep.uploads.remove(uploadId);
     } finally {

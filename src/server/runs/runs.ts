@@ -9,7 +9,7 @@ import { newRunId } from '../names';
 import { RunLock } from './lock';
 import { RunRecorder } from './recorder';
 
-/** What is known about a run when it starts. */
+/** The facts about a run when it starts. */
 export type NewRun = Pick<RunRecord, 'kind' | 'trigger'> &
   Partial<
     Pick<
@@ -51,8 +51,8 @@ export class Runs {
   }
 
   /**
-   * Starts a run; `work` goes on after this has returned, then `afterFailure` if it failed. One run at a time, on all nodes;
-   * housekeeping is waited for.
+   * Starts a run; `work` continues after this has returned, followed by `afterFailure` if it failed. One run at a time on all
+   * nodes; waits for housekeeping.
    * @throws BUSY
    */
   async begin(
@@ -81,7 +81,7 @@ export class Runs {
       await finish(await recorder.conclude(error));
       throw error;
     }
-    // Everything is written and the lock is released before anyone learns that the run has ended.
+    // Everything is written and the lock is released before the end of the run is published.
     const settle = async () => {
       let failure: unknown;
       await work(recorder).catch((error: unknown) => {
@@ -100,7 +100,7 @@ export class Runs {
     return recorder;
   }
 
-  /** Ends the records of runs whose process is gone. @returns all records, oldest first */
+  /** Marks the runs of processes that have ended as interrupted. @returns all records, oldest first */
   async endInterrupted(): Promise<RunRecord[]> {
     const records = await this.history.all();
     for (const record of records) {
@@ -113,13 +113,13 @@ export class Runs {
     return records;
   }
 
-  /** Whether a process works on a run: this one only where the run is its active one. */
+  /** Whether a process works on a run; this process only works on its active run. */
   async isAlive(record: RunRecord): Promise<boolean> {
     if (record.id === this.active?.record.id) return true;
     return (await this.history.life(record)) === 'alive';
   }
 
-  /** Nodes that share the folder but no lock adapter see each other's heartbeats only. */
+  /** Nodes that share the folder but no lock adapter only see each other's heartbeats. */
   private async refuseWhileOthersRun(): Promise<void> {
     for (const record of await this.history.all()) {
       if (!isFinal(record) && record.id !== this.active?.record.id && (await this.isAlive(record))) {
@@ -135,7 +135,7 @@ export class Runs {
 }
 
 export function busyWith(record: Pick<RunRecord, 'kind'> | undefined): SafekeepError {
-  // Another node may hold the lock before the record of its run is there.
+  // Another node can hold the lock before the record of its run exists.
   return new SafekeepError('BUSY', { kind: { text: record ? KIND_NAMES[record.kind] : 'on another node' } });
 }
 

@@ -26,15 +26,20 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
       const { journal, control } = safekeep;
       const { undoHours } = await readSettings(safekeep.app);
       await sweep(safekeep);
-      // Again, now that nothing else can change it.
+      // Again, now that no other run can change the previous data.
       const slots = await reach();
-      const whenUp = async (switched: Slots) => {
+      const whenStarted = async (switched: Slots) => {
         await keep(safekeep, run.record, switched, undoHours);
         await run.conclude();
       };
       requireAlone(slots.folders, (await safekeep.site()).otherApps);
       const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
-      await undo(slots, { runId: run.record.id, undoHours }, { driver, journal, app: control, ownership, whenUp }, run);
+      await undo(
+        slots,
+        { runId: run.record.id, undoHours },
+        { driver, journal, app: control, ownership, whenStarted },
+        run,
+      );
     } finally {
       await driver.close();
     }

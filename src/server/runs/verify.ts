@@ -1,6 +1,6 @@
 import { ArchiveReader } from '../../engine/archive/reader';
 import { notFound } from '../../engine/errors';
-import { type Verdict, verdictOn, verify } from '../../engine/verify';
+import { type VerifyResult, resultOfFailure, verify } from '../../engine/verify';
 import { newSlotId } from '../names';
 import type { Safekeep } from '../safekeep';
 import { type Actor, startedBy } from './actor';
@@ -23,9 +23,9 @@ export async function startVerify(safekeep: Safekeep, name: string, actor: Actor
   return { runId: record.id };
 }
 
-async function verifyStored(safekeep: Safekeep, name: string, run: RunRecorder): Promise<Verdict> {
+async function verifyStored(safekeep: Safekeep, name: string, run: RunRecorder): Promise<VerifyResult> {
   const site = await safekeep.site();
-  const opened = await run.step('open', () => safekeep.catalog.open(name)).catch(verdictOn);
+  const opened = await run.step('open', () => safekeep.catalog.open(name)).catch(resultOfFailure);
   if (!(opened instanceof ArchiveReader)) return opened;
   const driver = safekeep.driver();
   try {

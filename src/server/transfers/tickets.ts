@@ -12,14 +12,14 @@ const KEY_BYTES = 32;
 const claimSchema = z.object({ name: z.string(), expiresAt: z.number() });
 
 /**
- * Tickets for downloads: a browser can follow a link, but cannot send a token with it. A ticket is signed, not stored, so it
- * works for any number of ranges, after a restart, and on every node that has the folder with the archives.
+ * Tickets for downloads: a browser cannot send a token when it follows a link. A ticket is signed, not stored, so it is valid
+ * for any number of ranges, after a restart, and on every node that shares the folder of archives.
  */
 export class Tickets {
   private key: Buffer | undefined;
 
   constructor(
-    /** Keeps the signing key; mode 0600. */
+    /** File of the signing key; mode 0600. */
     private readonly keyFile: string,
   ) {}
 
@@ -29,7 +29,7 @@ export class Tickets {
     return { ticket: `${claim}.${(await this.sign(claim)).toString('base64url')}`, expiresAt: new Date(expiresAt) };
   }
 
-  /** Name of the backup the ticket is for; null when it is not one of ours or has expired. */
+  /** Name of the backup that the ticket is for; null for an invalid or expired ticket. */
   async check(ticket: string, now: number): Promise<string | null> {
     const [claim = '', signature = ''] = ticket.split('.');
     const [given, own] = [Buffer.from(signature, 'base64url'), await this.sign(claim)];
@@ -45,11 +45,14 @@ export class Tickets {
 
   private async readKey(): Promise<Buffer> {
     const key = await readFile(this.keyFile).catch(() => this.makeKey());
-    if (key.length !== KEY_BYTES) throw new SafekeepError('INTERNAL', { detail: `${this.keyFile} is not a key` });
+    if (key.length !== KEY_BYTES)
+      throw new SafekeepError('INTERNAL', {
+        detail: { text: '{{file}} is not a valid key', params: { file: this.keyFile } },
+      });
     return key;
   }
 
-  /** Complete before it has its name: whoever comes first makes the key, all others read it. */
+  /** The file is complete before it gets its name: the first process makes the key, all others read it. */
   private async makeKey(): Promise<Buffer> {
     const made = `${this.keyFile}.${ownedSuffix()}.tmp`;
     await writeFile(made, randomBytes(KEY_BYTES), { flag: 'wx', mode: 0o600 });

@@ -1,4 +1,4 @@
-/** Archives that arrive from a browser in chunks. Hostile until opened and checked. */
+/** Archives that a browser uploads in chunks. Untrusted until opened and checked. */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ type UploadInfo = z.infer<typeof infoSchema>;
 const uploadIdSchema = z.string().regex(/^[a-z]{20}$/);
 
 export class UploadStore {
-  /** Uploads that a request is writing to right now. */
+  /** Uploads that a request is writing to. */
   private readonly writing = new Set<string>();
 
   constructor(private readonly folder: string) {}
@@ -43,7 +43,7 @@ export class UploadStore {
   }
 
   /**
-   * Appends a chunk that starts where the last one ended. A chunk that breaks off leaves what has arrived.
+   * Appends a chunk that starts where the last one ended. Of an interrupted chunk the received bytes stay.
    * @throws NOT_FOUND, UPLOAD_OUT_OF_ORDER, UPLOAD_TOO_LARGE, NO_SPACE
    */
   async append(uploadId: string, offset: number, chunk: Readable): Promise<number> {
@@ -56,7 +56,7 @@ export class UploadStore {
       const sink = createWriteStream(this.dataFile(uploadId), { flags: 'a' });
       await pipeline(this.limited(chunk, info, expected), sink);
     } catch (error) {
-      // The rest of a refused request is thrown away, so that its connection goes on.
+      // The rest of a refused request is read and dropped, so that its connection stays usable.
       chunk.on('data', () => undefined);
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       throw await this.noSpace(info.bytes - offset, error);
@@ -66,20 +66,21 @@ export class UploadStore {
     return await this.received(uploadId);
   }
 
-  /** Bytes of a chunk as far as they may come. A refused request stays open, so that its answer arrives. */
+  /** The bytes of a chunk, up to the limits. A refused request stays open, so that its answer arrives. */
   private async *limited(chunk: Readable, info: UploadInfo, received: number): AsyncGenerator<Buffer> {
     let arrived = 0;
     for await (const part of chunk.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       arrived += part.length;
       if (received + arrived > info.bytes) throw new SafekeepError('UPLOAD_TOO_LARGE', { bytes: info.bytes });
-      if (arrived > MAX_CHUNK_BYTES) throw new SafekeepError('BAD_REQUEST', { detail: 'the chunk is too large' });
+      if (arrived > MAX_CHUNK_BYTES)
+        throw new SafekeepError('BAD_REQUEST', { detail: { text: 'the chunk is too large' } });
       yield part;
     }
   }
 
   /**
-   * Opens the archive and compares every byte with its seal. What is no good backup is removed.
-   * @throws UPLOAD_INCOMPLETE, UPLOAD_DAMAGED, and what ArchiveReader.open and verifySeal throw
+   * Opens the archive and verifies its checksum. An invalid archive is removed.
+   * @throws UPLOAD_INCOMPLETE, UPLOAD_DAMAGED, and the errors of ArchiveReader.open and checkSeal
    */
   async finish(uploadId: string, sha256: string | undefined): Promise<Manifest> {
     const info = await this.info(uploadId);
@@ -115,12 +116,12 @@ export class UploadStore {
     return this.dataFile(uploadId);
   }
 
-  /** @throws NOT_FOUND, UPLOAD_INCOMPLETE, and what ArchiveReader.open throws */
+  /** @throws NOT_FOUND, UPLOAD_INCOMPLETE, and the errors of ArchiveReader.open */
   async open(uploadId: string): Promise<ArchiveReader> {
     return await ArchiveReader.open(await openLocalArchive(await this.archivePath(uploadId)));
   }
 
-  /** Name of the uploaded file, as its sender gave it. @throws NOT_FOUND */
+  /** Name of the uploaded file, as the client sent it. @throws NOT_FOUND */
   async fileName(uploadId: string): Promise<string> {
     return (await this.info(uploadId)).fileName;
   }
@@ -130,7 +131,7 @@ export class UploadStore {
     await rm(this.infoFile(uploadId), { force: true });
   }
 
-  /** Removes uploads none of whose files has been touched for a day; returns the names of the files. */
+  /** Removes uploads whose files were not touched for a day; returns the names of the files. */
   async removeAbandoned(now: number): Promise<string[]> {
     const files = await readdir(this.folder);
     const touched = new Map<string, number>();
@@ -143,7 +144,7 @@ export class UploadStore {
     return abandoned;
   }
 
-  /** Bytes that have arrived. @throws NOT_FOUND */
+  /** Bytes received so far. @throws NOT_FOUND */
   async received(uploadId: string): Promise<number> {
     return (await stat(this.dataFile(uploadId)).catch(() => this.unknown(uploadId))).size;
   }
@@ -187,7 +188,7 @@ export class UploadStore {
   }
 }
 
-/** The id in the name of a file, whatever it ends with. */
+/** The upload id in a file name. */
 function uploadOf(file: string): string {
   return file.replace(/\..*$/, '');
 }

@@ -22,11 +22,11 @@ export function cancel(sceneOf: SceneOf): void {
     await safekeep.get('cancel-confirm').waitFor();
     await safekeep.screenshot('confirm');
     await safekeep.get('cancel-confirm').click();
-    await bar.getByText('Cancelling…').waitFor();
-    await safekeep.screenshot('cancelling');
     const name = await safekeep.backupWith('With the film of the opening', 'cancelled');
     rmSync(large);
-    const percents = (await safekeep.seen()).percents[name] ?? [];
+    const seen = await safekeep.seen();
+    expect(seen.cancelling).toBe(true);
+    const percents = seen.percents[name] ?? [];
     expect(percents.length).toBeGreaterThan(0);
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
     expect(await safekeep.get('backup-alert').count()).toBe(0);

@@ -1,16 +1,15 @@
 import { expect, test } from 'vitest';
 import { makeBackup, makeRestore } from '../../support/safekeep';
-import type { Client } from '../safekeep-page';
 import { openPage, type SceneOf, STORY } from './scene';
 
-export function chinese(sceneOf: SceneOf, clientOf: (scene: ReturnType<SceneOf>) => Client): void {
+export function chinese(sceneOf: SceneOf): void {
   test('whoever reads Chinese finds no English word on the pages', STORY, async () => {
     const scene = sceneOf();
     const { api } = scene.host;
     const { name } = await makeBackup(api, { note: '升级前' });
     const { id } = await makeRestore(api, { name });
     await api.signIn();
-    const safekeep = await openPage(scene, clientOf(scene), 'zh', { locale: 'zh-CN' });
+    const safekeep = await openPage(scene, scene.client, 'zh', { locale: 'zh-CN' });
     await safekeep.get('backup', name).waitFor();
     const texts = [await safekeep.get('live-banner').innerText(), await safekeep.get('previous', id).innerText()];
     // Notes of others may be in any language.
@@ -36,7 +35,14 @@ export function chinese(sceneOf: SceneOf, clientOf: (scene: ReturnType<SceneOf>)
     await safekeep.acceptChecks();
     await safekeep.get('removed-files').waitFor();
     await safekeep.screenshot('confirm');
-    await read('restore-dialog');
+    const losses = safekeep.page.locator('[data-testid^="safekeep-loss:"]');
+    const tables = await losses.evaluateAll((found) =>
+      found.map((loss) => loss.dataset['testid']?.split(':')[1] ?? ''),
+    );
+    // Tables have the same names in every language.
+    texts.push(
+      tables.reduce((text, table) => text.replace(table, ''), await safekeep.get('restore-dialog').innerText()),
+    );
     await safekeep.escape('restore-dialog');
 
     await safekeep.openDetails(name);

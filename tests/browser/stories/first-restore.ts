@@ -136,7 +136,7 @@ async function lookAtConfirmation(safekeep: SafekeepPage, database: string): Pro
   await losses.getByText(/attachments\s*6 → 5/).waitFor();
   expect(await losses.innerText()).toMatch(/The backup of .* is \d+ minutes? old\./);
   const plan = (await safekeep.get('restore-plan').innerText()).replace(/\s+/g, ' ');
-  expect(plan).toMatch(database === 'sqlite' ? /a new file beside the database file/ : /a new database beside/);
+  expect(plan).toMatch(database === 'sqlite' ? /a staging file next to the database file/ : /a staging database/);
   expect(plan).toMatch(/Downtime The app is .* Disk space About [\d.]+ MB more/);
   expect(plan).toContain('The previous data is kept for 72 hours.');
   expect(await safekeep.get('restore-submit').isDisabled()).toBe(true);

@@ -27,7 +27,7 @@ export function localFile(sceneOf: SceneOf, freshHost: () => Promise<RealHost>):
     await error.waitFor();
     await safekeep.screenshot('wrong-file');
     expect((await error.innerText()).split('\n').filter(Boolean).slice(1, 3)).toEqual([
-      'The file is damaged or is something else that was renamed. Copy or download it again.',
+      'The file is damaged or is not a backup. Copy or download it again.',
       'NOT_A_ZIP',
     ]);
 

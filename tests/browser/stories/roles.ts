@@ -2,26 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { RealHost } from '../../support/real-host';
 import { makeBackup } from '../../support/safekeep';
-import type { Client } from '../safekeep-page';
 import { addUser, openPage, type SceneOf, signIn, STORY } from './scene';
 
 /** An auditor sees the list, details, history, run log and settings, and nothing that he cannot press. */
-export function lookOnly(sceneOf: SceneOf, clientOf: (scene: ReturnType<SceneOf>) => Client): void {
+export function lookOnly(sceneOf: SceneOf): void {
   test('a role that may only look sees everything and no disabled button', STORY, async () => {
     const scene = sceneOf();
     const { name } = await makeBackup(scene.host.api, { note: 'for the auditor' });
     const token = await signInAsAuditor(scene.host);
-    const safekeep = await openPage(scene, clientOf(scene), 'auditor', { token });
+    const safekeep = await openPage(scene, scene.otherClient, 'auditor', { token });
     const seesNothingToPress = async (place: string) => {
       for (const right of ['new-backup', 'restore-file', 'settings-save', 'tools', 'live-undo']) {
         expect(await safekeep.get(right).count(), `${right} on ${place}`).toBe(0);
       }
       const rights = ['restore:', 'download:', 'undo:', 'previous-undo:', 'previous-save:', 'previous-discard:'];
-      const disabled = ['button', 'input'].map((tag) => `[data-testid^="safekeep-"] ${tag}:disabled`);
+      // The pages of a list have an end, whatever the role.
+      const disabled = ['button', 'input'].map(
+        (tag) => `[data-testid^="safekeep-"] ${tag}:disabled:not(.ant-pagination *)`,
+      );
       const buttons = safekeep.page.locator(
         [...rights.map((right) => `[data-testid^="safekeep-${right}"]`), ...disabled].join(', '),
       );
-      expect(await buttons.count(), place).toBe(0);
+      expect(await buttons.evaluateAll((found) => found.map((button) => button.outerHTML)), place).toEqual([]);
     };
     await safekeep.get('backup', name).waitFor();
     await safekeep.screenshot('list');

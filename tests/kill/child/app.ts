@@ -90,14 +90,14 @@ async function undo({ root }: TestApp): Promise<void> {
   if (run.status !== 'succeeded') throw new Error(`undo ${run.status}: ${await logOf(root, runId)}`);
 }
 
-/** What the files say; what the app shows must be the same, and the app must work. */
+/** The content of the files; the app must show the same, and must work. */
 async function shown(): Promise<Shown> {
   if (!app) throw new Error('the app has not started');
   const { root } = app;
   const safekeep = Safekeep.of(app.app);
   await safekeep.runs.idle();
   await root.signIn();
-  if (!(await root.isHealthy())) throw new Error('the app says that it is not healthy');
+  if (!(await root.isHealthy())) throw new Error('the app reports that it is not healthy');
   await root.get('things:list');
   const files = await shownBy(safekeep);
   const listed: RunView[] = await root.get('safekeepRuns:list?pageSize=200');
@@ -115,7 +115,7 @@ async function shown(): Promise<Shown> {
     const isGood = status === 'succeeded' || status === 'succeeded with warnings';
     const file = files.backups.find((one) => one.name === name);
     if (isGood !== Boolean(file))
-      throw new Error(`the list says of ${name}: ${status}; a file is ${file ? '' : 'not '}there`);
+      throw new Error(`the list shows for ${name}: ${status}; a file is ${file ? '' : 'not '}there`);
   }
   return files;
 }

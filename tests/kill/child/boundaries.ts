@@ -45,7 +45,7 @@ function plain(name: string): string {
 type Operation = (...args: unknown[]) => Promise<unknown>;
 const OPERATIONS = ['rename', 'link', 'rm', 'rmdir', 'mkdir'] as const;
 
-/** Makes boundaries of every change of a name in the exchange of a folder or of a database file, and of the journal's. */
+/** Makes boundaries of every rename in the switchover of a folder or of a database file, and of the journal's. */
 export function watchFileSystem(ownFolder: string): void {
   const promises = fs.promises as unknown as Record<string, Operation>;
   for (const operation of OPERATIONS) {
@@ -55,8 +55,8 @@ export function watchFileSystem(ownFolder: string): void {
       if (!files.some((file) => isSwitchedOver(file, operation, ownFolder))) {
         return await original.call(fs.promises, ...args);
       }
-      const told = `${operation} ${files.map((file) => plain(path.basename(file))).join(' to ')}`;
-      return await between(told, () => original.call(fs.promises, ...args));
+      const name = `${operation} ${files.map((file) => plain(path.basename(file))).join(' to ')}`;
+      return await between(name, () => original.call(fs.promises, ...args));
     };
   }
 }
@@ -65,12 +65,12 @@ function isSwitchedOver(file: string, operation: string, ownFolder: string): boo
   const name = path.basename(file);
   if (path.dirname(file) === ownFolder) return name.startsWith('journal.json');
   if (file.startsWith(ownFolder + path.sep)) return false;
-  // A folder that is exchanged child by child: each rename of a child.
+  // A folder that is switched over child by child: each rename of a child.
   const isChild = operation === 'rename' && SLOT_NAME.test(path.basename(path.dirname(file)));
   return isChild || SLOT_NAME.test(name) || name.includes('.safekeep-');
 }
 
-/** A folder whose parent seems to be out of reach is exchanged child by child. */
+/** A folder whose parent cannot be written to is switched over child by child. */
 export function refuseToWriteIn(folder: string): void {
   const original = fs.promises.access;
   fs.promises.access = async (file, mode) => {

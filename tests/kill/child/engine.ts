@@ -1,4 +1,4 @@
-/** A process that does with the engine what it is told, until it is killed or its parent is gone. */
+/** A process that executes orders with the engine, until it is killed or its parent has ended. */
 import { backup } from '../../../src/engine/backup';
 import { removeTemporaries } from '../../../src/engine/atomic-file';
 import { backupName } from '../../../src/engine/archive/format';
@@ -100,10 +100,10 @@ async function makeRestore(engine: Engine, archive: string, run: WatchedRun): Pr
       undoHours: UNDO_HOURS,
       accepted: { acceptWarnings: [], discard: [] },
     };
-    const whenUp = (slots: Slots) => keeping(engine, run, slots);
+    const whenStarted = (slots: Slots) => keeping(engine, run, slots);
     const facts = { previous: await engine.previous.read(), archive: { source: 'listed', verified: null } as const };
     const discard = () => Promise.reject(new Error('nothing has to be discarded'));
-    await restore(request, { ...engine, ...facts, reader, app, whenUp, discard }, run);
+    await restore(request, { ...engine, ...facts, reader, app, whenStarted, discard }, run);
   } finally {
     await reader.close();
   }
@@ -114,8 +114,8 @@ async function makeUndo(engine: Engine, run: WatchedRun): Promise<void> {
   const last = data.states.at(-1);
   if (!last) throw new Error('there is nothing to undo');
   const reached = slotsToReach(data, last.id, new Date());
-  const whenUp = (slots: Slots) => keeping(engine, run, slots);
-  await undo(reached, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenUp }, run);
+  const whenStarted = (slots: Slots) => keeping(engine, run, slots);
+  await undo(reached, { runId: run.record.id, undoHours: UNDO_HOURS }, { ...engine, app, whenStarted }, run);
 }
 
 /** As an app that starts: recovery, then, when it runs, its confirmation, leftovers and housekeeping. */

@@ -7,7 +7,7 @@ export interface Obedient {
   shown(): Promise<Shown>;
 }
 
-/** What the parent has said about the site. */
+/** The parent's description of the site. */
 export function place(): Place {
   return JSON.parse(process.argv[2] ?? '') as Place;
 }

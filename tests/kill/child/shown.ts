@@ -1,4 +1,4 @@
-/** What the files of history and backups say. */
+/** The content of the files of history and backups. */
 import { readBack } from '../../../src/engine/backup';
 import type { RunHistory } from '../../../src/engine/history/run-history';
 import type { LocalDestination } from '../../../src/engine/destinations/local';

@@ -12,7 +12,7 @@ import type { Place } from '../protocol';
 import { between, refuseToWriteIn, watchFileSystem } from './boundaries';
 import { watchDriver, watchStatements } from './sql';
 
-/** Whatever is staged there goes into the folder's own slots, because its parent can not be written to. */
+/** Files are staged in the folder's own slots, because its parent cannot be written to. */
 const CHILD_BY_CHILD = 'outer';
 
 export interface Engine {

@@ -6,7 +6,7 @@ let watched = false;
 
 type Callback = (...args: unknown[]) => unknown;
 
-function told(sql: unknown): string {
+function nameOf(sql: unknown): string {
   const text =
     typeof sql === 'string'
       ? sql
@@ -29,7 +29,7 @@ function watch(prototype: object, method: string): void {
   const holder = prototype as Record<string, Callback>;
   const original = holder[method] as Callback;
   holder[method] = function (this: unknown, ...args: unknown[]) {
-    const name = watched ? told(args[0]) : '';
+    const name = watched ? nameOf(args[0]) : '';
     if (!name || !isChange(name)) return original.apply(this, args);
     const callback = args.findIndex((arg) => typeof arg === 'function');
     if (callback >= 0) {

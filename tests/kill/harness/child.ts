@@ -1,4 +1,4 @@
-/** One child: started in a process group of its own, told what to do, and killed. */
+/** One child: started in a process group of its own, given orders, and killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { Command, Place, Reply, Target } from '../protocol';
 import { bundleOf } from './bundle';
 
-/** Far beyond what anything here takes, so that a child that hangs is told as such. */
+/** Far beyond the duration of any test here, so that a child that hangs is reported as such. */
 const HANGS_MS = 60_000;
 
 export class KillChild {

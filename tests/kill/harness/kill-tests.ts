@@ -7,14 +7,14 @@ import { type Boundaries, Matrix } from './matrix';
 import type { Strategy } from './strategies';
 import { addTally, type Tally } from './tally';
 
-/** Instants at which an exchange is half way: the folders are exchanged and the database not; all is, and nothing says so. */
+/** Instants at which a switchover is halfway: folders are switched over and the database is not; all is switched over, but not recorded. */
 const HALF_WAY = ['before driver.switchOver', 'after driver.switchOver'];
 /** What of the matrix is tried. */
 export interface Extent {
   boundaries: Boundaries;
   /** Random instants. */
   random: Record<Operation, number>;
-  /** Random instants at which a process dies without the programs it has started. */
+  /** Random instants at which a process dies without the tools that it started. */
   orphans: number;
 }
 
@@ -86,7 +86,7 @@ export function killMatrixOf(strategy: Strategy, sample: Extent): void {
 
     if (strategy.name === 'sqlite file') return;
 
-    test('programs that outlive a killed restore do no harm', async () => {
+    test('tools that outlive a killed restore do no harm', async () => {
       passed(await matrix.kills('restore', () => matrix.instants(orphans, seed, 'process'), 'restore alone'));
     });
   });

@@ -139,7 +139,7 @@ export class Matrix {
     const end = isNamed
       ? await victim.try({ ...command, kill: { ...at, target } })
       : await victim.try(command, { afterMs: at.fraction * this.durationMs, target });
-    // Programs that outlive their parent go on meanwhile, as they would.
+    // Tools that outlive their parent continue meanwhile, as in reality.
     if (target === 'group') await victim.end();
     else site.leave(victim);
     if (end !== 'killed' && isNamed) throw new Error(end.error ?? 'this boundary was not reached');
@@ -235,5 +235,5 @@ function chosen(boundaries: string[], { named, others }: Boundaries): string[] {
 
 function describe({ at, again, target }: Attempt): string {
   const first = 'boundary' in at ? `killed at «${at.boundary}»` : `killed after ${at.fraction} of its time`;
-  return `${first}${target === 'process' ? ' without its programs' : ''}${again ? `, then at «${again.boundary}»` : ''}`;
+  return `${first}${target === 'process' ? ' without its tools' : ''}${again ? `, then at «${again.boundary}»` : ''}`;
 }

@@ -11,7 +11,7 @@ import type { Place, Shown } from '../protocol';
 import { KillChild } from './child';
 import type { Strategy } from './strategies';
 
-/** Rows that sign-ins and Safekeep's own lists write. */
+/** Tables that logins and Safekeep's own lists write. */
 const OWN_ROWS = [/(^|\.)safekeep(Runs|Backups)$/, /(^|\.)issuedTokens$/];
 
 /** a: what was backed up. b: what was live when the restore began. */
@@ -40,7 +40,7 @@ export class Site {
     private readonly fresh: FreshDatabase | null,
   ) {}
 
-  /** State b is live, state a is in an archive, nothing is aside. */
+  /** State b is live, state a is in an archive, all slots are empty. */
   static async create(strategy: Strategy): Promise<Site> {
     const folder = temporaryFolder('kill');
     const fresh = await strategy.create();
@@ -81,7 +81,7 @@ export class Site {
     return child;
   }
 
-  /** A child whose programs may still be at work; they are ended with the site. */
+  /** A child whose tools may still be running; they are ended with the site. */
   leave(child: KillChild): void {
     this.left.push(child);
   }
@@ -96,7 +96,7 @@ export class Site {
     removeFolder(this.place.folder);
   }
 
-  /** @throws Error that tells every difference, when database and files are not wholly in one and the same state */
+  /** @throws Error that lists every difference, when database and files are not wholly in one and the same state */
   async side(): Promise<Side> {
     const now = await this.look();
     const differing = (side: Side) => {
@@ -105,7 +105,7 @@ export class Site {
       return [
         ...compare.differences(then.database, now.database),
         ...(['uploads', 'mount'] as const).flatMap((root) =>
-          told(() => compare.expectSameFiles(then[root], now[root])),
+          differencesOf(() => compare.expectSameFiles(then[root], now[root])),
         ),
       ];
     };
@@ -132,7 +132,7 @@ export class Site {
     return path.join(this.place.folder, 'safekeep', ...(this.strategy.kind === 'app' ? ['main'] : []));
   }
 
-  /** @throws Error with what is aside and should not be, or should be and is not */
+  /** @throws Error with the slots that exist and should not, or should and do not */
   async expectInactive(kept: Slots | undefined): Promise<void> {
     const found = await this.inactive();
     const id = kept?.database?.id ?? kept?.folders[0]?.id;
@@ -198,7 +198,7 @@ export class Site {
     for (let i = 0; i < 6; i += 1) put(`outer/mount/sub/${side}${i}.bin`, Buffer.alloc(i * 3000, `${side}${i}`));
   }
 
-  /** Databases and schemas beside the live one. */
+  /** Databases and schemas other than the live one. */
   private async inactiveDatabases(): Promise<string[]> {
     if (!this.fresh) return [];
     const { dialect, database, username, asAdmin } = this.fresh;
@@ -233,7 +233,7 @@ function withoutSlots({ tables, schema }: compare.Fingerprint): compare.Fingerpr
   };
 }
 
-function told(check: () => void): string[] {
+function differencesOf(check: () => void): string[] {
   try {
     check();
     return [];
@@ -242,7 +242,7 @@ function told(check: () => void): string[] {
   }
 }
 
-/** Files of the app, archives and history; what lies in a slot is told by the slot. */
+/** Files of the app, archives and history; the content of a slot is checked with the slot. */
 function isContent(name: string): boolean {
   const parts = name.split('/');
   if (parts.slice(0, -1).some((part) => SLOT_NAME.test(part))) return true;

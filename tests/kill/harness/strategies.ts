@@ -1,4 +1,4 @@
-/** How a restore exchanges the database, and what a database must be like for that way to be chosen. */
+/** The strategies of a restore, and the databases for which each one is chosen. */
 import type { DatabasePlan } from '../../../src/engine/databases/driver';
 import { mariadbStates } from '../data/mariadb';
 import { postgresStates } from '../data/postgres';
@@ -11,7 +11,7 @@ export interface Strategy {
   name: `${DatabasePlan['dialect']} ${DatabasePlan['strategy']}`;
   /** A new database; null for SQLite. */
   create(): Promise<FreshDatabase | null>;
-  /** How many databases, schemas or files beside the live one hold what is kept for undo. */
+  /** How many databases, schemas or files besides the live one hold previous data. */
   copies: number;
   /** Statements that make the state that is backed up, and from it the one that is live when a restore begins. */
   states: { a: string[]; b: string[] };

@@ -11,7 +11,7 @@ export interface Tally {
   named: number;
   random: number;
   survived: number;
-  /** How often the state before was live after the next start, and how often the state after. */
+  /** How often the old data was live after the next start, and how often the new data. */
   old: number;
   new: number;
   failures: string[];

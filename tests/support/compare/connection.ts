@@ -51,7 +51,7 @@ async function connectPostgres(target: DatabaseConnection): Promise<RawConnectio
   const { host, port, username: user, password, database } = target;
   const asText = { getTypeParser: () => (value: string) => value };
   const client = new pg.Client({ host, port, user, password, database, types: asText });
-  // A server that ends the session says so here too; the next query tells the caller.
+  // A server that ends the session reports it here as well; the caller gets the error from the next query.
   client.on('error', () => undefined);
   await client.connect();
   const schema = quote(target, target.schema ?? 'public');

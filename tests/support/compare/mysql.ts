@@ -101,7 +101,7 @@ async function tableDefinitions(connection: RawConnection, isIgnored: IsIgnored)
 
 /** Triggers, functions, procedures and events, with the settings they were made under. */
 async function storedObjects(connection: RawConnection): Promise<string[]> {
-  // What SHOW CREATE tells of a trigger is the text it was made with, which names things with or without quotes.
+  // SHOW CREATE returns the text that a trigger was created with, with or without quotes around names.
   const triggers = await connection.query(
     `SELECT trigger_name AS name, action_timing, event_manipulation, event_object_table, action_order,
             action_statement, sql_mode, character_set_client, collation_connection

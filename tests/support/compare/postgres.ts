@@ -66,7 +66,7 @@ export function definitions(dump: string, role: string): string[] {
       .filter((line) => !/^(--)?$/.test(line) && !/^SET default_table(space|_access_method) = /.test(line))
       .map((line) => line.replace(ownRole, '<own role>'));
     const [header = '', ...body] = lines;
-    // The order of grants in a list says nothing.
+    // The order of grants in a list has no meaning.
     return [header, ...(/; Type: (DEFAULT )?ACL;/.test(header) ? body.sort() : body)].join('\n');
   });
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { quote, type RawConnection } from './connection';
 import type { IsIgnored, TableFingerprint } from './fingerprint';
 
-/** Prints storage class and exact value: 26 significant digits tell every double from its neighbours. */
+/** Prints storage class and exact value: 26 significant digits distinguish every double from its neighbours. */
 function exact(column: string): string {
   return `typeof(${column}) || CASE typeof(${column}) WHEN 'null' THEN '' WHEN 'real' THEN printf('%!.26e', ${column})
     WHEN 'integer' THEN CAST(${column} AS TEXT) ELSE hex(CAST(${column} AS BLOB)) END`;

@@ -76,7 +76,7 @@ interface FileRecord {
 export interface SeededUploads {
   /** Path below the second storage's folder of the file whose record is left while it is gone from disk. */
   missing: string;
-  /** How many files were uploaded, the missing one left out. */
+  /** How many files were uploaded, without the missing one. */
   files: number;
 }
 

@@ -4,7 +4,7 @@ import { ALL_BYTES, HARD_TEXTS, MAX_BIGINT, MAX_DECIMAL, MIN_BIGINT, MIN_DECIMAL
 /** The role that grants of the zoo go to; made once per server, never removed. */
 export const READER_ROLE = 'zoo reader';
 
-/** Types, sequences, tables, views, programs, indexes, grants and settings the host knows nothing of. */
+/** Types, sequences, tables, views, routines, indexes, grants and settings that the host does not know. */
 export async function createPostgresObjects(
   connection: RawConnection,
   people: string,

@@ -22,13 +22,13 @@ export interface ZooOptions {
   target: DatabaseConnection;
   /** documentRoot of the second local storage as the host takes it: absolute or 'storage/…'; need not exist. */
   secondRoot: string;
-  /** PostgreSQL: runs a statement with the right to create roles. */
+  /** PostgreSQL: runs a statement with the privilege to create roles. */
   asAdmin?: (sql: string) => Promise<unknown>;
 }
 
 /**
  * Creates the zoo's collections through the host's collections API, rows through its repositories, and views, triggers,
- * programs and other objects the host knows nothing of through a connection of its own.
+ * stored objects and other objects that the host does not know, through a connection of its own.
  * The app must have been started with ZOO_PLUGINS. Takes about two seconds.
  */
 export async function seedZoo(app: Application, options: ZooOptions): Promise<void> {
@@ -83,7 +83,7 @@ async function createCollections(app: Application, definitions: CollectionDefini
   }
 }
 
-/** JSON's own null beside SQL's NULL, which the host never writes. */
+/** JSON's own null next to SQL's NULL, which the host never writes. */
 async function storeJsonNull(app: Application, connection: RawConnection): Promise<void> {
   const table = app.db.getCollection('zooTypes').quotedTableName();
   const choice = isMysqlFamily(connection.target) ? '`choice`' : '"choice"';

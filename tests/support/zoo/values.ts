@@ -8,7 +8,7 @@ export const ONE_MEGABYTE_TEXT = `${'Ünïcode, ðat is \\ and \'quoted\' "too".
   1 << 20,
 );
 
-/** Texts that survive only when quoting, escaping, encoding and line ends are all right. None holds NUL. */
+/** Texts that survive only when quoting, escaping, encoding and line ends are all correct. None contains NUL. */
 export const HARD_TEXTS: Record<string, string> = {
   windowsPath: 'C:\\temp\\',
   onlyBackslash: '\\',

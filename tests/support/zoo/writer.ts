@@ -13,7 +13,7 @@ export interface Writer {
   readonly committed: number;
   /** Waits until so many further transactions are committed. */
   more(transactions: number): Promise<void>;
-  /** Ends after the transaction under way. @throws the error that ended it before */
+  /** Ends after the transaction in progress. @throws the error that ended it before */
   stop(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ async function prepare(connection: RawConnection): Promise<void> {
 
 /**
  * Starts moving amounts between rows on a connection of its own; each transaction also inserts two rows of history.
- * The tables are made when missing. A transaction the server turns away as a victim of locking is tried again.
+ * The tables are made when missing. A transaction that the server aborts because of a deadlock is tried again.
  */
 export async function startWriter(target: DatabaseConnection): Promise<Writer> {
   const connection = await connect(target);

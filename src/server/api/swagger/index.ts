@@ -1,4 +1,4 @@
-/** The OpenAPI description of every action; the build writes it to dist/swagger, where the host's API documentation looks. */
+/** The OpenAPI description of every action; the build writes it to dist/swagger for the host's API documentation. */
 import { type ErrorCode, ERRORS } from '../../../engine/errors';
 import { contents, count, list, note, object, ref, type Schema, schemas, text, time, yes } from './schemas';
 
@@ -15,7 +15,7 @@ const listParameters = [
   query('filter', text("JSON in the host's filter language.")),
 ];
 
-/** Answers to what goes wrong, by HTTP status: those named, and those that every action has. */
+/** Error answers by HTTP status: of the given codes, and of every action. */
 function failures(codes: readonly ErrorCode[], isPublic: boolean): Record<string, object> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of ['BAD_REQUEST', 'INTERNAL', ...codes] as const) {
@@ -43,7 +43,7 @@ interface Operation {
   requestBody?: object;
   answer: object;
   errors?: ErrorCode[];
-  /** Needs no sign-in. */
+  /** Requires no login. */
   isPublic?: boolean;
 }
 
@@ -60,7 +60,7 @@ const BACKUPS = 'safekeepBackups';
 const RUNS = 'safekeepRuns';
 const SETTINGS = 'safekeepSettings';
 
-/** What opening an archive can say. */
+/** Errors of opening an archive. */
 const OPENING: ErrorCode[] = [
   'NOT_A_ZIP',
   'NOT_A_BACKUP',
@@ -134,8 +134,8 @@ const backups: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Verify a backup',
       description:
-        'Checks every checksum, loads the database into a scratch database, counts its rows and drops it again. Live ' +
-        'data is not touched. The result is kept with the backup (verified).',
+        'Verifies every checksum, loads the database into a temporary database, counts its rows and deletes it again. Live ' +
+        'data is not touched. The result is stored with the backup (verified).',
       requestBody: body(object({ name: text() })),
       answer: data(ref('RunStarted')),
       errors: ['NOT_FOUND', 'BUSY'],
@@ -151,7 +151,7 @@ const backups: Record<string, Record<string, Operation>> = {
   },
   preview: {
     post: {
-      summary: 'What a restore would lose; changes nothing',
+      summary: 'The losses of a restore; changes nothing',
       requestBody: body(ref('Restore')),
       answer: data(ref('Preview')),
       errors: INSPECTING,
@@ -160,7 +160,8 @@ const backups: Record<string, Record<string, Operation>> = {
   restore: {
     post: {
       summary: 'Start a restore',
-      description: 'Refuses at once what does not fit. While the app is reloaded every request is answered with 503.',
+      description:
+        'An incompatible backup is refused at once. While the app reloads, every request is answered with 503.',
       requestBody: body(ref('Restore')),
       answer: data(ref('RunStarted')),
       errors: [...INSPECTING, 'INCOMPATIBLE', 'WARNINGS_NOT_ACCEPTED', 'PREVIOUS_AT_RISK', 'BUSY'],
@@ -208,14 +209,14 @@ const backups: Record<string, Record<string, Operation>> = {
         required: true,
         content: { 'application/octet-stream': { schema: text('', { format: 'binary' }) } },
       },
-      answer: data(object({ received: count('Bytes that have arrived.') })),
+      answer: data(object({ received: count('Bytes received so far.') })),
       errors: ['NOT_FOUND', 'UPLOAD_OUT_OF_ORDER', 'UPLOAD_TOO_LARGE'],
     },
   },
   uploadFinish: {
     post: {
-      summary: 'Finish an upload: the archive is opened and its checksums are checked',
-      description: 'A file that is no intact backup is deleted.',
+      summary: 'Finish an upload: the archive is opened and its checksum verified',
+      description: 'A file that is not an intact backup is deleted.',
       requestBody: body(
         object({ uploadId: text(), sha256: text('Of the whole file, hex.', { minLength: 64, maxLength: 64 }) }, [
           'uploadId',
@@ -261,8 +262,8 @@ const runs: Record<string, Record<string, Operation>> = {
   },
   log: {
     get: {
-      summary: 'The log of a run',
-      parameters: [key('Id of the run.'), query('offset', count('nextOffset of the answer before.', { default: 0 }))],
+      summary: 'The run log',
+      parameters: [key('Id of the run.'), query('offset', count('nextOffset of the last answer.', { default: 0 }))],
       answer: data(ref('RunLog')),
       errors: ['NOT_FOUND'],
     },
@@ -286,7 +287,7 @@ const runs: Record<string, Record<string, Operation>> = {
   },
   previous: {
     get: {
-      summary: 'Previous data that can be brought back, and where the live data came from',
+      summary: 'Previous data that can be brought back, and the origin of the live data',
       answer: data(ref('PreviousAnswer')),
     },
   },

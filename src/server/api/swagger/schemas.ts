@@ -38,11 +38,11 @@ const run = object({
   kind: text('', { enum: ['backup', 'restore', 'undo', 'verify', 'prune'] }),
   status,
   step: text('The step in progress, or the last one.'),
-  steps: list(text(), 'Steps that have begun, in order.'),
+  steps: list(text(), 'Steps begun so far, in order.'),
   cancelling: yes('Cancelled, and still cleaning up.'),
   progress: object({
     done: count(),
-    total: count('0 while it is not known.'),
+    total: count('0 while unknown.'),
     unit: text('', { enum: ['bytes', 'rows', 'files', 'steps'] }),
   }),
   percent: count('0 to 100 over all steps.'),
@@ -60,7 +60,7 @@ const run = object({
   startedBy: orNull(text('Nickname of the user.')),
   undo: {
     nullable: true,
-    description: 'Runs that replaced data: until when that data can be brought back, or why and since when it cannot.',
+    description: 'Until when the data that the run replaced can be brought back, or since when and why it cannot.',
     ...object(
       {
         state: text('', { enum: ['available', 'live again', 'expired', 'discarded', 'not kept'] }),
@@ -106,8 +106,8 @@ const verified = object({
   at: time(),
   runId: text('The run that verified it.'),
   result: text(
-    'restorable: loaded into a scratch database and counted; bytes only: all checksums match, but the database was ' +
-      'not loaded here; failed: damaged, or it cannot be loaded.',
+    'restorable: loaded into a temporary database, row counts match; bytes only: all checksums match, but the database was ' +
+      'not loaded here; failed: the backup is damaged or cannot be loaded.',
     { enum: ['restorable', 'bytes only', 'failed'] },
   ),
   detail: text('What was checked or what is wrong, in the language of the request.'),
@@ -116,9 +116,9 @@ const verified = object({
 const check = object({
   code: text('For example archive, dialect, schema, appVersion, plugins, keys, freeSpace, tools, strategy.'),
   status: text('', { enum: ['ok', 'warning', 'blocking'] }),
-  backup: text('What the backup has.'),
-  current: text('What this app has.'),
-  remedy: text('What to do about it.'),
+  backup: text('Facts of the backup.'),
+  current: text('Facts of this app.'),
+  remedy: text('The fix for the problem.'),
 });
 
 const settings = {
@@ -141,11 +141,11 @@ export const schemas: Record<string, Schema> = {
     error: object({
       status: count(),
       maintaining: yes(),
-      message: text('What the app does at the moment.'),
+      message: text('The current activity of the app.'),
       code: text('', { example: 'APP_COMMANDING' }),
     }),
   }),
-  SafekeepPage: object({ count: count('Rows in all.'), page: count(), pageSize: count(), totalPage: count() }),
+  SafekeepPage: object({ count: count('Number of all rows.'), page: count(), pageSize: count(), totalPage: count() }),
   SafekeepRun: run,
   SafekeepRunStarted: object({ runId: text() }),
   SafekeepRunLog: object({
@@ -186,7 +186,7 @@ export const schemas: Record<string, Schema> = {
       }),
       acceptWarnings: list(
         text(),
-        'Codes of the warnings that inspect shows; one that is not named refuses the restore.',
+        'Codes of warnings that inspect returned; the restore is refused for any other warning.',
       ),
       discard: list(text(), 'Previous data to discard permanently where disk space is short: ids from inspect.'),
     },
@@ -195,12 +195,12 @@ export const schemas: Record<string, Schema> = {
   SafekeepPreview: object({
     backupAt: time('When the backup was made.'),
     tables: list(
-      object({ name: text(), now: orNull(count('null: not counted in time.')), then: count() }),
+      object({ name: text(), now: orNull(count('null: not counted within the time limit.')), then: count() }),
       'The largest tables whose number of rows would change.',
     ),
     removedFiles: {
       nullable: true,
-      description: 'Live files that the backup lacks; null when none would be removed because files are not mirrored.',
+      description: 'Live files that the backup lacks; null when files are not mirrored.',
       ...object({ count: count(), bytes: count(), newestAt: orNull(time()) }),
     },
     isPartial: yes('Only one of database and files is restored.'),
@@ -220,7 +220,7 @@ export const schemas: Record<string, Schema> = {
     until: time('When its undo window closes.'),
     origin: refOrNull('LiveOrigin'),
     contents,
-    bytes: orNull(count('Disk space that discarding it frees on this server; null where that cannot be known.')),
+    bytes: orNull(count('Disk space that discarding it frees on this server; null where unknown.')),
   }),
   SafekeepPreviousAnswer: object({
     live: refOrNull('LiveOrigin'),
@@ -232,22 +232,22 @@ export const schemas: Record<string, Schema> = {
     restorable: yes('True when nothing blocks.'),
     plan: object({
       databaseStrategy: orNull(text('', { enum: ['database', 'schema', 'objects', 'tables', 'names', 'file'] })),
-      summary: text('What will happen.'),
+      summary: text('The procedure.'),
       downtime: text('How long the app is unavailable.'),
-      extraBytes: count('Disk needed while the restore runs.'),
-      undoHours: count('For how long the previous data is kept; 0: not at all.'),
+      extraBytes: count('Disk space needed during the restore, in bytes.'),
+      undoHours: count('Hours for which the previous data is kept; 0: not at all.'),
       sharedFolders: list(
-        object({ folder: text(), apps: list(text(), 'Apps that may have files there too.') }),
-        'Folders of uploads in which only files move that records of this app name.',
+        object({ folder: text(), apps: list(text(), 'Apps that can have files there as well.') }),
+        'Upload folders in which only files named in records of this app move.',
       ),
     }),
-    appName: text('The app that would be overwritten.'),
-    discards: list(ref('Previous'), 'Previous data that has to be discarded to make room.'),
+    appName: text('The app to overwrite.'),
+    discards: list(ref('Previous'), 'Previous data that must be discarded to free disk space.'),
   }),
   SafekeepSettings: object(settings, []),
   SafekeepSettingsAnswer: object({
     ...settings,
-    folder: text('The folder on the server that keeps the archives.'),
+    folder: text('The folder on the server that holds the archives.'),
     freeBytes: count(),
   }),
   SafekeepTools: object({

@@ -7,7 +7,7 @@ import { CancelButton } from '../components/CancelButton';
 import { FailureAlert } from '../components/FailureAlert';
 import { hasError } from '../components/RunResult';
 import { RunProgress } from '../components/RunProgress';
-import { VerdictTag } from '../components/tags';
+import { CheckStatusTag } from '../components/tags';
 import { toFailure } from '../api/failure';
 import { useHost } from '../host';
 import { useT, type Translate } from '../i18n';
@@ -27,12 +27,12 @@ interface Props {
 /** What is known of an archive: its last verification and when it was, unless something else is wrong with it. */
 export function archiveText({ status, current }: CheckView, backup: BackupView | null, t: Translate): string {
   const verified = backup?.verified;
-  const isTheVerdict = status !== 'blocking' || verified?.result === 'failed';
-  return verified && isTheVerdict ? verifiedSentence(verified, t) : current.charAt(0).toUpperCase() + current.slice(1);
+  const isTheReason = status !== 'blocking' || verified?.result === 'failed';
+  return verified && isTheReason ? verifiedSentence(verified, t) : current.charAt(0).toUpperCase() + current.slice(1);
 }
 
-/** The verdict on the archive itself; one that was never verified can be verified right here. */
-export function ArchiveVerdict({ check, backup, onVerified }: Props) {
+/** How the archive itself came out; one that was never verified can be verified right here. */
+export function ArchiveStatus({ check, backup, onVerified }: Props) {
   const t = useT();
   const host = useHost();
   const api = useApi();
@@ -75,7 +75,7 @@ export function ArchiveVerdict({ check, backup, onVerified }: Props) {
           {t('Not verified')}
         </Tag>
       ) : (
-        <VerdictTag status={check.status} />
+        <CheckStatusTag status={check.status} />
       )}
       {check.remedy && <Typography.Text type="secondary">{check.remedy}</Typography.Text>}
       {isUnverified && host.can('create') && !active && (
