@@ -3,6 +3,7 @@ import type { DatabaseConnection, DatabasePlan } from '../../src/engine/database
 import { createMysqlDriver } from '../../src/engine/databases/mysql';
 import { MysqlSession, type MysqlRow } from '../../src/engine/databases/mysql/connection';
 import { expectSame, fingerprint } from '../support/compare';
+import { sampleOf, strideOf } from '../support/extent';
 import {
   connectionTo,
   databasesOf,
@@ -22,6 +23,9 @@ interface Death {
   statement: number;
   when: 'before' | 'after';
 }
+
+/** Of the statements of whatever is killed. */
+const { first, step } = strideOf(3);
 
 const CHANGES = /^\s*(?:CREATE|DROP|RENAME|INSERT|UPDATE|DELETE|COMMIT|START|LOCK|UNLOCK)/;
 
@@ -115,24 +119,25 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
         expectSame(sides[way], await pictureOf(to));
       };
       if (direction === 'switchBack') await settled('switchOver');
-      const deaths = (['before', 'after'] as const).map((when) => ({ when, last: -1 }));
-      for (const death of deaths) {
-        for (let statement = 0; ; statement += 1) {
-          const completed = await dies(to, { statement, when: death.when }, (dying) => dying[direction](plan, runOf()));
-          if (completed) break;
-          death.last = statement;
+      const { count, exchange } = await statementsOf(to, plan, direction);
+      expect(count).toBeGreaterThan(10);
+      const all = Array.from(Array(count).keys());
+      for (const when of ['before', 'after'] as const) {
+        // Right after the tables are exchanged neither side is whole.
+        for (const statement of new Set([...sampleOf(all, 6), exchange])) {
+          expect(await dies(to, { statement, when }, (dying) => dying[direction](plan, runOf()))).toBe(false);
           const position = await driver.position(plan);
           positions.add(position);
           if (position === 'unclear') await expect(driver.discard(plan)).rejects.toMatchObject({ code: 'INTERNAL' });
           // Completed in turns; the opposite move then begins from a complete side.
-          if ((statement % 2 === 0) === (death.when === 'before')) await settled(direction);
+          if ((statement % 2 === 0) === (when === 'before')) await settled(direction);
           await settled(opposite[direction]);
         }
+        // Their number does not depend on the kind of kill.
+        const isWhole = await dies(to, { statement: count, when }, (dying) => dying[direction](plan, runOf()));
+        expect(isWhole).toBe(true);
         await settled(opposite[direction]);
       }
-      // Each was killed at every statement; their number does not depend on the kind of kill.
-      expect(deaths[0]?.last).toBe(deaths[1]?.last);
-      expect(deaths[0]?.last).toBeGreaterThan(10);
       await settled(direction);
       expect([...positions].sort()).toEqual(['after switchover', 'before switchover', 'unclear']);
     },
@@ -140,11 +145,10 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
 
   it('while completing or rolling back a killed switchover, the third process still succeeds', async () => {
     const { to, driver, plan, before, after } = await scene();
-    for (let statement = 0; ; statement += 1) {
+    for (let statement = first; ; statement += step) {
       // Right after the tables have moved: most of the work remains then.
-      await dies(to, { statement: await renameOf(to, plan), when: 'after' }, (dying) =>
-        dying.switchOver(plan, runOf()),
-      );
+      const { exchange } = await statementsOf(to, plan, 'switchOver');
+      await dies(to, { statement: exchange, when: 'after' }, (dying) => dying.switchOver(plan, runOf()));
       expect(await driver.position(plan)).toBe('unclear');
       const way = statement % 2 ? 'switchOver' : 'switchBack';
       const completed = await dies(to, { statement, when: 'before' }, (dying) => dying[way](plan, runOf()));
@@ -159,7 +163,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   it('at any statement of a discard, the next one leaves nothing behind', async () => {
     const { database, to, driver, plan, dumped, after } = await scene();
     await driver.switchOver(plan, runOf());
-    for (let statement = 0, again = plan; ; statement += 1) {
+    for (let statement = first, again = plan; ; statement += step) {
       const completed = await dies(to, { statement, when: 'after' }, (dying) => dying.discard(again));
       // The live side is always certain: making it live does nothing, making the other side live is refused.
       await driver
@@ -180,7 +184,7 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   it('at any statement of its staging, a discard leaves nothing behind', async () => {
     const { database, to, driver, plan, dumped, before } = await scene();
     await driver.discard(plan);
-    for (let statement = 0; ; statement += 1) {
+    for (let statement = first; ; statement += step) {
       const id = `s${statement}`;
       const next = await planned(to, dumped, id);
       const completed = await dies(to, { statement, when: 'after' }, (dying) =>
@@ -195,8 +199,8 @@ describe.each(['tables', 'names'] as const)('killed with the strategy %s', (stra
   });
 });
 
-/** The number of the statement of a switchover that moves the tables. */
-async function renameOf(to: DatabaseConnection, plan: DatabasePlan): Promise<number> {
+/** How many statements the switchover or the rollback sends, and the number of the one that moves the tables. */
+async function statementsOf(to: DatabaseConnection, plan: DatabasePlan, direction: 'switchOver' | 'switchBack') {
   const seen: string[] = [];
   const { rows } = MysqlSession.prototype;
   MysqlSession.prototype.rows = async function (this: MysqlSession, ...args: Parameters<typeof rows>) {
@@ -205,10 +209,10 @@ async function renameOf(to: DatabaseConnection, plan: DatabasePlan): Promise<num
   };
   try {
     const driver = createMysqlDriver(to);
-    await driver.switchOver(plan, runOf());
-    const found = seen.findIndex((sql) => sql.startsWith('RENAME'));
-    await driver.switchBack(plan, runOf());
-    return found;
+    await driver[direction](plan, runOf());
+    const [count, exchange] = [seen.length, seen.findIndex((sql) => sql.startsWith('RENAME'))];
+    await driver[direction === 'switchOver' ? 'switchBack' : 'switchOver'](plan, runOf());
+    return { count, exchange };
   } finally {
     MysqlSession.prototype.rows = rows;
   }

@@ -258,7 +258,7 @@ describe('the contents of the live database', () => {
       CREATE TABLE locked (v int); CREATE SCHEMA other; CREATE TABLE other."x.y" (v int)`,
     );
     const count = (tables: string[], limit: number) => driver.countRows(tables, limit);
-    expect(await count(['public.a', 'public.b', 'public.no', 'other.x.y'], 5000)).toEqual(
+    expect(await count(['public.a', 'public.b', 'public.no', 'other.x.y'], 60_000)).toEqual(
       new Map([
         ['public.a', 1000],
         ['public.b', 1],
@@ -268,10 +268,9 @@ describe('the contents of the live database', () => {
     );
     const holder = await session(app);
     await holder.query('BEGIN; LOCK TABLE locked');
-    const began = Date.now();
+    // It comes back while the lock is held: nobody lets go of it before.
     const counted = await count(['public.locked', 'public.a'], 700);
     expect(counted?.get('public.locked')).toBeNull();
-    expect(Date.now() - began).toBeLessThan(10_000);
     await holder.end();
     await expect(createPostgresDriver({ ...app, port: 1 }).countRows(['public.a'], 500)).rejects.toMatchObject({
       code: 'DATABASE_UNREACHABLE',

@@ -182,51 +182,46 @@ describe.each(['sqlite', 'postgres', 'mariadb'] as const)('on %s', (dialect) => 
   );
 
   // Of the others a schema or a database has the app's name, and does not fit another app.
-  it.runIf(dialect === 'sqlite')(
-    'a backup of one app restored in another, whose records then name the same files, never moves those',
-    async () => {
-      const file = await uploadFile(a.root, 'of a.txt', 'of a');
-      const own = await makeBackup(b.root);
-      const { name } = await makeBackup(a.root);
-      const uploadId = await upload(b.root, await download(a.root, name));
-      const watched = watch(
-        fs
-          .readdirSync(uploads)
-          .filter((one) => one.startsWith('of-a') || one.startsWith('of a'))
-          .map((one) => path.join(uploads, one)),
-      );
-      const restored = await makeRestore(b.root, { uploadId });
-      expect(await b.app.db.getRepository('attachments').count({ filter: { filename: file.filename } })).toBe(1);
-      const undone = await undo(b, restored.id);
-      await undo(b, undone.id);
-      await makeRestore(b.root, { name: own.name });
-      await housekeep(Safekeep.of(b.app), new Date(Date.now() + A_YEAR_MS));
-      watched.stop();
-      expect(await served(a.root, file)).toBe('of a');
-    },
-    300_000,
-  );
+  if (dialect !== 'sqlite') return;
 
-  it.runIf(dialect === 'sqlite')(
-    'an older backup, which does not record whose its files are, is not restored into the folder',
-    async () => {
-      const { name } = await makeBackup(a.root);
-      const archive = await altered(await download(a.root, name), {
-        manifest: ({ files }) => files?.roots.forEach((root) => delete root.recorded),
-        entry: ({ recorded: _, ...entry }) => entry,
-      });
-      const uploadId = await upload(a.root, archive);
-      const inspected: InspectAnswer = await a.root.get('safekeepBackups:inspect', { body: { uploadId } });
-      expect(inspected.checks.filter(({ status }) => status === 'blocking')).toMatchObject([{ code: 'fileFolders' }]);
-      const database: InspectAnswer = await a.root.get('safekeepBackups:inspect', {
-        body: { uploadId, contents: ['database'] },
-      });
-      expect(database.restorable).toBe(true);
-    },
-  );
+  it('a backup of one app restored in another, whose records then name the same files, never moves those', async () => {
+    const file = await uploadFile(a.root, 'of a.txt', 'of a');
+    const own = await makeBackup(b.root);
+    const { name } = await makeBackup(a.root);
+    const uploadId = await upload(b.root, await download(a.root, name));
+    const watched = watch(
+      fs
+        .readdirSync(uploads)
+        .filter((one) => one.startsWith('of-a') || one.startsWith('of a'))
+        .map((one) => path.join(uploads, one)),
+    );
+    const restored = await makeRestore(b.root, { uploadId });
+    expect(await b.app.db.getRepository('attachments').count({ filter: { filename: file.filename } })).toBe(1);
+    const undone = await undo(b, restored.id);
+    await undo(b, undone.id);
+    await makeRestore(b.root, { name: own.name });
+    await housekeep(Safekeep.of(b.app), new Date(Date.now() + A_YEAR_MS));
+    watched.stop();
+    expect(await served(a.root, file)).toBe('of a');
+  }, 300_000);
+
+  it('an older backup, which does not record whose its files are, is not restored into the folder', async () => {
+    const { name } = await makeBackup(a.root);
+    const archive = await altered(await download(a.root, name), {
+      manifest: ({ files }) => files?.roots.forEach((root) => delete root.recorded),
+      entry: ({ recorded: _, ...entry }) => entry,
+    });
+    const uploadId = await upload(a.root, archive);
+    const inspected: InspectAnswer = await a.root.get('safekeepBackups:inspect', { body: { uploadId } });
+    expect(inspected.checks.filter(({ status }) => status === 'blocking')).toMatchObject([{ code: 'fileFolders' }]);
+    const database: InspectAnswer = await a.root.get('safekeepBackups:inspect', {
+      body: { uploadId, contents: ['database'] },
+    });
+    expect(database.restorable).toBe(true);
+  });
 
   // The last one: it changes which apps there are.
-  it.runIf(dialect === 'sqlite')('an app counts as a user of the folder while it can have files there', async () => {
+  it('an app counts as a user of the folder while it can have files there', async () => {
     const sharedWith = async () => (await Safekeep.of(main.app).site()).fileRoots[0]?.sharedWith;
     const foldersFile = path.join(main.storage, 'safekeep/a/folders.json');
     const recorded = () => (JSON.parse(fs.readFileSync(foldersFile, 'utf8')) as { files: string[] }).files;

@@ -1,4 +1,4 @@
-import { killMatrixOf, USUAL } from './harness/kill-tests';
+import { killMatrixOf, SAMPLES } from './harness/kill-tests';
 import { asApp, STRATEGIES } from './harness/strategies';
 
-killMatrixOf(asApp(STRATEGIES.tables), USUAL.apps);
+killMatrixOf(asApp(STRATEGIES.tables), SAMPLES.apps);

@@ -1,4 +1,4 @@
-import { killMatrixOf, USUAL } from './harness/kill-tests';
+import { killMatrixOf, SAMPLES } from './harness/kill-tests';
 import { asApp, STRATEGIES } from './harness/strategies';
 
-killMatrixOf(asApp(STRATEGIES.database), USUAL.apps);
+killMatrixOf(asApp(STRATEGIES.database), SAMPLES.apps);

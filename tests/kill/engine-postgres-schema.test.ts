@@ -1,4 +1,4 @@
-import { killMatrixOf, USUAL } from './harness/kill-tests';
+import { killMatrixOf, SAMPLES } from './harness/kill-tests';
 import { STRATEGIES } from './harness/strategies';
 
-killMatrixOf(STRATEGIES.schema, USUAL.servers);
+killMatrixOf(STRATEGIES.schema, SAMPLES.servers);

@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node';
 import { removeFolder, temporaryFolder } from './child';
 import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
+import { seedOfRun } from './seed';
 
 /** How tests reach the shared servers; `inject('servers')` gives it, freshDatabase() in servers.ts is the handier way. */
 export interface SharedServers {
@@ -40,6 +41,7 @@ function gatherTemporaryFolders(): { remove(): void } {
 }
 
 function start(): Running {
+  console.log(`SAFEKEEP_SEED=${seedOfRun()}`);
   const temporary = gatherTemporaryFolders();
   const starting = [startPostgres(), startMariadb()] as const;
   return {

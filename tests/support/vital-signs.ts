@@ -3,10 +3,12 @@ import type { Application } from '@nocobase/server';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { RunRecorder } from '../../src/server/runs/recorder';
+import { Safekeep } from '../../src/server/safekeep';
 
 export interface VitalSigns {
-  /** Bytes of JavaScript objects that are still in use. */
-  heapBytes: number;
+  /** What runs have made and nobody has let go of, by kind: see keepAnEyeOnRuns(). */
+  objects: Record<string, number>;
   /** Open file descriptors by kind: socket, pipe, anon_inode …; files by their name. */
   descriptors: Record<string, number>;
   /** What keeps the process alive, by kind: timers, sockets, child processes. */
@@ -19,6 +21,37 @@ export interface VitalSigns {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
+const made: { kind: string; object: WeakRef<object> }[] = [];
+
+/**
+ * From now on the objects of each run are known: its record, and the driver with all that hangs on it. They are counted, since
+ * bytes depend on when the host, the engine of JavaScript and its caches let go of theirs.
+ */
+export function keepAnEyeOnRuns(app: Application): { made(): number; stop(): void } {
+  const safekeep = Safekeep.of(app);
+  const remember = (kind: string, object: object) => made.push({ kind, object: new WeakRef(object) });
+  const { start } = RunRecorder.prototype;
+  RunRecorder.prototype.start = async function (this: RunRecorder) {
+    remember('recorder', this);
+    remember('record', this.record);
+    await start.call(this);
+  };
+  const make = safekeep.driver.bind(safekeep);
+  safekeep.driver = () => {
+    const driver = make();
+    remember('driver', driver);
+    return driver;
+  };
+  return {
+    made: () => made.length,
+    stop: () => {
+      RunRecorder.prototype.start = start;
+      Reflect.deleteProperty(safekeep, 'driver');
+      made.length = 0;
+    },
+  };
+}
+
 /** Taken while no run is in progress. */
 export async function vitalSigns(app: Application): Promise<VitalSigns> {
   // What a first collection has finalised goes with a second one.
@@ -28,7 +61,7 @@ export async function vitalSigns(app: Application): Promise<VitalSigns> {
   }
   const events = app.eventNames() as string[];
   return {
-    heapBytes: process.memoryUsage().heapUsed,
+    objects: countBy(made.flatMap(({ kind, object }) => (object.deref() ? [kind] : []))),
     descriptors: countBy(openDescriptors()),
     resources: countBy(process.getActiveResourcesInfo()),
     listeners: events.reduce((sum, event) => sum + app.listenerCount(event), 0),

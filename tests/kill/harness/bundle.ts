@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isProvidedToServer } from '../../../scripts/host-modules.mjs';
+import { seedOfRun } from '../../support/seed';
 import type { Place } from '../protocol';
-import { seedOfRun } from './seed';
 import { forgetTallies, printTallies } from './tally';
 
 /** Below the project, so that what stays outside of a bundle is found. */
@@ -19,10 +19,8 @@ export function bundleOf(kind: Place['kind']): string {
   return file;
 }
 
-/** vitest's global set-up: the bundles, the seed, and in the end the table of all kills. */
+/** vitest's global set-up: the bundles, and in the end the table of all kills. */
 export default async function setup(): Promise<() => void> {
-  const seed = seedOfRun();
-  console.log(`Kill matrix: SAFEKEEP_SEED=${seed}`);
   forgetTallies();
   await build({
     entryPoints: KINDS.map((kind) => `tests/kill/child/${kind}.ts`),
@@ -48,5 +46,5 @@ export default async function setup(): Promise<() => void> {
       },
     ],
   });
-  return () => printTallies(seed);
+  return () => printTallies(seedOfRun());
 }

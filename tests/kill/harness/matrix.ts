@@ -1,9 +1,10 @@
 /** Kills an operation at every boundary and at random instants, and judges what the next start makes of it. */
-import type { Kill, Operation, Reply, Shown, Target } from '../protocol';
 import { slotsOnlyIn } from '../../../src/engine/previous';
+import { sampleOf } from '../../support/extent';
+import { numbersFrom } from '../../support/seed';
+import type { Kill, Operation, Reply, Shown, Target } from '../protocol';
 import type { KillChild } from './child';
 import { expectBackupTold, expectTold } from './history';
-import { numbersFrom } from './seed';
 import { type Side, Site } from './site';
 import type { Strategy } from './strategies';
 import type { Tally } from './tally';
@@ -13,6 +14,12 @@ const MOST_FAILURES = 5;
 
 /** When a process is killed: at a boundary, or after this share of the time that the operation takes. */
 type Instant = { boundary: string } | { fraction: number };
+
+/** Boundaries of these names, and so many of the others. */
+export interface Boundaries {
+  named: RegExp;
+  others: number;
+}
 
 interface Attempt {
   at: Instant;
@@ -28,46 +35,49 @@ const SIDES: Record<Operation, { before: Side; after: Side }> = {
   backup: { before: 'b', after: 'b' },
 };
 
+const EMPTY = { named: 0, random: 0, survived: 0, old: 0, new: 0, seconds: 0 };
+
+/** All kills of a strategy happen on one site, one operation after the other. */
 export class Matrix {
   private site: Site | null = null;
+  private live: Side = 'b';
   /** Has recovered from the last kill, and is the next one to be killed. */
   private child: KillChild | null = null;
+  private operation: Operation = 'restore';
   private durationMs = 0;
   /** Runs that were in the history before. */
   private known = new Set<string>();
-  readonly tally: Tally;
+  private tally: Tally;
 
-  constructor(
-    private readonly strategy: Strategy,
-    private readonly operation: Operation,
-    how = operation as string,
-  ) {
-    const counts = { named: 0, random: 0, survived: 0, old: 0, new: 0, seconds: 0 };
-    this.tally = { level: strategy.kind, strategy: strategy.name, how, ...counts, failures: [] };
+  constructor(private readonly strategy: Strategy) {
+    this.tally = this.tallyOf('');
   }
 
-  /** Does `work`, then cleans up. */
-  async whole(work: () => Promise<void>): Promise<Tally> {
+  /** Does `work`, in which this operation is killed; `how` names it in the table. */
+  async kills(operation: Operation, work: () => Promise<void>, how: string = operation): Promise<Tally> {
+    this.operation = operation;
+    this.durationMs = 0;
+    const tally = (this.tally = this.tallyOf(how));
     const begun = performance.now();
-    try {
-      await work();
-    } finally {
-      await this.drop();
-      this.tally.seconds = Math.round((performance.now() - begun) / 1000);
-    }
-    return this.tally;
+    await work();
+    tally.seconds = Math.round((performance.now() - begun) / 1000);
+    return tally;
   }
 
-  /** Every boundary of such a name that one run to its end comes by. */
-  async boundaries(wanted: RegExp): Promise<void> {
+  private tallyOf(how: string): Tally {
+    const { kind: level, name: strategy } = this.strategy;
+    return { ...EMPTY, level, strategy, how, failures: [] };
+  }
+
+  /** Boundaries that one run to its end comes by. */
+  async boundaries(wanted: Boundaries): Promise<void> {
     const { boundaries } = await this.unkilled();
-    for (const boundary of boundaries.filter((name) => wanted.test(name))) await this.attempt({ at: { boundary } });
+    for (const boundary of chosen(boundaries, wanted)) await this.attempt({ at: { boundary } });
   }
 
   /** `count` kills that really came in time: an instant behind the end of a run is drawn anew. */
   async instants(count: number, seed: string, target: Target = 'group'): Promise<void> {
-    if (count === 0) return;
-    await this.unkilled();
+    if (this.durationMs === 0) await this.unkilled();
     const next = numbersFrom(`${seed} ${this.strategy.name} ${this.operation} ${target}`);
     const enough = this.tally.random + count;
     for (let drawn = 0; this.tally.random < enough && drawn < 3 * count; drawn += 1) {
@@ -75,11 +85,11 @@ export class Matrix {
     }
   }
 
-  /** Every boundary of the start that recovers from a kill at `boundary`. */
-  async recoveries(boundary: string, wanted: RegExp): Promise<void> {
+  /** Boundaries of the start that recovers from a kill at `boundary`. */
+  async recoveries(boundary: string, wanted: Boundaries): Promise<void> {
     let found: string[] = [];
     await this.attempt({ at: { boundary } }, (reply) => (found = reply.boundaries));
-    for (const again of found.filter((name) => wanted.test(name)))
+    for (const again of chosen(found, wanted))
       await this.attempt({ at: { boundary }, again: { boundary: again, target: 'group' } });
   }
 
@@ -150,18 +160,28 @@ export class Matrix {
 
   /** A site as the operation wants to find it. */
   private async ready(): Promise<Site> {
-    if (this.site) return this.site;
-    const site = (this.site = await Site.create(this.strategy));
-    this.known = site.runs;
-    if (this.operation === 'undo') {
-      this.child = site.child();
-      const { shown } = await this.child.do({ do: 'restore', archive: site.archive });
-      this.known = new Set(shown.runs.map(({ record }) => record.id));
+    if (!this.site) {
+      this.site = await Site.create(this.strategy);
+      this.known = this.site.runs;
+      this.live = 'b';
     }
-    return site;
+    const { before } = SIDES[this.operation];
+    if (this.live !== before) await this.bring(before, this.site);
+    return this.site;
   }
 
-  private async drop(): Promise<void> {
+  private async bring(side: Side, site: Site): Promise<void> {
+    const child = (this.child ??= site.child());
+    if (side === 'b') await child.do({ do: 'undo' });
+    const command = side === 'a' ? { do: 'restore' as const, archive: site.archive } : { do: 'forget' as const };
+    const { shown } = await child.do(command);
+    if (side === 'b') await site.expectInactive(undefined);
+    this.live = side;
+    this.known = new Set(shown.runs.map(({ record }) => record.id));
+  }
+
+  /** The site, if there is one, with everything on it. */
+  async drop(): Promise<void> {
     await this.child?.end();
     this.child = null;
     await this.site?.remove();
@@ -200,8 +220,17 @@ export class Matrix {
       }
     }
     if (site.strategy.kind === 'engine') site.forget(now);
+    this.live = before;
     this.known = new Set(now.runs.map(({ record }) => record.id));
   }
+}
+
+function chosen(boundaries: string[], { named, others }: Boundaries): string[] {
+  const rest = sampleOf(
+    boundaries.filter((name) => !named.test(name)),
+    others,
+  );
+  return boundaries.filter((name) => named.test(name) || rest.includes(name));
 }
 
 function describe({ at, again, target }: Attempt): string {
