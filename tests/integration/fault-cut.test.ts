@@ -103,7 +103,11 @@ describe.each(WAYS)('on $name', (way) => {
       return after;
     }
     // Housekeeping discards the slots that could not be discarded while the server was unavailable.
-    if (how === 'away') await housekeep(Safekeep.of(scene.host.app), new Date());
+    if (how === 'away') {
+      const safekeep = Safekeep.of(scene.host.app);
+      await safekeep.runs.idle();
+      await housekeep(safekeep, new Date());
+    }
     expect(run.error?.code).toMatch(CODES);
     await scene.expectWhole({ run, state: before, code: run.error?.code ?? '', message: CAUSE });
     return before;

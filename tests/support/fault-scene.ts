@@ -173,7 +173,7 @@ function withoutInactive({ database: { tables, schema }, files }: State): State 
 }
 
 /** Written all the time, or by every run: their content is looked at elsewhere. */
-const EVERYDAY = /(-wal|-shm|-journal)$|^safekeep\/main\/runs\/|^uploads\/|^logs\/|^apps\b/;
+const EVERYDAY = /(-wal|-shm|-journal)$|^safekeep\/main\/(runs\/|previous\.json$)|^uploads\/|^logs\/|^apps\b/;
 
 /** Everything that a run could leave behind, by name: files, databases, schemas, sessions, child processes. */
 async function inventoryOf({ host }: Scene, server: FreshDatabase | null, temporary: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** In this order; all others follow. */
 const LONGEST = [
   'tests/unit/lint.test.ts',
-  'tests/browser/walk.test.ts',
+  'tests/browser/walk-',
   'tests/integration/fault-cut.test.ts',
   'tests/kill/app-',
   'tests/kill/engine-',
