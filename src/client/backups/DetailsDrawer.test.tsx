@@ -57,17 +57,23 @@ describe('the details of a backup', () => {
     expect(get('details-drawer').textContent).toMatch(/Backup of \d+ Nov 2026/);
   });
 
-  it('offer to verify, to protect and to edit the note, and show what has changed', async () => {
+  it('offer to protect, and show the change', async () => {
     await openDetails();
     press(get('drawer-protect'));
     await waitFor(() => expect(get('drawer-protect').textContent).toBe('Remove protection'));
     await screen.findByText(/Backup of .*: protected/);
+  });
 
+  it('offer to edit the note, and show the change', async () => {
+    await openDetails();
     press(get('drawer-edit-note'));
     fireEvent.change(await screen.findByTestId('safekeep-note-input'), { target: { value: 'Summer' } });
     press(get('note-submit'));
     await waitFor(() => expect(get('details-drawer').textContent).toContain('Summer'));
+  });
 
+  it('offer to verify', async () => {
+    await openDetails();
     press(get('drawer-verify'));
     await waitFor(() => expect(sentTo(host, 'safekeepBackups:verify')).toHaveLength(1));
   });
