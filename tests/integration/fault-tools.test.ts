@@ -25,7 +25,7 @@ const FAULTS: Record<'postgres' | 'mariadb', Fault[]> = {
     ['hangs', whileLoading(BEHAVIOURS.hangs), 'TOOL_TIMED_OUT', /pg_restore was idle for 1 seconds/],
   ],
   mariadb: [
-    ['takes half and is content', BEHAVIOURS.takesHalfAndIsContent, 'TOOL_FAILED', /mariadb.*before the end/],
+    ['takes half and is content', BEHAVIOURS.takesHalfAndIsContent, 'TOOL_FAILED', /mariadb.*exited before/],
     ['is killed', BEHAVIOURS.isKilled, 'TOOL_KILLED', /mariadb.*SIGKILL/],
     ['hangs', BEHAVIOURS.hangs, 'TOOL_TIMED_OUT', /mariadb was idle for 1 seconds/],
   ],

@@ -27,7 +27,7 @@ const made: { kind: string; object: WeakRef<object> }[] = [];
  * From now on the objects of each run are known: its record, and the driver with all that hangs on it. They are counted, since
  * bytes depend on when the host, the engine of JavaScript and its caches let go of theirs.
  */
-export function keepAnEyeOnRuns(app: Application): { made(): number; stop(): void } {
+export function keepAnEyeOnRuns(app: Application): { made(): Record<string, number>; stop(): void } {
   const safekeep = Safekeep.of(app);
   const remember = (kind: string, object: object) => made.push({ kind, object: new WeakRef(object) });
   const { start } = RunRecorder.prototype;
@@ -43,7 +43,7 @@ export function keepAnEyeOnRuns(app: Application): { made(): number; stop(): voi
     return driver;
   };
   return {
-    made: () => made.length,
+    made: () => countBy(made.map(({ kind }) => kind)),
     stop: () => {
       RunRecorder.prototype.start = start;
       Reflect.deleteProperty(safekeep, 'driver');
