@@ -52,7 +52,7 @@ describe('retention', () => {
       readdirSync(scene.backups)
         .filter((file) => file.endsWith('.zip'))
         .sort(),
-    ).toEqual([precious, newer].map(({ name }) => `${name}.safekeep.zip`));
+    ).toEqual([precious, newer].map(({ name }) => `${name}.safekeep.zip`).sort());
   });
 });
 

@@ -3,7 +3,7 @@ import type { RunView } from '../../src/shared/runs';
 import { startApiWriter } from '../support/api-writer';
 import { type FaultScene, SERVER_WAYS, SQLITE, startFaultScene, type Way } from '../support/fault-scene';
 import * as compare from '../support/compare';
-import { isFull } from '../support/extent';
+import { isFull, shareOf } from '../support/extent';
 import { at, type Moment } from '../support/moments';
 import { keepAnEyeOnRuns, type VitalSigns, vitalSigns } from '../support/vital-signs';
 import { targetOf } from '../support/zoo/target';
@@ -18,7 +18,8 @@ const RELOADS_PER_PAIR = 2;
 const SOCKETS_PER_SESSION = 3;
 const RELOADS = 6;
 
-const WAYS: Way[] = [SQLITE, ...SERVER_WAYS.filter(({ strategy }) => strategy === 'database' || strategy === 'tables')];
+const SERVERS = SERVER_WAYS.filter(({ strategy }) => strategy === 'database' || strategy === 'tables');
+const WAYS: Way[] = [SQLITE, ...shareOf(SERVERS, 0, SERVERS.length)];
 
 let scene: FaultScene | undefined;
 let objects: ReturnType<typeof keepAnEyeOnRuns>;

@@ -277,7 +277,7 @@ describe('failures of the machine', () => {
       const { plan } = await driver().plan('r1', dumped.backup, FILES);
       if (!plan) throw new Error('no plan');
       const stage = driver().stage(plan, dumped.backup, async () => Readable.from([dumped.bytes]), run);
-      await expect(stage).rejects.toMatchObject({ code: 'NO_SPACE', message: expect.stringContaining('> 0 B needed, 0 B free') }); // prettier-ignore
+      await expect(stage).rejects.toMatchObject({ code: 'NO_SPACE', message: expect.stringContaining('more than 0 B needed, 0 B free') }); // prettier-ignore
       await driver().discard(plan);
     } finally {
       disk.unmount();

@@ -385,7 +385,9 @@ describe.each(Object.entries(PLACES))('on %s', (_place, { database: makeDatabase
     },
   );
 
-  it.runIf(strategy !== 'file')('a session that the server ends fails the run and not the backup', async () => {
+  if (strategy === 'file') return;
+
+  it('a session that the server ends fails the run and not the backup', async () => {
     const before = await listed();
     let ended = 0;
     let isOver = false;

@@ -11,13 +11,15 @@ const GIVE_UP_MS = 110_000;
 /** Waits for a run to end; a server in maintenance is asked again. */
 export async function endOfRun(api: HostApi, runId: string, giveUpMs = GIVE_UP_MS): Promise<RunView> {
   const limit = Date.now() + giveUpMs;
+  let last: unknown = null;
   while (Date.now() < limit) {
     const reply = await api.call(`safekeepRuns:get?filterByTk=${runId}`).catch(() => null);
+    last = reply?.body ?? last;
     const run = reply?.status === 200 ? (reply.body.data as RunView) : null;
     if (run && FINAL_STATUSES.includes(run.status)) return run;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  throw new Error(`run ${runId} did not end`);
+  throw new Error(`run ${runId} did not end: ${JSON.stringify(last)}`);
 }
 
 /** Makes a backup, waits for it and returns its row; throws when it failed. */

@@ -12,7 +12,8 @@ export async function startVerify(safekeep: Safekeep, name: string, actor: Actor
   const stored = await safekeep.destination.get(name);
   if (!stored) throw notFound('backup', name);
   const { note = '', startedAt = null, manifest } = stored.sidecar ?? {};
-  const about = { kind: 'verify' as const, backupName: name, backupAt: startedAt, note, contents: manifest?.contents };
+  const contents = manifest?.contents ?? [];
+  const about = { kind: 'verify' as const, backupName: name, backupAt: startedAt, note, contents };
   const { record } = await safekeep.runs.begin({ ...about, ...startedBy(actor) }, async (run) => {
     await sweep(safekeep);
     const { failure, ...found } = await verifyStored(safekeep, name, run);

@@ -29,20 +29,23 @@ const EVERYTHING: Extent = {
 const TURNING_POINTS =
   /^step (open|compatibility|checksum|checkStaged|prepare|database|files|finish) begins|^after (driver|journal|keep|conclude)|^before driver\.switch/;
 
+/** Either side of a switchover, and of the end of its journal: tried with every strategy. */
+const SWITCHOVERS = /^(before|after) driver\.switch|^after journal (switch|removed)/;
+
 /**
  * What `npm test` tries: most where a kill costs least. Renames of folders are the same with every database, and what a
  * connection that is cut at each single statement does, the tests of the drivers know.
  */
 export const SAMPLES = {
   sqlite: {
-    boundaries: { named: TURNING_POINTS, others: 12 },
-    random: { restore: 4, undo: 2, backup: 2 },
+    boundaries: { named: TURNING_POINTS, others: 6 },
+    random: { restore: 2, undo: 2, backup: 2 },
     orphans: 0,
   },
   servers: {
-    boundaries: { named: TURNING_POINTS, others: 0 },
-    random: { restore: 2, undo: 1, backup: 1 },
-    orphans: 2,
+    boundaries: { named: SWITCHOVERS, shared: TURNING_POINTS, others: 0 },
+    random: { restore: 1, undo: 1, backup: 1 },
+    orphans: 1,
   },
   apps: {
     boundaries: { named: /^after (journal (switch|removed)|app reload)/, others: 0 },

@@ -1,6 +1,6 @@
 /** Kills an operation at every boundary and at random instants, and judges what the next start makes of it. */
 import { slotsOnlyIn } from '../../../src/engine/previous';
-import { sampleOf } from '../../support/extent';
+import { sampleOf, shareOf } from '../../support/extent';
 import { numbersFrom } from '../../support/seed';
 import type { Kill, Operation, Reply, Shown, Target } from '../protocol';
 import type { KillChild } from './child';
@@ -15,9 +15,10 @@ const MOST_FAILURES = 5;
 /** When a process is killed: at a boundary, or after this share of the time that the operation takes. */
 type Instant = { boundary: string } | { fraction: number };
 
-/** Boundaries of these names, and so many of the others. */
+/** Boundaries of these names, those that are shared between the strategies, and so many of the others. */
 export interface Boundaries {
   named: RegExp;
+  shared?: RegExp;
   others: number;
 }
 
@@ -72,7 +73,7 @@ export class Matrix {
   /** Boundaries that one run to its end comes by. */
   async boundaries(wanted: Boundaries): Promise<void> {
     const { boundaries } = await this.unkilled();
-    for (const boundary of chosen(boundaries, wanted)) await this.attempt({ at: { boundary } });
+    for (const boundary of this.chosen(boundaries, wanted)) await this.attempt({ at: { boundary } });
   }
 
   /** `count` kills that really came in time: an instant behind the end of a run is drawn anew. */
@@ -89,8 +90,19 @@ export class Matrix {
   async recoveries(boundary: string, wanted: Boundaries): Promise<void> {
     let found: string[] = [];
     await this.attempt({ at: { boundary } }, (reply) => (found = reply.boundaries));
-    for (const again of chosen(found, wanted))
+    for (const again of this.chosen(found, wanted))
       await this.attempt({ at: { boundary }, again: { boundary: again, target: 'group' } });
+  }
+
+  private chosen(boundaries: string[], { named, shared, others }: Boundaries): string[] {
+    const unnamed = boundaries.filter((name) => !named.test(name));
+    const [part, parts] = this.strategy.share;
+    const inCommon = shareOf(shared ? unnamed.filter((name) => shared.test(name)) : [], part, parts);
+    const rest = sampleOf(
+      unnamed.filter((name) => !shared?.test(name)),
+      others,
+    );
+    return boundaries.filter((name) => named.test(name) || inCommon.includes(name) || rest.includes(name));
   }
 
   /** One run to its end. */
@@ -223,14 +235,6 @@ export class Matrix {
     this.live = before;
     this.known = new Set(now.runs.map(({ record }) => record.id));
   }
-}
-
-function chosen(boundaries: string[], { named, others }: Boundaries): string[] {
-  const rest = sampleOf(
-    boundaries.filter((name) => !named.test(name)),
-    others,
-  );
-  return boundaries.filter((name) => named.test(name) || rest.includes(name));
 }
 
 function describe({ at, again, target }: Attempt): string {

@@ -11,6 +11,8 @@ export interface Strategy {
   name: `${DatabasePlan['dialect']} ${DatabasePlan['strategy']}`;
   /** A new database; null for SQLite. */
   create(): Promise<FreshDatabase | null>;
+  /** Which part of how many it takes of the boundaries that the strategies of a dialect share. */
+  share: [part: number, parts: number];
   /** How many databases, schemas or files besides the live one hold previous data. */
   copies: number;
   /** Statements that make the state that is backed up, and from it the one that is live when a restore begins. */
@@ -32,12 +34,26 @@ const mariadbWithoutRights = () => freshDatabase('mariadb', { mayCreateDatabases
 const kind = 'engine' as const;
 
 export const STRATEGIES = {
-  file: { kind, name: 'sqlite file', create: none, copies: 1, states: sqliteStates },
-  database: { kind, name: 'postgres database', create: postgres, copies: 1, states: postgresStates },
-  schema: { kind, name: 'postgres schema', create: postgresWithoutRights, copies: 1, states: postgresStates },
-  objects: { kind, name: 'postgres objects', create: postgresOfAnother, copies: 1, states: postgresStates },
-  names: { kind, name: 'mariadb names', create: mariadbWithoutRights, copies: 1, states: mariadbStates },
-  tables: { kind, name: 'mariadb tables', create: mariadb, copies: 2, states: mariadbStates },
+  file: { kind, name: 'sqlite file', share: [0, 1], create: none, copies: 1, states: sqliteStates },
+  database: { kind, name: 'postgres database', share: [0, 3], create: postgres, copies: 1, states: postgresStates },
+  schema: {
+    kind,
+    name: 'postgres schema',
+    share: [1, 3],
+    create: postgresWithoutRights,
+    copies: 1,
+    states: postgresStates,
+  },
+  objects: {
+    kind,
+    name: 'postgres objects',
+    share: [2, 3],
+    create: postgresOfAnother,
+    copies: 1,
+    states: postgresStates,
+  },
+  names: { kind, name: 'mariadb names', share: [0, 2], create: mariadbWithoutRights, copies: 1, states: mariadbStates },
+  tables: { kind, name: 'mariadb tables', share: [1, 2], create: mariadb, copies: 2, states: mariadbStates },
 } satisfies Record<string, Strategy>;
 
 /** The app itself makes what is backed up. */
