@@ -155,9 +155,10 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
         expect(error).toMatchObject({ code: 'ENOSPC' });
       }
     });
+    // Which object the server has come to by then depends on the machine.
     expect(error).toMatchObject({
       code: 'SERVER_FAILED',
-      message: expect.stringMatching(/TABLE DATA public\.big: ERROR: .*No space left on device/) as string,
+      message: expect.stringMatching(/\w public\.\w.*: ERROR: .*No space left on device/) as string,
     });
   });
 
