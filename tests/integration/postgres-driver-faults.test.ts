@@ -149,16 +149,16 @@ describe.each(LOADS)('a load $name', ({ strategy, more }) => {
     const error = await failing(async () => {
       await Promise.resolve();
       try {
-        disk.fill(MEGABYTE);
+        // Little, so that the rows that are still to come do not fit even when the server is far ahead.
+        disk.fill(MEGABYTE / 16);
       } catch (error) {
         // The server was faster: there is nothing left.
         expect(error).toMatchObject({ code: 'ENOSPC' });
       }
     });
-    // Which object the server has come to by then depends on the machine.
     expect(error).toMatchObject({
       code: 'SERVER_FAILED',
-      message: expect.stringMatching(/\w public\.\w.*: ERROR: .*No space left on device/) as string,
+      message: expect.stringMatching(/TABLE DATA public\.big: ERROR: .*No space left on device/) as string,
     });
   });
 
