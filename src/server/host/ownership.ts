@@ -13,13 +13,20 @@ import { localStoragesOf } from './folders';
 import { scopeOf } from './site';
 
 /**
- * For each folder of mode 'files', by its path: the files named in records of this app, and those named in records of other
+ * Returns a function that asks the records of this moment. For each folder of mode 'files', by its path: the files named in records of this app, and those named in records of other
  * apps in this process. An app whose database cannot be read owns none.
  * @throws DATABASE_UNREACHABLE for this app's own database
  */
-export async function ownershipOf(
+export function ownershipOf(
   app: Application,
+  driver: DatabaseDriver,
+): (plans: readonly FolderPlan[]) => Promise<ReadonlyMap<string, Ownership>> {
+  return async (plans) => await ownersIn(plans, app, driver);
+}
+
+async function ownersIn(
   plans: readonly FolderPlan[],
+  app: Application,
   driver: DatabaseDriver,
 ): Promise<ReadonlyMap<string, Ownership>> {
   const folders = plans.filter(({ mode }) => mode === 'files').map(({ folder }) => folder);

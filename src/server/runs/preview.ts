@@ -1,5 +1,4 @@
 import type { PreviewAnswer, RestoreRequest } from '../../shared/api';
-import type { FolderPlan } from '../../engine/files/slots';
 import { ownershipOf } from '../host/ownership';
 import type { Safekeep } from '../safekeep';
 import { openSource } from './restore';
@@ -15,7 +14,7 @@ export async function previewRestore(
   try {
     const { contents = reader.manifest.contents, filesMode = 'mirror' } = request;
     const site = await safekeep.site();
-    const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+    const ownership = ownershipOf(safekeep.app, driver);
     return await losses(reader, { contents, filesMode }, { site, driver, ownership });
   } finally {
     await driver.close();

@@ -2,7 +2,6 @@ import type { ArchiveReader } from '../../engine/archive/reader';
 import { requireCompatible } from '../../engine/compatibility';
 import { SafekeepError } from '../../engine/errors';
 import type { Slots } from '../../engine/moves';
-import type { FolderPlan } from '../../engine/files/slots';
 import { inspect, type Inspection, restore } from '../../engine/restore';
 import type { RestoreRequest } from '../../shared/api';
 import type { Manifest } from '../../shared/manifest';
@@ -88,7 +87,7 @@ export async function startRestore(
       };
       const previous = await safekeep.previous.read();
       const archive = await safekeep.catalog.identify(reader, request);
-      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      const ownership = ownershipOf(safekeep.app, driver);
       const site = await safekeep.site();
       const parts = { reader, site, driver, journal, app: control, ownership, whenStarted, previous, archive };
       await restore(wanted, { ...parts, discard: (ids) => discardPrevious(safekeep, ids, run) }, run);

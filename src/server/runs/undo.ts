@@ -1,7 +1,6 @@
 import { notFound } from '../../engine/errors';
 import { contentsOf, type Slots } from '../../engine/moves';
 import { requireAlone } from '../../engine/files/plan';
-import type { FolderPlan } from '../../engine/files/slots';
 import { slotsToReach } from '../../engine/previous';
 import { undo } from '../../engine/undo';
 import { ownershipOf } from '../host/ownership';
@@ -33,7 +32,7 @@ export async function startUndo(safekeep: Safekeep, runId: string, actor: Actor)
         await run.conclude();
       };
       requireAlone(slots.folders, (await safekeep.site()).otherApps);
-      const ownership = (plans: readonly FolderPlan[]) => ownershipOf(safekeep.app, plans, driver);
+      const ownership = ownershipOf(safekeep.app, driver);
       await undo(
         slots,
         { runId: run.record.id, undoHours },
